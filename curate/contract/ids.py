@@ -1,0 +1,31 @@
+"""Identifiers that depend on content and input order only, never on the engine's layout."""
+
+import hashlib
+
+DOC_ID_HEX_DIGITS = 16
+
+
+def doc_id(source: str, native_id: str, ordinal: str) -> str:
+    """Return the id of a document: 16 hex digits (64 bits).
+
+    Args:
+        source: Name of the source in the recipe.
+        native_id: The document's own id or URL; empty where the format has none.
+        ordinal: Where the record stands in its source, such as ``part.jsonl#17``. It keeps repeated URLs apart.
+    """
+    # A NUL cannot occur in the fields, so no two triples share one joined string.
+    joined = f"{source}\0{native_id}\0{ordinal}"
+    return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:DOC_ID_HEX_DIGITS]
+
+
+def sha256_hex(data: bytes) -> str:
+    """Return the sha256 of ``data`` in hex; of stored image bytes it is the ``image_id``."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def seed_for(seed: int, name: str) -> int:
+    """Return a 64-bit seed for one named source.
+
+    It depends on the name, not on the source's place in a list, so adding a source reseeds no other.
+    """
+    return int.from_bytes(hashlib.sha256(f"{seed}\0{name}".encode()).digest()[:8], "big")

@@ -1,0 +1,42 @@
+"""Plain Python records: what ingest readers yield before they become Arrow rows."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from curate.contract.reasons import IngestReason, Kind, Modality, Role
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One text or image of a document, in document order."""
+
+    modality: Modality
+    text: str | None = None
+    role: Role | None = None
+    image_url: str | None = None
+    alt_text: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """One record of a source. A page's items are empty until it has been fetched."""
+
+    native_id: str
+    """Its URL or own id; empty where the format has none."""
+    ordinal: str
+    """``file#row``: where the record stands."""
+    kind: Kind
+    url: str | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+    """Passthrough columns."""
+    items: tuple[Item, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """A record or a whole file that could not be read; the ledger counts it as one rejected document."""
+
+    ordinal: str
+    reason: IngestReason
+    detail: str
+    """File, line and what is wrong, for a person."""
