@@ -1,0 +1,165 @@
+"""Reads samples by offset: one positioned read per sample, in any order, from a folder or a URL."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.contract.errors import SchemaError, ShardError
+from curate.contract.schemas import SHARD_INDEX, check_schema
+from shards.index import TAR_BLOCK_BYTES
+from shards.sample import JSON_PART
+from shards.storage import is_local, open_folder
+
+INDEX_NAME = "index.parquet"
+TAR_NAME_BYTES = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredSample:
+    """A sample as read back."""
+
+    key: str
+    record: dict[str, Any]
+    """``KEY.json``: see ``shards.sample``."""
+    images: list[bytes]
+    """Bytes of ``0.jpg``, ``1.jpg``, ... in the order of the record's image items."""
+
+
+def read_index(folder: str) -> pa.Table:
+    """Return the index of a shard set: SHARD_INDEX, a row per sample in the order of the set.
+
+    Raises:
+        ShardError: No index, or not one of this format.
+    """
+    file_system, root = open_folder(folder)
+    path = f"{root}/{INDEX_NAME}"
+    try:
+        with file_system.open(path, "rb") as file:
+            table = pq.read_table(file)
+        check_schema(table, SHARD_INDEX, where=path)
+    except FileNotFoundError as error:
+        raise ShardError(f"{folder}: no {INDEX_NAME} here; is this a finished shard set?") from error
+    except (pa.ArrowInvalid, OSError, SchemaError) as error:
+        raise ShardError(f"{path}: not a readable shard index ({error})") from error
+    return table
+
+
+def read_sample(folder: str, row: Mapping[str, Any], *, check_images: bool = False) -> StoredSample:
+    """Read one sample; for many, keep a ``ShardReader`` open.
+
+    Args:
+        folder: The shard set, local or an fsspec URL.
+        row: A row of the index: ``key``, ``shard``, ``offset``, ``num_bytes`` and ``parts`` are used.
+        check_images: Also compare each image with the sha256 in the record.
+
+    Raises:
+        ShardError: See ``ShardReader.read``.
+    """
+    with ShardReader(folder) as reader:
+        return reader.read(row, check_images=check_images)
+
+
+class ShardReader:
+    """Reads samples of one set; keeps a descriptor open per local shard until closed. Safe to use from threads."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = str(folder)
+        self._file_system, self._root = open_folder(self._folder)
+        self._descriptors: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        """Pickle as the folder: a copy in another process opens its own descriptors."""
+        return type(self), (self._folder,)
+
+    def close(self) -> None:
+        """Close every descriptor; the reader may be used again and reopens them."""
+        while self._descriptors:
+            os.close(self._descriptors.popitem()[1])
+
+    def read(self, row: Mapping[str, Any], *, check_images: bool = False) -> StoredSample:
+        """Read one sample with a single positioned read.
+
+        Args:
+            row: A row of the index.
+            check_images: Also compare each image with the sha256 in the record.
+
+        Raises:
+            ShardError: The shard is missing or shorter than the index says, another sample lies at the offset, the
+                JSON does not parse, or (with ``check_images``) an image is not the one that was stored.
+        """
+        block = self._read_range(row)
+        contents: dict[str, bytes] = {}
+        for part in row["parts"]:
+            start = part["offset"] - row["offset"]
+            _check_header(block, start - TAR_BLOCK_BYTES, name=f"{row['key']}.{part['name']}", row=row)
+            contents[part["name"]] = block[start : start + part["num_bytes"]]
+        record = _parse_record(contents.pop(JSON_PART, b""), row=row)
+        if check_images:
+            _check_images(record, contents, row=row)
+        return StoredSample(key=row["key"], record=record, images=list(contents.values()))
+
+    def _read_range(self, row: Mapping[str, Any]) -> bytes:
+        path = f"{self._root}/{row['shard']}"
+        start, num_bytes = row["offset"], row["num_bytes"]
+        try:
+            if is_local(self._file_system):
+                block = os.pread(self._descriptor(path), num_bytes, start)
+            else:
+                block = self._file_system.cat_file(path, start=start, end=start + num_bytes)
+        except OSError as error:
+            raise _fault(row, f"cannot be read ({error})") from error
+        if len(block) != num_bytes:
+            raise _fault(row, f"{num_bytes} bytes wanted at offset {start}, {len(block)} there; the shard is cut off")
+        return block
+
+    def _descriptor(self, path: str) -> int:
+        descriptor = self._descriptors.get(path)
+        if descriptor is None:
+            opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = self._descriptors.setdefault(path, opened)
+            if descriptor != opened:  # another thread was first
+                os.close(opened)
+        return descriptor
+
+
+def _check_header(block: bytes, start: int, *, name: str, row: Mapping[str, Any]) -> None:
+    """Catch an index that belongs to other tars before their bytes are taken for a sample."""
+    found = block[start : start + TAR_NAME_BYTES].rstrip(b"\0") if start >= 0 else b""
+    if found != name.encode():
+        raise _fault(row, f"{name} is not where the index says; found {found[:40]!r}")
+
+
+def _parse_record(data: bytes, *, row: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        record = json.loads(data)
+    except ValueError as error:  # covers JSONDecodeError and UnicodeDecodeError
+        raise _fault(row, f"its JSON does not parse ({error})") from error
+    if not isinstance(record, dict):
+        raise _fault(row, "its JSON is no object")
+    return record
+
+
+def _check_images(record: Mapping[str, Any], contents: Mapping[str, bytes], *, row: Mapping[str, Any]) -> None:
+    for item in record.get("items", []):
+        if item.get("type") != "image":
+            continue
+        data = contents.get(item["part"])
+        if data is None or hashlib.sha256(data).hexdigest() != item["sha256"]:
+            raise _fault(row, f"{item['part']} is not the image that was stored (sha256 differs)")
+
+
+def _fault(row: Mapping[str, Any], what: str) -> ShardError:
+    return ShardError(f"{row['shard']}, sample {row['key']}: {what}")

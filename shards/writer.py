@@ -1,0 +1,93 @@
+"""Writes one shard: samples in, a tar and its rows of the index out.
+
+The tar depends on the samples and the shard's number alone: fixed owner, mode and time, parts in a fixed order. Any
+worker may therefore write any shard, twice if need be.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+from webdataset import TarWriter
+
+from curate.contract.errors import ShardError
+from shards.index import index_row, index_table, place_parts
+from shards.sample import Sample, encode_record, sample_images, sample_record
+from shards.storage import open_atomic
+
+SHARD_DIGITS = 5
+SEQUENCE_DIGITS = 6
+TAR_OWNER = "vila-curate"
+TAR_MODE = 0o644
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShardResult:
+    """What a written shard tells the manifest and the index."""
+
+    name: str
+    """File name, such as ``00000.tar``."""
+    num_samples: int
+    num_images: int
+    num_bytes: int
+    """Size of the tar."""
+    sha256: str
+    """Of the tar, in hex."""
+    index: pa.Table
+    """SHARD_INDEX, a row per sample in stored order."""
+
+
+def shard_name(shard: int) -> str:
+    """Return the file name of a shard."""
+    return f"{shard:0{SHARD_DIGITS}d}.tar"
+
+
+def sample_key(shard: int, sequence: int) -> str:
+    """Return a sample's key: the shard's digits, then the sample's in the shard; no dots.
+
+    Readers cut a part's name at its first dot, so a dot in a key would move part of it into the part's name.
+
+    Raises:
+        ShardError: A number needs more digits than the key has, which would make keys ambiguous.
+    """
+    if not 0 <= shard < 10**SHARD_DIGITS or not 0 <= sequence < 10**SEQUENCE_DIGITS:
+        raise ShardError(
+            f"shard {shard}, sample {sequence}: keys have room for {10**SHARD_DIGITS:,} shards of "
+            f"{10**SEQUENCE_DIGITS:,} samples; put more samples (or fewer) into a shard"
+        )
+    return f"{shard:0{SHARD_DIGITS}d}{sequence:0{SEQUENCE_DIGITS}d}"
+
+
+def write_shard(path: str, samples: Iterable[Sample], *, shard: int) -> ShardResult:
+    """Write ``samples`` as one tar that appears whole or not at all.
+
+    Args:
+        path: Local path or fsspec URL of the tar; its last part should be ``shard_name(shard)``.
+        samples: Taken one at a time; no more than one is held.
+        shard: Its number in the set, which starts every key.
+
+    Raises:
+        ShardError: A sample that cannot be encoded.
+        OSError: The disk is full or the target cannot be written; no file is left behind.
+    """
+    name = path.rpartition("/")[2]
+    rows: list[dict[str, object]] = []
+    offset = 0
+    with open_atomic(path) as file:
+        with TarWriter(file, user=TAR_OWNER, group=TAR_OWNER, mode=TAR_MODE, mtime=0, encoder=False) as tar:
+            for sequence, sample in enumerate(samples):
+                key = sample_key(shard, sequence)
+                record = sample_record(sample)
+                encoded = encode_record(record, images=sample_images(sample))
+                # One call per part: given several, TarWriter sorts them as text, 10.jpg before 2.jpg and json last.
+                for part, data in encoded:
+                    tar.write({"__key__": key, part: data})
+                parts, end = place_parts([(part, len(data)) for part, data in encoded], offset=offset)
+                rows.append(index_row(record, key=key, shard=name, offset=offset, parts=parts))
+                offset = end
+        num_bytes, sha256 = file.num_bytes, file.sha256_hex()
+    index = index_table(rows)
+    num_images = sum(index["num_images"].to_pylist())
+    return ShardResult(
+        name=name, num_samples=len(rows), num_images=num_images, num_bytes=num_bytes, sha256=sha256, index=index
+    )
