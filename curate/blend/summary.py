@@ -1,0 +1,83 @@
+"""What a blend came to, for a person and for the manifest: JSON values only, names sorted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from curate.blend.amounts import Amounts
+from curate.blend.config import BlendConfig, Unit
+from curate.blend.entries import Entry
+
+SHARE_DECIMALS = 6
+
+
+def summarize(
+    pool: pa.Table,
+    entries: Sequence[Entry],
+    *,
+    left_out: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+    amounts: Mapping[Unit, Amounts],
+    config: BlendConfig,
+) -> dict[str, Any]:
+    """Return ``{name, unit, seed, max_repeats, samples, images, tokens, num_bytes, entries, left_out}``.
+
+    ``entries`` has, by name: weight, wanted_share and got_share (of the unit), drawn and supply (samples, images,
+    tokens each), sources, not_drawn (samples never used) and most_repeats (of one sample: 1 = used once).
+    ``left_out`` counts by source the samples that no weight covers.
+
+    Args:
+        pool: Schema POOL.
+        entries: All of them, those of weight zero too.
+        left_out: Pool rows that no weight covers.
+        rows: Pool rows of the blend, in order, with repeats.
+        amounts: Of each pool row, by unit.
+        config: The blend.
+    """
+    uses = np.bincount(rows, minlength=pool.num_rows)
+    sources = pool["source"].to_numpy(zero_copy_only=False)
+    got = int(amounts[config.unit] @ uses)
+    return {
+        "name": config.name,
+        "unit": config.unit,
+        "seed": config.seed,
+        "max_repeats": config.max_repeats,
+        **{unit: int(values @ uses) for unit, values in amounts.items()},
+        "num_bytes": int(pool["num_bytes"].to_numpy() @ uses),
+        "entries": {
+            entry.name: _entry_summary(entry, sources=sources, uses=uses, amounts=amounts, unit=config.unit, got=got)
+            for entry in entries
+        },
+        "left_out": _count_by_source(sources[left_out]),
+    }
+
+
+def _entry_summary(
+    entry: Entry,
+    *,
+    sources: npt.NDArray[np.object_],
+    uses: npt.NDArray[np.int64],
+    amounts: Mapping[Unit, Amounts],
+    unit: Unit,
+    got: int,
+) -> dict[str, Any]:
+    own_uses = uses[entry.rows]
+    drawn = {name: int(values[entry.rows] @ own_uses) for name, values in amounts.items()}
+    return {
+        "weight": entry.weight,
+        "wanted_share": round(float(entry.share), SHARE_DECIMALS),
+        "got_share": round(drawn[unit] / got, SHARE_DECIMALS) if got else 0.0,
+        "drawn": drawn,
+        "supply": {name: int(values[entry.rows].sum()) for name, values in amounts.items()},
+        "sources": _count_by_source(np.repeat(sources[entry.rows], own_uses)),
+        "not_drawn": int((own_uses == 0).sum()),
+        "most_repeats": int(own_uses.max(initial=0)),
+    }
+
+
+def _count_by_source(sources: npt.NDArray[np.object_]) -> dict[str, int]:
+    names, counts = np.unique(sources.astype(str), return_counts=True)
+    return {str(name): int(count) for name, count in zip(names, counts, strict=True)}

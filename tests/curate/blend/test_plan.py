@@ -1,0 +1,135 @@
+import json
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curate.blend.amounts import measure_amounts
+from curate.blend.config import BlendConfig, Unit
+from curate.blend.plan import ORDER, plan_blend
+from curate.contract.errors import BlendError, SchemaError
+from curate.contract.schemas import POOL, table_from_rows
+from tests.curate.blend.conftest import MakePool
+
+UNITS: list[Unit] = ["samples", "images", "tokens"]
+
+
+@st.composite
+def pools(draw: st.DrawFn) -> pa.Table:
+    rows: list[dict[str, object]] = []
+    for source, kind in (("web", "interleaved"), ("coyo", "pair"), ("laion", "pair"), ("flan", "text")):
+        for number in range(draw(st.integers(1, 25))):
+            num_images = {"interleaved": draw(st.integers(0, 30)) + (number == 0), "pair": 1, "text": 0}[kind]
+            rows.append(
+                {"doc_id": f"{source}{number}", "partition": "p", "source": source, "kind": kind}
+                | {"num_images": num_images, "num_words": 1, "num_chars": draw(st.integers(1, 3000)), "num_bytes": 1}
+            )
+    return table_from_rows(rows, POOL)
+
+
+@settings(deadline=None, max_examples=100)
+@given(pools(), st.sampled_from(UNITS), st.tuples(*[st.floats(0.01, 1)] * 4), st.integers(0, 5), st.integers(1, 3))
+def test_every_prefix_has_the_right_mix(
+    pool: pa.Table, unit: Unit, numbers: tuple[float, ...], seed: int, max_repeats: int
+) -> None:
+    weights = dict(zip(["interleaved", "laion", "pair", "text"], numbers, strict=True))
+    if unit == "images":
+        del weights["text"]
+    config = BlendConfig(unit=unit, weights=weights, seed=seed, max_repeats=max_repeats, tokens_per_image=50)
+    plan = plan_blend(pool, config)
+    rows = plan.order["pool_row"].to_numpy()
+    sizes = measure_amounts(pool, config)[unit][rows]
+    entry_of = {"web": "interleaved", "coyo": "pair", "laion": "laion", "flan": "text"}
+    entries = np.array([entry_of[pool["source"][row].as_py()] for row in rows.tolist()])
+    emitted = np.cumsum(sizes)
+    for name, weight in weights.items():
+        due = emitted * weight / sum(weights.values())
+        deviation = np.abs(np.cumsum(np.where(entries == name, sizes, 0)) - due).max()
+        assert plan.summary["worst_deviation"][name] == pytest.approx(deviation, abs=1e-3)
+        assert deviation < 1 if unit == "samples" else deviation <= sizes.max() + 1e-6
+    assert np.bincount(rows).max() <= max_repeats
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_order_does_not_depend_on_the_listing(make_pool: MakePool, unit: Unit) -> None:
+    pool = make_pool(("web", "interleaved", 40), ("coyo", "pair", 30))
+    config = BlendConfig(unit=unit, weights={"web": 0.7, "pair": 0.3}, max_repeats=2, seed=5)
+    shuffled = pool.take(np.random.default_rng(1).permutation(pool.num_rows))
+    other_way = config.model_copy(update={"weights": {"pair": 0.3, "web": 0.7}})
+    ids = [
+        some_pool["doc_id"].take(plan_blend(some_pool, some_config).order["pool_row"]).to_pylist()
+        for some_pool, some_config in [(pool, config), (shuffled, config), (pool, other_way)]
+    ]
+    assert ids[0] == ids[1] == ids[2]
+
+
+def test_the_result_has_its_schema_and_its_summary_is_json(make_pool: MakePool) -> None:
+    plan = plan_blend(make_pool(("web", "interleaved", 4), ("flan", "text", 2)), BlendConfig())
+    assert plan.order.schema.equals(ORDER)
+    assert json.loads(json.dumps(plan.summary)) == plan.summary
+
+
+def test_without_weights_every_document_is_used_as_often_as_allowed(make_pool: MakePool) -> None:
+    pool = make_pool(("web", "interleaved", 7), ("coyo", "pair", 31), ("flan", "text", 2))
+    rows = plan_blend(pool, BlendConfig(max_repeats=3)).order["pool_row"].to_numpy()
+    assert np.bincount(rows).tolist() == [3] * 40
+
+
+def test_the_default_total_is_the_largest(make_pool: MakePool) -> None:
+    pool = make_pool(("web", "interleaved", 10), ("coyo", "pair", 100))
+    config = BlendConfig(weights={"web": 1, "coyo": 3}, max_repeats=2)
+    plan = plan_blend(pool, config)
+    assert plan.summary["total"] == {"wanted": None, "largest": 80, "binding": "web"}
+    assert plan.order.num_rows == 80
+
+
+def test_a_total_beyond_supply_says_how_much_there_is_and_what_binds(make_pool: MakePool) -> None:
+    pool = make_pool(("web", "interleaved", 10), ("coyo", "pair", 100))
+    config = BlendConfig(weights={"web": 1, "coyo": 3}, max_repeats=2, total=81)
+    with pytest.raises(BlendError, match=r"81 samples wanted.* at most 80: web runs out first"):
+        plan_blend(pool, config)
+    assert plan_blend(pool, config.model_copy(update={"total": 80})).order.num_rows == 80
+
+
+def test_a_total_in_tokens_is_reached_by_the_last_sample(make_pool: MakePool) -> None:
+    pool = make_pool(("coyo", "pair", 20))  # 10 + 576 tokens each
+    plan = plan_blend(pool, BlendConfig(unit="tokens", total=600))
+    assert plan.order.num_rows == 2
+    assert plan.summary["tokens"] == 2 * 586
+
+
+def test_a_weight_on_texts_under_unit_images_is_an_error(make_pool: MakePool) -> None:
+    pool = make_pool(("coyo", "pair", 2), ("flan", "text", 2))
+    with pytest.raises(BlendError, match=r"blend.weights.text: weight 1.0 but no images in its 2 documents"):
+        plan_blend(pool, BlendConfig(unit="images", weights={"pair": 1.0, "text": 1.0}))
+    assert plan_blend(pool, BlendConfig(unit="images", weights={"pair": 1.0, "text": 0.0})).order.num_rows == 2
+
+
+def test_documents_without_images_are_free_under_unit_images(make_pool: MakePool) -> None:
+    pool = pa.concat_tables(
+        [make_pool(("web", "interleaved", 9)), make_pool(("bare", "interleaved", 90), num_images=0)]
+    )
+    plan = plan_blend(pool, BlendConfig(unit="images", weights={"interleaved": 1.0}))
+    assert plan.summary["images"] == 9
+    assert plan.order.num_rows > 9
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_an_empty_pool_is_an_error(unit: Unit) -> None:
+    with pytest.raises(BlendError, match=f"0 documents has no {unit}"):
+        plan_blend(POOL.empty_table(), BlendConfig(unit=unit))
+
+
+def test_a_table_that_is_no_pool_is_refused() -> None:
+    with pytest.raises(SchemaError, match="blend pool"):
+        plan_blend(pa.table({"doc_id": ["a"]}), BlendConfig())
+
+
+def test_shares_are_exact_for_decimal_weights(make_pool: MakePool) -> None:
+    pool = make_pool(("a", "pair", 7), ("b", "pair", 3))
+    plan = plan_blend(pool, BlendConfig(weights={"a": 0.7, "b": 0.3}))
+    assert plan.summary["total"]["largest"] == 10
+    assert Fraction(7, 10) == Fraction(str(plan.summary["entries"]["a"]["got_share"]))

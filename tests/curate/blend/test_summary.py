@@ -1,0 +1,33 @@
+from fractions import Fraction
+
+import numpy as np
+
+from curate.blend.amounts import measure_amounts
+from curate.blend.config import BlendConfig
+from curate.blend.entries import resolve_entries
+from curate.blend.summary import summarize
+from tests.curate.blend.conftest import MakePool
+
+
+def test_the_summary_counts_what_was_drawn_and_what_was_not(make_pool: MakePool) -> None:
+    pool = make_pool(("coyo", "pair", 3), ("laion", "pair", 1), ("flan", "text", 2))
+    config = BlendConfig(weights={"pair": 1})
+    entries, left_out = resolve_entries(pool, config.weights)
+    rows = np.array([0, 3, 0], dtype=np.int64)
+    summary = summarize(
+        pool, entries, left_out=left_out, rows=rows, amounts=measure_amounts(pool, config), config=config
+    )
+    assert (summary["samples"], summary["images"], summary["tokens"]) == (3, 3, 3 * 586)
+    assert summary["num_bytes"] == 3000
+    assert summary["left_out"] == {"flan": 2}
+    assert entries[0].share == Fraction(1)
+    assert summary["entries"]["pair"] == {
+        "weight": 1,
+        "wanted_share": 1.0,
+        "got_share": 1.0,
+        "drawn": {"samples": 3, "images": 3, "tokens": 3 * 586},
+        "supply": {"samples": 4, "images": 4, "tokens": 4 * 586},
+        "sources": {"coyo": 2, "laion": 1},
+        "not_drawn": 2,
+        "most_repeats": 2,
+    }
