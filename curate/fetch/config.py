@@ -1,0 +1,84 @@
+"""Options of the fetch stage."""
+
+import importlib.metadata
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field
+
+from curate.fetch.addresses import AddressPolicy
+
+AGENT_NAME = "vila-curate"
+"""The name that robots.txt groups and X-Robots-Tag scopes are matched against."""
+
+# What an HTTP comment may hold without escapes (RFC 9110, section 5.6.5), so a contact cannot break out of its header.
+_CONTACT = re.compile(r"[\x21-\x27\x2a-\x5b\x5d-\x7e]+")
+
+
+def _check_contact(contact: str | None) -> str | None:
+    if contact is not None and not _CONTACT.fullmatch(contact):
+        raise ValueError("use a URL, a mailto: link or a mail address in plain ASCII without spaces or parentheses")
+    return contact
+
+
+def _check_allow_private(entries: tuple[str, ...]) -> tuple[str, ...]:
+    AddressPolicy(entries)
+    return entries
+
+
+class ResizeConfig(BaseModel):
+    """How decoded images are scaled; the aspect ratio never changes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shorter_side: int = Field(default=384, ge=1, le=16_384)
+    """Target of the shorter side, px. 384 is the input size of the larger open vision towers (SigLIP so400m)."""
+    only_if_larger: bool = True
+    """Leave images alone whose shorter side is already at most `shorter_side`: enlarging adds bytes, not detail."""
+
+
+class FetchConfig(BaseModel):
+    """Limits, manners and image output of the fetch stage."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    concurrency: int = Field(default=256, ge=1)
+    """Requests in flight per worker process."""
+    per_host: int = Field(default=4, ge=1)
+    """Requests in flight to one host per worker process. Browsers open 6; large hosts ask robots for 2 to 4."""
+    timeout_s: float = Field(default=20.0, gt=0)
+    """Total time on the wire for one URL: every redirect and every attempt, without waiting for a turn."""
+    connect_timeout_s: float = Field(default=10.0, gt=0)
+    """Longest wait for one TCP connection, seconds; leaves time for a second attempt within `timeout_s`."""
+    retries: int = Field(default=2, ge=0)
+    """Further attempts after a transient fault (no answer, cut short, 429, 500, 502, 503, 504)."""
+    backoff_s: float = Field(default=0.5, ge=0)
+    """Mean base of the exponential back-off with full jitter: attempt n waits up to 2 * backoff_s * 2**n seconds."""
+    max_wait_s: float = Field(default=30.0, ge=0)
+    """Longest total back-off of one URL, seconds. A host that asks for more (Retry-After) is not asked again."""
+    max_redirects: int = Field(default=5, ge=0)
+    """Redirects followed per URL; RFC 9309 wants at least five for robots.txt, which obeys its own limit of five."""
+    max_bytes: ByteSize = Field(default=ByteSize(20_000_000), ge=1)
+    """Largest body, before and after content decoding (`20MB` is 20,000,000 bytes)."""
+    max_bytes_in_flight: ByteSize = Field(default=ByteSize(256_000_000), ge=1)
+    """Bodies being read or waiting to be decoded, per worker process; it bounds memory where counts cannot."""
+    max_pixels: int = Field(default=64_000_000, ge=1)
+    """Largest image, width x height as its header says; checked before anything is decoded. 64 MP is 256 MB as RGBA."""
+    decode_threads: int = Field(default=2, ge=1)
+    """Threads that decode images while others are on the wire."""
+    resize: ResizeConfig | None = ResizeConfig()
+    """Scaling of stored images; null keeps their size."""
+    contact: Annotated[str | None, AfterValidator(_check_contact)] = None
+    """URL or mail address that the User-Agent names, so that a site's owner can reach whoever runs this."""
+    allow_private: Annotated[tuple[str, ...], AfterValidator(_check_allow_private)] = ()
+    """Host names, addresses and CIDR blocks that may be fetched although they are not public, such as 127.0.0.1."""
+    respect_robots: bool = True
+    """Obey robots.txt (RFC 9309)."""
+    respect_x_robots: bool = True
+    """Obey X-Robots-Tag headers that reserve content: noai, noimageai, noml, noindex, noimageindex."""
+
+
+def user_agent(config: FetchConfig) -> str:
+    """Return the User-Agent header: product, version and contact, never a browser's name."""
+    product = f"{AGENT_NAME}/{importlib.metadata.version('vila-curate')}"
+    return product if config.contact is None else f"{product} (+{config.contact})"

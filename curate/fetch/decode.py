@@ -1,0 +1,182 @@
+"""Image bytes as fetched -> image bytes as stored, within a pixel cap that is checked before anything is decoded."""
+
+import io
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+from PIL import Image, ImageFile
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from curate.contract.reasons import FetchStatus
+from curate.fetch.config import ResizeConfig
+from curate.fetch.errors import FetchError
+from curate.fetch.pixels import (
+    REDUCING_GAP,
+    orientation,
+    target_size,
+    to_resizable,
+    to_rgb,
+    turn_upright,
+    upright_size,
+)
+from curate.fetch.sniff import image_format, markup_kind, webp_size
+
+JPEG_QUALITY = 95
+"""Of images that are stored anew; above it files grow without visible gain (libjpeg's documentation)."""
+
+MAX_SIDE = 65_500
+"""Longest side, px, that libjpeg writes."""
+
+LARGE_IMAGE_PIXELS = 16_000_000
+"""Images above are decoded one at a time: each may need several copies of itself in memory."""
+
+# Pillow's own opener is avoided: it tries every plugin and warns about size before the size can be asked.
+_READERS: dict[str, type[ImageFile.ImageFile]] = {
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "GIF": GifImageFile,
+    "WEBP": WebPImageFile,
+    "BMP": BmpImageFile,
+    "TIFF": TiffImageFile,
+    "AVIF": AvifImageFile,
+}
+
+# What Pillow's plugins raise on hostile bytes, found in their sources and by mutating files of each format.
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+_one_large_image = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredImage:
+    """An image as it goes into a table."""
+
+    data: bytes
+    """A JPEG file."""
+    width: int
+    height: int
+    original_width: int
+    original_height: int
+
+
+def decode_image(data: bytes, *, resize: ResizeConfig | None, max_pixels: int) -> StoredImage:
+    """Return the stored form of an image: upright 8-bit RGB JPEG, first frame, on white.
+
+    The bytes of an upright gray or YCbCr JPEG that needs no resizing are kept as they are.
+
+    Args:
+        data: A file of any format that `sniff.image_format` knows.
+        resize: Scaling, or None to keep the size.
+        max_pixels: Cap on width x height, of the original and of the result.
+
+    Raises:
+        FetchError: NOT_AN_IMAGE, TOO_MANY_PIXELS or BROKEN_IMAGE.
+    """
+    quiet_pillow()
+    with _broken_unless_read():
+        image = _open(data, max_pixels=max_pixels)
+        turn = orientation(image)
+        size = image.size
+        target = target_size(size, resize=resize)
+        _check_size(target, max_pixels=max_pixels)
+        large = size[0] * size[1] > LARGE_IMAGE_PIXELS
+        with _one_large_image if large else nullcontext():
+            stored = data if _is_kept(image, turn=turn, target=target) else _encode(image, turn=turn, target=target)
+    (width, height), (original_width, original_height) = (upright_size(s, turn) for s in (target, size))
+    return StoredImage(
+        data=stored, width=width, height=height, original_width=original_width, original_height=original_height
+    )
+
+
+def quiet_pillow() -> None:
+    """Let Pillow's warnings about odd files pass in silence: they are judged here, and there are millions.
+
+    The filter stays, because `warnings.catch_warnings` must not be used in threads.
+    """
+    for category, module in ((Warning, r"PIL\."), (Image.DecompressionBombWarning, "")):
+        known = any(
+            action == "ignore" and kind is category and getattr(pattern, "pattern", "") == module
+            for action, _, kind, pattern, _ in warnings.filters
+        )
+        if not known:
+            warnings.filterwarnings("ignore", category=category, module=module)
+
+
+def _open(data: bytes, *, max_pixels: int) -> ImageFile.ImageFile:
+    kind = image_format(data)
+    if kind is None:
+        markup = markup_kind(data)
+        raise FetchError(FetchStatus.NOT_AN_IMAGE, markup or f"begins with {data[:8].hex(' ')}")
+    if kind == "WEBP":
+        _check_size(webp_size(data) or (0, 0), max_pixels=max_pixels)
+    image = _READERS[kind](io.BytesIO(data))
+    _check_size(image.size, max_pixels=max_pixels)
+    return image
+
+
+def _check_size(size: tuple[int, int], *, max_pixels: int) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise FetchError(FetchStatus.BROKEN_IMAGE, f"{width} x {height} pixels")
+    if width * height > max_pixels or max(size) > MAX_SIDE:
+        raise FetchError(FetchStatus.TOO_MANY_PIXELS, f"{width} x {height} pixels")
+
+
+def _is_kept(image: ImageFile.ImageFile, *, turn: int, target: tuple[int, int]) -> bool:
+    """Return whether the bytes can stay; if so, the image has been decoded once to prove that it is whole."""
+    if not isinstance(image, JpegImageFile) or image.mode not in {"L", "RGB"} or turn != 1 or image.size != target:
+        return False
+    # An eighth of the scale reads every coefficient and saves most of the inverse transform.
+    image.draft(None, (1, 1))
+    image.load()
+    return True
+
+
+def _encode(image: ImageFile.ImageFile, *, turn: int, target: tuple[int, int]) -> bytes:
+    if target != image.size:
+        # JPEG only: decodes at 1/2, 1/4 or 1/8 of the scale, never below REDUCING_GAP times the target.
+        image.draft(None, (int(target[0] * REDUCING_GAP), int(target[1] * REDUCING_GAP)))
+    image.load()
+    pixels = to_resizable(image)
+    if pixels.size != target:
+        pixels = pixels.resize(target, Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
+    pixels = turn_upright(to_rgb(pixels), turn)
+    pixels.info = {}  # comments and profiles of the original do not describe these pixels
+    buffer = io.BytesIO()
+    pixels.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()
+
+
+@contextmanager
+def _broken_unless_read() -> Iterator[None]:
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        raise FetchError(FetchStatus.TOO_MANY_PIXELS, str(error)) from error
+    except _BROKEN as error:
+        text = " ".join(str(error).split())
+        raise FetchError(FetchStatus.BROKEN_IMAGE, f"{type(error).__name__}: {text}"[:300]) from error

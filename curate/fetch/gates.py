@@ -1,0 +1,112 @@
+"""Who may go on when: connections per host and in total, bytes in flight, and the time one URL may take."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from curate.contract.reasons import FetchStatus
+from curate.fetch.errors import FetchError
+
+
+class HostGates:
+    """Holds requests back: at most `per_host` to one host and `total` altogether, first come first served."""
+
+    def __init__(self, *, per_host: int, total: int) -> None:
+        self._total = asyncio.Semaphore(total)
+        self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_host))
+
+    @asynccontextmanager
+    async def slot(self, host: str) -> AsyncIterator[None]:
+        """Hold one request to `host`. Never ask for a second slot while holding one: two hosts could deadlock."""
+        # The host's turn comes first, so that a crowd waiting for one slow host takes nobody else's slots.
+        async with self._hosts[host], self._total:
+            yield
+
+
+class ByteGate:
+    """Bounds the bytes of bodies that are being read or wait to be decoded."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._used_bytes = 0
+        self._changed = asyncio.Condition()
+
+    async def take(self, num_bytes: int) -> None:
+        """Wait until `num_bytes` fit, or nothing else is held."""
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: not self._used_bytes or self._used_bytes + num_bytes <= self._limit_bytes
+            )
+            self._used_bytes += num_bytes
+
+    async def give(self, num_bytes: int) -> None:
+        """Give bytes back; a negative number takes more without waiting."""
+        async with self._changed:
+            self._used_bytes -= num_bytes
+            self._changed.notify_all()
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes held now."""
+        return self._used_bytes
+
+
+class ByteLease:
+    """The bytes that one URL holds of a gate."""
+
+    def __init__(self, gate: ByteGate) -> None:
+        self._gate = gate
+        self._held_bytes = 0
+
+    async def reserve(self, num_bytes: int) -> None:
+        """Give back what is held, then wait for `num_bytes`."""
+        await self.release()
+        await self._gate.take(num_bytes)
+        self._held_bytes = num_bytes
+
+    async def settle(self, num_bytes: int) -> None:
+        """Hold exactly `num_bytes`, without waiting: the body is in memory already."""
+        before, self._held_bytes = self._held_bytes, num_bytes
+        await self._gate.give(before - num_bytes)
+
+    async def release(self) -> None:
+        """Give everything back."""
+        if self._held_bytes:
+            await self.settle(0)
+
+
+class Clock:
+    """The time that one URL has left on the wire, and the time it may still spend backing off."""
+
+    def __init__(self, *, timeout_s: float, max_wait_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._left_s = timeout_s
+        self.wait_left_s = max_wait_s
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Let the time run; outside of this block (waiting for a turn, for memory) it stands still.
+
+        Raises:
+            FetchError: TIMEOUT.
+        """
+        loop = asyncio.get_running_loop()
+        started_s = loop.time()
+        try:
+            async with asyncio.timeout(max(self._left_s, 0)):
+                yield
+        except TimeoutError as error:
+            raise FetchError(FetchStatus.TIMEOUT, f"not done within {self._timeout_s:g} s") from error
+        finally:
+            self._left_s -= loop.time() - started_s
+
+    @property
+    def expired(self) -> bool:
+        """Whether no time on the wire is left."""
+        return self._left_s <= 0
+
+    async def wait(self, delay_s: float) -> None:
+        """Back off."""
+        self.wait_left_s -= delay_s
+        await asyncio.sleep(delay_s)

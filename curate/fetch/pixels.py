@@ -1,0 +1,80 @@
+"""Pixel arithmetic of stored images: target sizes, colour modes, orientation."""
+
+import numpy as np
+from PIL import Image
+
+from curate.fetch.config import ResizeConfig
+
+_ORIENTATION_TAG = 0x0112  # EXIF 2.32, table 4
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SWAPPING = frozenset({5, 6, 7, 8})
+_WHITE = (255, 255, 255, 255)
+
+REDUCING_GAP = 2.0
+"""Large images are averaged down to no less than twice the target before LANCZOS; the gap of Pillow's `thumbnail`."""
+
+
+def target_size(size: tuple[int, int], *, resize: ResizeConfig | None) -> tuple[int, int]:
+    """Return the stored width and height, px, of an image of this size."""
+    shorter = min(size)
+    if resize is None or shorter == resize.shorter_side or (resize.only_if_larger and shorter < resize.shorter_side):
+        return size
+    width, height = (max(1, round(side * resize.shorter_side / shorter)) for side in size)
+    return width, height
+
+
+def orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; 1, upright, if there is none or it makes no sense."""
+    value = image.getexif().get(_ORIENTATION_TAG, 1)
+    return value if isinstance(value, int) and value in _TURNS else 1
+
+
+def turn_upright(image: Image.Image, turn: int) -> Image.Image:
+    """Apply an EXIF orientation."""
+    return image.transpose(_TURNS[turn]) if turn in _TURNS else image
+
+
+def upright_size(size: tuple[int, int], turn: int) -> tuple[int, int]:
+    """Return width and height after an EXIF orientation has been applied."""
+    return (size[1], size[0]) if turn in _SWAPPING else size
+
+
+def to_resizable(image: Image.Image) -> Image.Image:
+    """Return the image in a mode that can be averaged: L, RGB, RGBA, CMYK or one with these channels."""
+    if image.mode in {"I", "F"} or image.mode.startswith("I;"):
+        return _to_8_bits(image)
+    if "transparency" in image.info or image.mode in {"PA", "La", "LA", "RGBa"}:
+        return image.convert("RGBA")
+    if image.mode == "P":
+        return image.convert("RGB")
+    return image.convert("L") if image.mode == "1" else image
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return the image as RGB; what is transparent shows white."""
+    if image.mode == "RGBA":
+        backdrop = Image.new("RGBA", image.size, _WHITE)
+        backdrop.alpha_composite(image)
+        image = backdrop
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image)
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((values >> 8).astype(np.uint8))
+    # 32-bit samples have no fixed white: the darkest value becomes black and the brightest white.
+    finite = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
+    low, high = float(finite.min()), float(finite.max())
+    scale = 255.0 / (high - low) if high > low else 0.0
+    finite -= low
+    finite *= scale
+    return Image.fromarray(finite.round().astype(np.uint8))

@@ -1,0 +1,55 @@
+"""One fetch call: an event loop, a client, and a task for every distinct URL."""
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import uvloop
+
+from curate.fetch.aiohttp_transport import AiohttpTransport
+from curate.fetch.client import Client
+from curate.fetch.config import FetchConfig
+from curate.fetch.robots import RulesStore
+from curate.fetch.transport import Transport
+
+T = TypeVar("T")
+Row = dict[str, object]
+"""Columns of one fetched URL, without those that say who wanted it."""
+
+
+@functools.cache
+def _process_rules() -> RulesStore:
+    return RulesStore()
+
+
+def run_loop(main: Coroutine[object, object, T]) -> T:
+    """Run a coroutine on an event loop of its own; works in any thread that has no running loop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+@asynccontextmanager
+async def open_client(config: FetchConfig, transport: Transport | None) -> AsyncIterator[Client]:
+    """Open a client for one call.
+
+    Args:
+        config: Its limits.
+        transport: Injected by tests, closed by their owner, and given robots rules of its own; None is the network.
+    """
+    if transport is not None:
+        yield Client(transport, config=config, rules=RulesStore())
+        return
+    network = AiohttpTransport(config)
+    try:
+        yield Client(network, config=config, rules=_process_rules())
+    finally:
+        await network.close()
+
+
+async def fetch_each(urls: Iterable[str], fetch_one: Callable[[str], Coroutine[object, object, Row]]) -> dict[str, Row]:
+    """Return a row per distinct URL, all fetched at once within the client's limits."""
+    async with asyncio.TaskGroup() as group:
+        tasks = {url: group.create_task(fetch_one(url)) for url in dict.fromkeys(urls)}
+    return {url: task.result() for url, task in tasks.items()}
