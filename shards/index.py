@@ -12,6 +12,10 @@ import pyarrow as pa
 from curate.contract.schemas import SHARD_INDEX, table_from_rows
 
 TAR_BLOCK_BYTES = 512
+SHARD_DIGITS = 5
+"""Of a shard's number, in its file name and at the start of its samples' keys."""
+SEQUENCE_DIGITS = 6
+"""Of a sample's number in its shard, at the end of its key."""
 
 
 def padded_bytes(num_bytes: int) -> int:

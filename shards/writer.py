@@ -11,12 +11,10 @@ import pyarrow as pa
 from webdataset import TarWriter
 
 from curate.contract.errors import ShardError
-from shards.index import index_row, index_table, place_parts
+from shards.index import SEQUENCE_DIGITS, SHARD_DIGITS, index_row, index_table, place_parts
 from shards.sample import Sample, encode_record, sample_images, sample_record
 from shards.storage import open_atomic
 
-SHARD_DIGITS = 5
-SEQUENCE_DIGITS = 6
 TAR_OWNER = "vila-curate"
 TAR_MODE = 0o644
 
@@ -67,7 +65,7 @@ def write_shard(path: str, samples: Iterable[Sample], *, shard: int) -> ShardRes
         shard: Its number in the set, which starts every key.
 
     Raises:
-        ShardError: A sample that cannot be encoded.
+        ShardError: No samples, or one that cannot be encoded.
         OSError: The disk is full or the target cannot be written; no file is left behind.
     """
     name = path.rpartition("/")[2]
@@ -85,9 +83,15 @@ def write_shard(path: str, samples: Iterable[Sample], *, shard: int) -> ShardRes
                 parts, end = place_parts([(part, len(data)) for part, data in encoded], offset=offset)
                 rows.append(index_row(record, key=key, shard=name, offset=offset, parts=parts))
                 offset = end
+            if not rows:
+                raise ShardError(f"{name}: a shard needs at least one sample")
         num_bytes, sha256 = file.num_bytes, file.sha256_hex()
-    index = index_table(rows)
+    return make_result(index_table(rows), name=name, num_bytes=num_bytes, sha256=sha256)
+
+
+def make_result(index: pa.Table, *, name: str, num_bytes: int, sha256: str) -> ShardResult:
+    """Return a ShardResult whose sample and image counts are those of ``index``."""
     num_images = sum(index["num_images"].to_pylist())
     return ShardResult(
-        name=name, num_samples=len(rows), num_images=num_images, num_bytes=num_bytes, sha256=sha256, index=index
+        name=name, num_samples=index.num_rows, num_images=num_images, num_bytes=num_bytes, sha256=sha256, index=index
     )

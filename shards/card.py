@@ -1,0 +1,153 @@
+"""``README.md`` of a shard set: the features that Hugging Face needs, and a text for people.
+
+Without declared features ``datasets`` infers them from the first five samples and silently drops every part that only
+comes later; so the card declares as many images as the largest document has. ``json`` is declared as JSON because its
+fields vary from sample to sample.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+from shards.sample import JSON_PART, image_part
+
+CARD_NAME = "README.md"
+DATA_FILES = "*.tar"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FilterYield:
+    """What one rule or stage took away."""
+
+    name: str
+    """Its name and settings, such as ``image.clip min=0.15``."""
+    num_documents: int
+    """Documents rejected."""
+    num_images: int
+    """Images rejected."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShardSetInfo:
+    """What the writer of a shard set knows beyond its samples."""
+
+    name: str
+    recipe_sha256: str
+    """Of the resolved recipe, in hex."""
+    blend: Mapping[str, Any] = field(default_factory=dict)
+    """Summary of the blend; JSON values."""
+    filters: Sequence[FilterYield] = ()
+    """In the order they ran."""
+    license: str = "other"
+    """Identifier of the Hugging Face hub; the images' rights stay with their owners whatever it says."""
+
+
+def card_features(max_images: int) -> list[dict[str, str]]:
+    """Return the features to declare for a set whose largest document has ``max_images`` images."""
+    images = [{"name": image_part(number), "dtype": "image"} for number in range(max_images)]
+    texts = [{"name": name, "dtype": "string"} for name in ("__key__", "__url__")]
+    return [*texts, {"name": JSON_PART, "dtype": "json"}, *images]
+
+
+def read_card_features(card: str) -> list[dict[str, str]]:
+    """Return the features that a card declares; an empty list where it declares none or cannot be parsed."""
+    pieces = card.split("---\n", 2)
+    if len(pieces) < 3 or pieces[0]:  # noqa: PLR2004 - nothing, the header, the text
+        return []
+    try:
+        header = yaml.safe_load(pieces[1])
+        return [{"name": one["name"], "dtype": one["dtype"]} for one in header["dataset_info"]["features"]]
+    except (yaml.YAMLError, KeyError, TypeError):
+        return []
+
+
+def render_card(index: pa.Table, *, info: ShardSetInfo, num_bytes: int) -> str:
+    """Return the card.
+
+    Args:
+        index: SHARD_INDEX of the whole set; not empty.
+        info: What is not in the index.
+        num_bytes: Of all tars.
+    """
+    header = {
+        "license": info.license,
+        "pretty_name": info.name,
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": DATA_FILES}]}],
+        "dataset_info": {"features": card_features(max(index["num_images"].to_pylist()))},
+    }
+    yaml_header = yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=1000)
+    sections = [_render_contents(index, info, num_bytes), _render_blend(info), _render_filters(info), _render_usage()]
+    return f"---\n{yaml_header}---\n\n# {info.name}\n\n" + "\n".join(part for part in sections if part)
+
+
+def _render_contents(index: pa.Table, info: ShardSetInfo, num_bytes: int) -> str:
+    num_shards = len(index["shard"].unique())
+    num_images = sum(index["num_images"].to_pylist())
+    aggregates: list[tuple[Any, str]] = [("key", "count"), ("num_images", "sum"), ("num_words", "sum")]
+    groups = index.group_by(["source", "kind"], use_threads=False).aggregate(aggregates)
+    rows = sorted(
+        [
+            (row["source"], row["kind"], row["key_count"], row["num_images_sum"], row["num_words_sum"])
+            for row in groups.to_pylist()
+        ]
+    )
+    table = _render_table(["source", "kind", "samples", "images", "words"], rows)
+    return (
+        f"Interleaved image-text documents: {index.num_rows:,} samples with {num_images:,} images in {num_shards:,} "
+        f"shards, {num_bytes:,} bytes.\n\n## Sources\n\n{table}\n"
+        "A document may stand in the set more than once where the blend repeats it. The sha256 of the recipe that made "
+        f"the set is `{info.recipe_sha256}`. Images and texts come from the pages named in each sample's `url` fields; "
+        "rights in them stay with their owners.\n"
+    )
+
+
+def _render_blend(info: ShardSetInfo) -> str:
+    entries = info.blend.get("entries", {})
+    if not entries:
+        return ""
+    rows = [
+        (name, entry["weight"], f"{entry['wanted_share']:.4f}", f"{entry['got_share']:.4f}", entry["most_repeats"])
+        for name, entry in sorted(entries.items())
+    ]
+    table = _render_table(["source or kind", "weight", "share wanted", "share got", "most uses of one sample"], rows)
+    return f"## Blend\n\nShares are of {info.blend.get('unit', 'samples')}.\n\n{table}"
+
+
+def _render_filters(info: ShardSetInfo) -> str:
+    if not info.filters:
+        return ""
+    rows = [(one.name, one.num_documents, one.num_images) for one in info.filters]
+    return f"## Filters\n\n{_render_table(['rule', 'documents rejected', 'images rejected'], rows)}"
+
+
+def _render_usage() -> str:
+    return """## Layout
+
+Uncompressed USTAR tars. A sample `KEY` is `KEY.json`, then `KEY.0.jpg`, `KEY.1.jpg`, ... The JSON has `doc_id`, `kind`,
+`source`, `url`, `items` (texts and images in reading order; an image names its `part`) and `scores`.
+`index.parquet` has the byte offset of every sample and part, `manifest.json` the sha256 of every tar.
+
+```python
+import webdataset
+samples = webdataset.WebDataset("00000.tar", shardshuffle=False)
+
+import datasets
+rows = datasets.load_dataset("path/to/this/folder", split="train")
+```
+
+Megatron Energon reads the folder as it is, as a crude dataset.
+"""
+
+
+def _render_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [list(columns), ["---"] * len(columns), *[[_render_cell(cell) for cell in row] for row in rows]]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _render_cell(cell: object) -> str:
+    if isinstance(cell, int):
+        return f"{cell:,}"
+    return str(cell).replace("|", "\\|").replace("\n", " ")

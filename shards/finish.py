@@ -1,0 +1,110 @@
+"""Turns a folder of tars into a shard set: index, card, Energon's files, and the manifest as the last word."""
+
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curate.contract.errors import ShardError
+from curate.contract.schemas import SHARD_INDEX
+from shards.card import CARD_NAME, ShardSetInfo, render_card
+from shards.energon import INDEX_SUFFIX, META_FOLDER, encode_meta, encode_offsets
+from shards.index import SHARD_DIGITS
+from shards.manifest import MANIFEST_NAME, Manifest, ManifestShard, add_up, encode_manifest
+from shards.reader import INDEX_NAME
+from shards.storage import TEMP_SUFFIX, open_folder, write_bytes
+from shards.writer import ShardResult
+
+SHARD_PATTERN = re.compile(rf"\d{{{SHARD_DIGITS}}}\.tar")
+_OWN_PATTERN = re.compile(rf"\d{{{SHARD_DIGITS}}}\.tar(\{INDEX_SUFFIX})?|\..*\{TEMP_SUFFIX}")
+
+
+def start_shard_set(folder: str) -> None:
+    """Make the folder and remove an earlier run's manifest, so that a set half rewritten does not pass as whole."""
+    file_system, root = open_folder(folder)
+    file_system.makedirs(root, exist_ok=True)
+    _remove_if_there(file_system, f"{root}/{MANIFEST_NAME}")
+
+
+def finish_shard_set(folder: str, results: Sequence[ShardResult], *, info: ShardSetInfo) -> None:
+    """Write everything of a shard set but its tars, the manifest last.
+
+    Tars of an earlier run that are not among ``results`` are removed, and so are temporary files of killed writers.
+
+    Args:
+        folder: Where the tars are, local or an fsspec URL.
+        results: Of every shard, in any order.
+        info: What the samples do not tell.
+
+    Raises:
+        ShardError: No shards, or two with the same name.
+    """
+    ordered = sorted(results, key=lambda result: result.name)
+    _check_results(folder, ordered)
+    start_shard_set(folder)
+    _remove_stale(folder, {result.name for result in ordered})
+    index = pa.concat_tables([result.index for result in ordered])
+    num_bytes = sum(result.num_bytes for result in ordered)
+    write_bytes(f"{folder}/{INDEX_NAME}", _encode_index(ordered))
+    write_bytes(f"{folder}/{CARD_NAME}", render_card(index, info=info, num_bytes=num_bytes).encode("utf-8", "replace"))
+    for name, data in encode_meta(ordered).items():
+        write_bytes(f"{folder}/{META_FOLDER}/{name}", data)
+    for result in ordered:
+        write_bytes(f"{folder}/{result.name}{INDEX_SUFFIX}", encode_offsets(result))
+    write_bytes(f"{folder}/{MANIFEST_NAME}", encode_manifest(_make_manifest(ordered, info)))
+
+
+def _make_manifest(results: Sequence[ShardResult], info: ShardSetInfo) -> Manifest:
+    shards = [
+        ManifestShard(
+            name=result.name,
+            num_samples=result.num_samples,
+            num_images=result.num_images,
+            num_bytes=result.num_bytes,
+            sha256=result.sha256,
+        )
+        for result in results
+    ]
+    return Manifest(
+        name=info.name, shards=shards, totals=add_up(shards), blend=dict(info.blend), recipe_sha256=info.recipe_sha256
+    )
+
+
+def _encode_index(results: Sequence[ShardResult]) -> bytes:
+    """Return the index as Parquet with one row group per shard, so that a reader may take it shard by shard."""
+    buffer = io.BytesIO()
+    with pq.ParquetWriter(buffer, SHARD_INDEX, compression="zstd") as writer:
+        for result in results:
+            writer.write_table(result.index, row_group_size=result.num_samples)
+    return buffer.getvalue()
+
+
+def _check_results(folder: str, results: Sequence[ShardResult]) -> None:
+    if not results:
+        raise ShardError(f"{folder}: no shards were written, so there is no set to finish")
+    names = [result.name for result in results]
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise ShardError(f"{folder}: more than one result for {', '.join(twice)}")
+    keys = pa.chunked_array([chunk for result in results for chunk in result.index["key"].chunks])
+    if len(pc.unique(keys)) < len(keys):
+        raise ShardError(f"{folder}: keys are not unique; every shard needs a number of its own")
+
+
+def _remove_stale(folder: str, keep: set[str]) -> None:
+    file_system, root = open_folder(folder)
+    for path in file_system.ls(root, detail=False):
+        name = str(path).rpartition("/")[2]
+        if _OWN_PATTERN.fullmatch(name) and name.removesuffix(INDEX_SUFFIX) not in keep:
+            file_system.rm_file(path)
+
+
+def _remove_if_there(file_system: Any, path: str) -> None:
+    try:
+        file_system.rm_file(path)
+    except FileNotFoundError:
+        return

@@ -1,0 +1,89 @@
+"""The JSON schema of ``KEY.json`` as models; verification reads every record through them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from shards.sample import image_part
+
+Score = Annotated[float | None, Field(ge=-1.001, le=1.001)]
+"""A cosine; float16 rounding may pass 1 by a little."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class TextItem(_Strict):
+    """A text in its natural place."""
+
+    type: Literal["text"]
+    text: str
+    role: Literal["system", "user", "assistant"] | None = None
+
+
+class ImageItem(_Strict):
+    """An image in its natural place; its bytes are in the part it names."""
+
+    type: Literal["image"]
+    part: str
+    url: str | None
+    width: int = Field(ge=1)
+    """px"""
+    height: int = Field(ge=1)
+    """px"""
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    matched_item: int | None
+    matched_sim: Score
+    alt: str | None
+
+
+class Scores(_Strict):
+    """Cosines, a value or list per image in the order of items."""
+
+    best_sim: list[Score] | None = None
+    similarity: list[list[Score] | None] | None = None
+
+
+class Record(_Strict):
+    """The whole file."""
+
+    doc_id: str = Field(min_length=1)
+    kind: Literal["interleaved", "pair", "text"]
+    source: str = Field(min_length=1)
+    url: str | None
+    items: list[Annotated[TextItem | ImageItem, Field(discriminator="type")]]
+    scores: Scores
+    meta: dict[str, Any] | None = None
+
+
+def parse_record(data: bytes) -> tuple[Record | None, list[str]]:
+    """Return the record and what is wrong with it; None where it does not fit the schema at all."""
+    try:
+        record = Record.model_validate_json(data)
+    except ValidationError as error:
+        return None, [f"json {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+    return record, _find_inconsistencies(record)
+
+
+def record_images(record: Record) -> list[ImageItem]:
+    """Return the image items in order."""
+    return [item for item in record.items if isinstance(item, ImageItem)]
+
+
+def _find_inconsistencies(record: Record) -> list[str]:
+    images = record_images(record)
+    faults = []
+    for number, image in enumerate(images):
+        if image.part != image_part(number):
+            faults.append(f"json: image {number} names part {image.part} instead of {image_part(number)}")
+        if image.matched_item is not None and not _is_text(record, image.matched_item):
+            faults.append(f"json: {image.part} is matched to item {image.matched_item}, which is no text item")
+    for name, values in (("best_sim", record.scores.best_sim), ("similarity", record.scores.similarity)):
+        if values is not None and len(values) != len(images):
+            faults.append(f"json: scores.{name} has {len(values)} values for {len(images)} images")
+    return faults
+
+
+def _is_text(record: Record, place: int) -> bool:
+    return 0 <= place < len(record.items) and isinstance(record.items[place], TextItem)

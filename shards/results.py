@@ -1,0 +1,41 @@
+"""Keeps what a written shard told beside the set, so that an interrupted run need not write the shard again."""
+
+import io
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.contract.errors import SchemaError, ShardError
+from curate.contract.schemas import SHARD_INDEX, check_schema
+from shards.storage import open_folder, write_bytes
+from shards.writer import ShardResult, make_result
+
+_COUNTS_KEY = b"vila-curate.shard"
+
+
+def save_result(path: str, result: ShardResult) -> None:
+    """Write a ShardResult as one Parquet file: the index as rows, the counts as metadata."""
+    counts = {"name": result.name, "num_bytes": result.num_bytes, "sha256": result.sha256}
+    table = result.index.replace_schema_metadata({_COUNTS_KEY: json.dumps(counts)})
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def load_result(path: str) -> ShardResult:
+    """Read what ``save_result`` wrote.
+
+    Raises:
+        ShardError: No such file, or one of another kind.
+    """
+    file_system, target = open_folder(path)
+    try:
+        with file_system.open(target, "rb") as file:
+            table = pq.read_table(file)
+        counts = json.loads((table.schema.metadata or {})[_COUNTS_KEY])
+        index = table.replace_schema_metadata(None)
+        check_schema(index, SHARD_INDEX, where=path)
+    except (OSError, pa.ArrowInvalid, KeyError, SchemaError) as error:
+        raise ShardError(f"{path}: not the result of a written shard ({error})") from error
+    return make_result(index, name=counts["name"], num_bytes=counts["num_bytes"], sha256=counts["sha256"])
