@@ -52,6 +52,7 @@ IMAGES = pa.schema(
         pa.field("http_status", pa.int32()),
         pa.field("detail", pa.string()),
         pa.field("data", pa.large_binary()),  # bytes as stored, null unless ok
+        pa.field("num_bytes", pa.int64()),  # of data; readable without reading data
         pa.field("image_id", pa.string()),  # sha256 hex of data
         pa.field("format", pa.string()),  # extension of data: jpg | png | gif | webp
         pa.field("width", pa.int32()),  # px, as stored and upright

@@ -66,6 +66,7 @@ def _decode_row(data: bytes, config: FetchConfig) -> Row:
     original_sha256 = sha256_hex(data)
     return {
         "data": image.data,
+        "num_bytes": len(image.data),
         "image_id": original_sha256 if image.data is data else sha256_hex(image.data),
         "format": "jpg",
         "width": image.width,

@@ -1,0 +1,125 @@
+"""The account of a run: ledger.json and report.html, folded from the run folder partition by partition."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.contract.reasons import IngestReason, Reason, Stage
+from curate.contract.schemas import IMAGES, VERDICTS, table_from_rows
+from curate.report.builders import build_blend, read_image_bytes
+from curate.report.collect import ReportCollector
+from curate.report.data import LossCurve, TruthFigure
+from curate.report.gallery import PartitionTables
+from curate.report.ledger import LedgerCounter
+from curate.report.page import write_report
+from pipelines.context import RunContext, load_documents
+from pipelines.recipe import rule_configs
+from pipelines.run_folder import read_json, read_stamp, read_table, write_json
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """What a run comes to."""
+
+    ledger: dict[str, Any]
+    unreadable_sources: tuple[str, ...]
+    """Sources of which not one record could be read."""
+
+
+def account_for(
+    context: RunContext,
+    partitions: Sequence[str],
+    *,
+    truth: Sequence[TruthFigure] = (),
+    training: Sequence[LossCurve] = (),
+) -> Account:
+    """Write the ledger and the report of a finished run.
+
+    Args:
+        context: The run.
+        partitions: Its partitions, in input order.
+        truth: Figures measured against ground truth, for the report.
+        training: Loss curves, for the report.
+    """
+    recipe, folder = context.recipe, context.folder
+    counter = LedgerCounter(sources=[source.name for source in recipe.sources])
+    clip_rule: Any = rule_configs(recipe.keep).get("image.clip")
+    collector = ReportCollector(clip_min=clip_rule.min if clip_rule is not None else None)
+    not_drawn = _not_drawn(context)
+    for name in partitions:
+        tables = _load(context, name, not_drawn.get(name, []))
+        counter.add_partition(tables.documents, tables.items, tables.verdicts)
+        path = folder.table("fetch", "images", name)
+        collector.add_partition(tables, load_images=partial(read_image_bytes, path=path))
+    ledger = {**counter.to_dict(), "shard_set": recipe.blend.name}
+    write_json(folder.file("ledger.json"), ledger)
+    plan = read_json(folder.file("blend", f"{recipe.blend.name}.json"))
+    data = collector.finish(
+        ledger=ledger,
+        title=folder.root.rpartition("/")[2],
+        facts=_facts(context),
+        blends=[build_blend(plan)],
+        truth=truth,
+        training=training,
+    )
+    write_report(folder.file("report.html"), data)
+    return Account(ledger=ledger, unreadable_sources=_unreadable(ledger))
+
+
+def _load(context: RunContext, name: str, not_drawn: list[str]) -> PartitionTables:
+    folder = context.folder
+    verdicts = read_table(folder.table("verdicts", "", name))
+    rows: list[dict[str, object]] = [
+        {"doc_id": doc_id, "position": -1, "stage": str(Stage.BLEND), "reason": str(Reason.BLEND_NOT_DRAWN)}
+        for doc_id in not_drawn
+    ]
+    columns = [column for column in IMAGES.names if column != "data"]
+    has_clip = context.recipe.clip is not None
+    return PartitionTables(
+        documents=load_documents(context, name),
+        items=read_table(folder.table("ingest", "items", name)),
+        verdicts=pa.concat_tables([verdicts, table_from_rows(rows, VERDICTS)]),
+        images=read_table(folder.table("fetch", "images", name), columns=columns),
+        clip=read_table(folder.table("measure", "clip", name)) if has_clip else None,
+        text=read_table(folder.table("measure", "text", name)),
+        matches=read_table(folder.table("matches", "", name)),
+    )
+
+
+def _not_drawn(context: RunContext) -> dict[str, list[str]]:
+    """Return, per partition, the documents of the pool that the blend had no room for."""
+    folder, name = context.folder, context.recipe.blend.name
+    pool = read_table(folder.file("blend", "pool.parquet"), columns=["doc_id", "partition"])
+    if read_stamp(folder.file("blend", f"{name}.parquet")) is None:
+        return {}
+    drawn = read_table(folder.file("blend", f"{name}.parquet"), columns=["doc_id"])["doc_id"].unique()
+    left = pool.filter(pc.invert(pc.is_in(pool["doc_id"], drawn)))
+    found: dict[str, list[str]] = {}
+    for partition, doc_id in zip(left["partition"].to_pylist(), left["doc_id"].to_pylist(), strict=True):
+        found.setdefault(partition, []).append(doc_id)
+    return found
+
+
+def _facts(context: RunContext) -> dict[str, str]:
+    clip = context.recipe.clip
+    blend = context.recipe.blend
+    return {
+        "Sources": ", ".join(f"{source.name} ({source.type})" for source in context.recipe.sources),
+        "CLIP": f"{clip.model}{f' / {clip.pretrained}' if clip.pretrained else ''}" if clip is not None else "none",
+        "Shard set": f"{blend.name}, by {blend.unit}",
+    }
+
+
+def _unreadable(ledger: Mapping[str, Any]) -> tuple[str, ...]:
+    file_faults = (str(IngestReason.MISSING_FILE), str(IngestReason.UNREADABLE_FILE))
+    found = []
+    for name, counts in ledger["sources"].items():
+        documents = counts["documents"]
+        num_faults = sum(documents["rejected"].get(reason, 0) for reason in file_faults)
+        if num_faults and num_faults == documents["in"]:
+            found.append(name)
+    return tuple(found)

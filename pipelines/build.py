@@ -1,0 +1,179 @@
+"""The whole road from sources to shards: which stage runs when, on which partition."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import pyarrow as pa
+from distributed import Client
+
+from curate.blend.plan import BlendPlan, plan_blend
+from curate.contract.errors import CurateError, RecipeError
+from curate.contract.schemas import POOL
+from pipelines.cluster import has_resource
+from pipelines.context import RunContext
+from pipelines.decide import decide
+from pipelines.engine import Report, Task, run_tasks
+from pipelines.poison import set_poison_aside
+from pipelines.progress import Progress
+from pipelines.recipe import Recipe, rule_configs
+from pipelines.recipe_load import dump_recipe
+from pipelines.run_folder import read_json, write_json, write_table, write_text
+from pipelines.shard_set import DecidedPool, Rejections, write_shard_set
+from pipelines.stages.admit import fetch_admitted_images
+from pipelines.stages.ingest import ingest_file, input_files
+from pipelines.stages.measure import measure_partition_clip, measure_partition_images, measure_partition_text
+from pipelines.stages.pages import fetch_page_bodies, parse_pages
+from pipelines.stages.url_counts import count_urls
+
+StageCall = Callable[[RunContext, str], Report]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Built:
+    """What a finished run knows."""
+
+    partitions: tuple[str, ...]
+    pool: pa.Table
+    plan: BlendPlan
+
+
+def build(client: Client, context: RunContext, progress: Progress) -> Built:
+    """Run every stage; what is done already is skipped.
+
+    Raises:
+        RecipeError: The folder's images are stored under other options.
+        CurateError: Partitions failed.
+        BlendError: The pool cannot meet the blend.
+    """
+    _check_storage(context)
+    write_text(context.folder.file("recipe.yaml"), dump_recipe(context.recipe))
+    context = replace(context, num_fetchers=_num_cpu_workers(client))
+    partitions = _measure_all(client, context, progress, _window(client, context))
+    write_json(context.folder.file("partitions.json"), list(partitions))
+    return decide_and_write(client, context, progress, partitions)
+
+
+def decide_and_write(client: Client, context: RunContext, progress: Progress, partitions: tuple[str, ...]) -> Built:
+    """Decide, blend and write shards from what has been measured: no network, no GPU.
+
+    Raises:
+        CurateError: A rule was loosened so far that images are wanted which were never fetched.
+        BlendError: The pool cannot meet the blend.
+    """
+    recipe, folder = context.recipe, context.folder
+    write_text(folder.file("blend", f"{recipe.blend.name}.recipe.yaml"), dump_recipe(recipe))
+    decided = _decide_all(context, progress, partitions)
+    pool = decided.pool
+    write_table(folder.file("blend", "pool.parquet"), pool, schema=POOL, made_from="decided")
+    plan = plan_blend(pool, recipe.blend)
+    write_shard_set(client, context, progress, decided=decided, plan=plan, window=_window(client, context))
+    return Built(partitions=partitions, pool=pool, plan=plan)
+
+
+def _decide_all(context: RunContext, progress: Progress, partitions: tuple[str, ...]) -> DecidedPool:
+    progress.begin("decide", len(partitions))
+    rejections, pool = Rejections(), [POOL.empty_table()]
+    for decision in decide(context, partitions):
+        pool.append(decision.pool)
+        rejections += decision.rejections
+        report = Report(stage="decide", partition=decision.partition, counters={"kept": decision.pool.num_rows})
+        progress.report(report)
+    return DecidedPool(pool=pa.concat_tables(pool).combine_chunks(), rejections=rejections)
+
+
+def _measure_all(client: Client, context: RunContext, progress: Progress, window: int) -> tuple[str, ...]:
+    """Bring every partition to its measures; return their names in input order."""
+    files = list(input_files(context))
+    of_file: dict[str, tuple[str, ...]] = {}
+    page_sources = {source.name for source in context.recipe.sources if source.type == "pages"}
+    needs_counts = "url.frequency" in rule_configs(context.recipe.admit)
+    text_stages: list[StageCall] = [measure_partition_text]
+    image_stages = _image_stages(context.recipe)
+
+    def chain(report: Report) -> list[Task]:
+        of_file[report.partition] = report.partitions
+        tasks = []
+        for partition in report.partitions:
+            pages = partition.rsplit("-", 2)[0] in page_sources
+            stages = [*([fetch_page_bodies, parse_pages] if pages else []), *text_stages]
+            stages += [] if needs_counts else image_stages
+            tasks.append(_chain(client, context, partition, stages))
+        progress.expect(sum(len(stages) for _ in tasks))
+        return tasks
+
+    progress.begin("measure" if not needs_counts else "ingest, text", len(files))
+    ingest = (
+        Task(stage="ingest", partition=file.label, call=ingest_file, args=(context, file), then=chain) for file in files
+    )
+    for report in run_tasks(client, ingest, window=window):
+        progress.report(report)
+    partitions = tuple(partition for file in files for partition in of_file[file.label])
+    if needs_counts:
+        count_urls(context, partitions)
+        progress.begin("fetch, measure", len(partitions) * len(image_stages))
+        tasks = (_chain(client, context, partition, image_stages) for partition in partitions)
+        for report in run_tasks(client, tasks, window=window):
+            progress.report(report)
+    return partitions
+
+
+def _image_stages(recipe: Recipe) -> list[StageCall]:
+    clip: list[StageCall] = [measure_partition_clip] if recipe.clip is not None else []
+    return [fetch_admitted_images, measure_partition_images, *clip]
+
+
+def _chain(client: Client, context: RunContext, partition: str, stages: list[StageCall]) -> Task:
+    """Return the task of the first stage; each stage's task is followed by the next one's."""
+    call, *rest = stages
+    gpu = call is measure_partition_clip and has_resource(client, "GPU")
+    again = partial(_retry_without_poison, client, context, partition, stages)
+    return Task(
+        stage=call.__name__,
+        partition=partition,
+        call=call,
+        args=(context, partition),
+        resources={"GPU": 1.0} if gpu else None,
+        then=lambda _report: [_chain(client, context, partition, rest)] if rest else [],
+        on_killed=again,
+    )
+
+
+def _retry_without_poison(client: Client, context: RunContext, partition: str, stages: list[StageCall]) -> list[Task]:
+    """Set aside the documents that kill workers and run the chain again, once."""
+    set_poison_aside(client, context, partition, stages[0])
+    return [replace(_chain(client, context, partition, stages), on_killed=None)]
+
+
+def _window(client: Client, context: RunContext) -> int:
+    return context.recipe.engine.window or 2 * len(client.scheduler_info(n_workers=-1)["workers"]) + 2
+
+
+def _num_cpu_workers(client: Client) -> int:
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    return max(1, sum(not worker["resources"].get("GPU") for worker in workers))
+
+
+def _check_storage(context: RunContext) -> None:
+    """Refuse to mix images stored under different options in one folder: stored bytes are never thrown away."""
+    path = context.folder.file("fetch", "storage.json")
+    fetch = context.recipe.fetch
+    wanted = {"resize": fetch.resize.model_dump(mode="json") if fetch.resize is not None else None}
+    stored = read_json(path)
+    if stored is None:
+        write_json(path, wanted)
+    elif stored != wanted:
+        fault = f"fetch.resize: images here are stored with {stored['resize']}; give another --out, or put it back"
+        raise RecipeError((fault,))
+
+
+def iterate_partitions(context: RunContext) -> Iterator[str]:
+    """Yield the partitions of a finished run, in input order.
+
+    Raises:
+        CurateError: The folder holds no finished run.
+    """
+    names = read_json(context.folder.file("partitions.json"))
+    if names is None:
+        raise CurateError(f"{context.folder.root}: no finished run here; start one with `curate run`")
+    yield from names

@@ -1,0 +1,183 @@
+"""The command line. Exit codes: 0 done, 1 the work failed or a fault was found, 2 wrong usage or recipe."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from curate.contract.errors import BlendError, CurateError, RecipeError
+from pipelines import views
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Out = Annotated[Path | None, typer.Option(help="Run folder; default runs/NAME-OF-RECIPE.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY.KEY=VALUE", help="Override a key; repeatable.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes on this machine; default one per CPU.")]
+Scheduler = Annotated[str | None, typer.Option(metavar="ADDR", help="Join a running Dask cluster, tcp://HOST:PORT.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+
+@app.command()
+def run(  # noqa: PLR0913 - one parameter per option
+    recipe: Annotated[Path, typer.Argument(help="YAML recipe.")],
+    *,
+    out: Out = None,
+    sets: Sets = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Documents per input file, for a trial.")] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the recipe and list its input, run nothing.")
+    ] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Fetch transient failures again.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Build a corpus from a recipe; run it again to resume or to apply changed rules."""
+    with _errors_to_exit_codes(debug=debug):
+        from pipelines.session import RunOptions, open_context, run_recipe  # noqa: PLC0415 - imports torch and Dask
+
+        options = RunOptions(
+            out=str(out or Path("runs", recipe.stem)),
+            overrides=sets or (),
+            limit=limit,
+            workers=workers,
+            scheduler=scheduler,
+            retry_failed=retry_failed,
+        )
+        if dry_run:
+            views.show_input(open_context(str(recipe), options))
+            return
+        finished = run_recipe(str(recipe), options)
+        views.show_finished(finished)
+        if finished.account.unreadable_sources:
+            names = ", ".join(finished.account.unreadable_sources)
+            raise CurateError(f"no record of {names} could be read; the ledger's faults say why")
+
+
+@app.command()
+def status(out: Path, *, as_json: Annotated[bool, typer.Option("--json")] = False, debug: Debug = False) -> None:
+    """Show a run's progress and ledger."""
+    with _errors_to_exit_codes(debug=debug):
+        views.show_status(out, as_json=as_json)
+
+
+@app.command()
+def blend(
+    out: Path,
+    *,
+    name: Annotated[str | None, typer.Option(help="Name of the shard set.")] = None,
+    sets: Sets = None,
+    workers: Workers = None,
+    debug: Debug = False,
+) -> None:
+    """Decide and blend a finished run again, under other rules or weights, into a shard set beside the first."""
+    with _errors_to_exit_codes(debug=debug):
+        from pipelines.session import RunOptions, blend_again  # noqa: PLC0415 - imports torch and Dask
+
+        overrides = [*(sets or ()), *([f"blend.name={name}"] if name else [])]
+        views.show_finished(blend_again(RunOptions(out=str(out), overrides=overrides, workers=workers)))
+
+
+@app.command()
+def verify(path: Path, *, debug: Debug = False) -> None:
+    """Check shards, index and ledger of a run folder or of one shard set; exit 1 and say every fault."""
+    with _errors_to_exit_codes(debug=debug):
+        from pipelines.verify import verify as find_faults  # noqa: PLC0415 - keeps --help fast
+
+        faults = find_faults(str(path))
+        for fault in faults:
+            errors.print(fault, markup=False)
+        if faults:
+            raise typer.Exit(EXIT_FAILED)
+        typer.echo(f"{path}: good")
+
+
+@app.command()
+def report(out: Path, *, debug: Debug = False) -> None:
+    """Write ledger.json and report.html of a finished run again."""
+    with _errors_to_exit_codes(debug=debug):
+        from pipelines.session import RunOptions, report_again  # noqa: PLC0415 - imports torch and Dask
+
+        report_again(RunOptions(out=str(out)))
+        typer.echo(out / "report.html")
+
+
+@app.command()
+def demo(
+    *,
+    out: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("runs/demo"),
+    docs: Annotated[int, typer.Option(min=40, help="Documents of the demo world.")] = 400,
+    workers: Workers = None,
+    debug: Debug = False,
+) -> None:
+    """Run the whole road on a drawn world with ground truth: web, shards, training, report."""
+    with _errors_to_exit_codes(debug=debug):
+        from pipelines.demo.run import run_demo  # noqa: PLC0415 - imports torch and Dask
+
+        if not run_demo(out, num_docs=docs, workers=workers):
+            raise typer.Exit(EXIT_FAILED)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def train(
+    context: typer.Context,
+    stage: Annotated[Path, typer.Argument(help="YAML stage; see train_bridge/stages.")],
+    *,
+    nproc: Annotated[int, typer.Option(min=1, help="Processes on this machine, one per GPU.")] = 1,
+) -> None:
+    """Train a stage under torchrun; other options go to `python -m train_bridge`."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={nproc}"]
+    command += ["-m", "train_bridge", str(stage), *context.args]
+    raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own module
+
+
+@app.command()
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(help="Benchmarks; default all.")] = None,
+    *,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows here.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Measure this build beside its peers."""
+    with _errors_to_exit_codes(debug=debug):
+        from pipelines.bench.table import run_benches  # noqa: PLC0415 - imports the peers
+
+        rows = run_benches(names or [])
+        views.show_benches(rows)
+        if json_file is not None:
+            json_file.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _errors_to_exit_codes(*, debug: bool) -> Iterator[None]:
+    """Turn our errors into one short block and an exit code."""
+    try:
+        yield
+    except (RecipeError, BlendError) as error:
+        _show(error, "the recipe cannot be run", debug=debug)
+        raise typer.Exit(EXIT_USAGE) from error
+    except CurateError as error:
+        _show(error, "failed", debug=debug)
+        raise typer.Exit(EXIT_FAILED) from error
+    except KeyboardInterrupt as error:
+        errors.print("stopped; run the same command again to go on from here")
+        raise typer.Exit(EXIT_INTERRUPTED) from error
+
+
+def _show(error: CurateError, headline: str, *, debug: bool) -> None:
+    errors.print(f"[red]{headline}[/red]")
+    for line in str(error).splitlines():
+        errors.print(f"  {line}", markup=False)
+    if debug:
+        errors.print_exception()

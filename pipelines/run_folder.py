@@ -1,0 +1,200 @@
+"""Paths of a run folder and its atomic, fingerprinted files.
+
+A Parquet file carries two stamps in its metadata. The *fingerprint* says what it was made from: stage, version,
+options, digests of its inputs. The *digest* says what it holds. A later stage builds on the digest, so work stops
+spreading where a recomputed file turns out the same.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.contract.errors import CurateError
+from curate.contract.schemas import check_schema
+
+FINGERPRINT_KEY = b"curate.fingerprint"
+DIGEST_KEY = b"curate.digest"
+NOTE_KEY = b"curate.note"
+BYTES_COLUMNS = frozenset({"data"})
+BYTES_ROW_GROUP = 64
+"""Rows per row group where a table holds images or pages: reading one document then costs a few MB, not the file."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stamp:
+    """What a written table says of itself."""
+
+    fingerprint: str
+    digest: str
+    note: str
+    """Free text of the stage, such as the policy under which URLs were fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Where everything of one run lies; ``root`` is a local path or an fsspec URL."""
+
+    root: str
+
+    def table(self, stage: str, table: str, partition: str) -> str:
+        """Return the path of one partition's table."""
+        return (
+            f"{self.root}/{stage}/{table}/{partition}.parquet" if table else f"{self.root}/{stage}/{partition}.parquet"
+        )
+
+    def file(self, *parts: str) -> str:
+        """Return the path of any other file."""
+        return "/".join((self.root, *parts))
+
+
+def fingerprint(stage: str, version: int, options: Any, inputs: Sequence[str]) -> str:
+    """Return the sha256 of what a stage's output depends on.
+
+    Args:
+        stage: Name of the stage.
+        version: Raised by its author whenever the same inputs give another output.
+        options: JSON-able options.
+        inputs: Digests of its inputs, in order.
+    """
+    text = json.dumps([stage, version, options, list(inputs)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_of(table: pa.Table) -> str:
+    """Return the sha256 of a table's content as one Arrow IPC stream."""
+    sink = _HashSink()
+    plain = table.replace_schema_metadata(None).combine_chunks()
+    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), plain.schema) as writer:
+        writer.write_table(plain)
+    return sink.sha256.hexdigest()
+
+
+class _HashSink:
+    """A file that keeps the hash of what is written to it."""
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+        self.closed = False
+
+    def write(self, data: Any) -> int:
+        self.sha256.update(data)
+        return len(data)
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def write_table(path: str, table: pa.Table, *, schema: pa.Schema, made_from: str, note: str = "") -> Stamp:
+    """Write ``table`` atomically and return its stamp.
+
+    Raises:
+        SchemaError: The table does not have ``schema``.
+    """
+    check_schema(table, schema, where=path)
+    stamp = Stamp(fingerprint=made_from, digest=digest_of(table), note=note)
+    metadata = {FINGERPRINT_KEY: stamp.fingerprint, DIGEST_KEY: stamp.digest, NOTE_KEY: note}
+    has_bytes = not BYTES_COLUMNS.isdisjoint(table.column_names)
+    plain_columns = [name for name in table.column_names if name not in BYTES_COLUMNS]
+
+    def write(local_path: str) -> None:
+        pq.write_table(
+            table.replace_schema_metadata(metadata),
+            local_path,
+            compression={name: "NONE" if name in BYTES_COLUMNS else "ZSTD" for name in table.column_names},
+            use_dictionary=plain_columns if has_bytes else True,
+            write_statistics=plain_columns,
+            row_group_size=BYTES_ROW_GROUP if has_bytes else None,
+        )
+
+    _write_atomically(path, write)
+    return stamp
+
+
+def read_table(path: str, *, columns: list[str] | None = None) -> pa.Table:
+    """Read a partition's table, without its stamps.
+
+    Raises:
+        CurateError: The file is missing or unreadable; it names the file and the remedy.
+    """
+    try:
+        with fsspec.open(path, "rb") as file:
+            return pq.read_table(file, columns=columns).replace_schema_metadata(None)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise CurateError(f"{path}: cannot be read ({error}); run the same recipe again to make it anew") from error
+
+
+def read_stamp(path: str) -> Stamp | None:
+    """Return a table's stamp, or None where there is no complete file of ours."""
+    try:
+        with fsspec.open(path, "rb") as file:
+            metadata = pq.read_metadata(file).metadata or {}
+    except (OSError, pa.ArrowInvalid):
+        return None
+    if FINGERPRINT_KEY not in metadata:
+        return None
+    return Stamp(
+        fingerprint=metadata[FINGERPRINT_KEY].decode(),
+        digest=metadata[DIGEST_KEY].decode(),
+        note=metadata.get(NOTE_KEY, b"").decode(),
+    )
+
+
+def require_digest(path: str) -> str:
+    """Return the digest of an input that an earlier stage must have written."""
+    stamp = read_stamp(path)
+    if stamp is None:
+        raise CurateError(f"{path}: missing or damaged; run the same recipe again to make it anew")
+    return stamp.digest
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a small text file atomically."""
+    _write_atomically(path, lambda local_path: Path(local_path).write_text(text, encoding="utf-8") and None)
+
+
+def write_json(path: str, value: Any) -> None:
+    """Write JSON atomically, readable by a person."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: str) -> Any:
+    """Return the JSON value of a file, or None where there is none."""
+    try:
+        with fsspec.open(path, "r", encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return None
+    except json.JSONDecodeError as error:
+        raise CurateError(f"{path}: not valid JSON ({error})") from error
+
+
+def _write_atomically(path: str, write: Any) -> None:
+    """Let ``write`` fill a temporary file, then put it in place whole or not at all."""
+    filesystem, target = fsspec.url_to_fs(path)
+    is_local = isinstance(filesystem, fsspec.get_filesystem_class("file"))
+    folder = str(Path(target).parent)
+    if is_local:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=".tmp-", dir=folder if is_local else None)
+    try:
+        write(temporary)
+        os.fsync(descriptor)
+        if is_local:
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(target)
+        else:
+            filesystem.put_file(temporary, target)
+    finally:
+        os.close(descriptor)
+        Path(temporary).unlink(missing_ok=True)

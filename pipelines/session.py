@@ -1,0 +1,120 @@
+"""One run from the command line: open the folder, connect to a cluster, build, account for it, report."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curate.contract.errors import CurateError
+from pipelines.account import Account, account_for
+from pipelines.build import Built, build, decide_and_write, iterate_partitions
+from pipelines.cluster import connect, count_gpus
+from pipelines.context import RunContext
+from pipelines.progress import Progress
+from pipelines.recipe_load import load_recipe
+from pipelines.run_folder import RunFolder
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOptions:
+    """What the command line adds to a recipe."""
+
+    out: str
+    overrides: Sequence[str] = ()
+    limit: int | None = None
+    workers: int | None = None
+    scheduler: str | None = None
+    retry_failed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """A finished run and its account."""
+
+    context: RunContext
+    built: Built
+    account: Account
+
+
+def open_context(recipe_path: str, options: RunOptions) -> RunContext:
+    """Read the recipe and return the run's context; nothing is written.
+
+    Raises:
+        RecipeError: The recipe's faults.
+    """
+    recipe = load_recipe(recipe_path, overrides=options.overrides)
+    return RunContext(
+        folder=RunFolder(options.out.rstrip("/")),
+        recipe=recipe,
+        base=str(Path(recipe_path).resolve().parent),
+        retry_failed=options.retry_failed,
+        limit=options.limit,
+    )
+
+
+def run_recipe(recipe_path: str, options: RunOptions, **report_parts: Any) -> Finished:
+    """Run a recipe to shards, ledger and report.
+
+    Args:
+        recipe_path: YAML file.
+        options: Of the command line.
+        report_parts: Extra parts of the report, such as ground truth.
+    """
+    context = open_context(recipe_path, options)
+    engine = context.recipe.engine
+    with _only_run(context.folder), Progress(context.folder) as progress:
+        num_workers = options.workers or engine.workers or _num_cpus()
+        gpus = engine.gpus if engine.gpus is not None else count_gpus()
+        with connect(
+            scheduler=options.scheduler, num_workers=num_workers, gpus=gpus, memory_limit=engine.memory_limit
+        ) as client:
+            built = build(client, context, progress)
+        account = account_for(context, built.partitions, **report_parts)
+    return Finished(context=context, built=built, account=account)
+
+
+def blend_again(options: RunOptions) -> Finished:
+    """Decide and blend a finished run again, under the overrides, into the shard set that they name."""
+    context = open_context(f"{options.out}/recipe.yaml", options)
+    partitions = tuple(iterate_partitions(context))
+    with _only_run(context.folder), Progress(context.folder) as progress:
+        num_workers = options.workers or _num_cpus()
+        with connect(scheduler=options.scheduler, num_workers=num_workers, gpus=0, memory_limit="auto") as client:
+            built = decide_and_write(client, context, progress, partitions)
+        account = account_for(context, partitions)
+    return Finished(context=context, built=built, account=account)
+
+
+def report_again(options: RunOptions, **report_parts: Any) -> Account:
+    """Write the ledger and the report of a finished run again.
+
+    Args:
+        options: ``out`` names the run.
+        report_parts: Extra parts of the report, such as ground truth and training.
+    """
+    context = open_context(f"{options.out}/recipe.yaml", options)
+    return account_for(context, tuple(iterate_partitions(context)), **report_parts)
+
+
+def _num_cpus() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+@contextlib.contextmanager
+def _only_run(folder: RunFolder) -> Iterator[None]:
+    """Hold a lock on a local run folder: two runs in one folder would race for its files."""
+    if "://" in folder.root:
+        yield
+        return
+    Path(folder.root).mkdir(parents=True, exist_ok=True)
+    with Path(folder.root, ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CurateError(
+                f"{folder.root}: another run is working here; wait for it or give another --out"
+            ) from error
+        yield

@@ -1,0 +1,93 @@
+"""Write a planned blend as a shard set: cut, write in parallel, finish with index, card and manifest."""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+
+import pyarrow as pa
+from distributed import Client
+
+from curate.blend.plan import BlendPlan
+from pipelines.context import RunContext, items_digest, stage_fingerprint
+from pipelines.engine import Task, run_tasks
+from pipelines.progress import Progress
+from pipelines.recipe import Recipe, rule_configs
+from pipelines.recipe_load import dump_recipe
+from pipelines.run_folder import read_stamp, write_json, write_table
+from pipelines.stages.write_shards import ORDER, cut_order, load_results, write_one_shard
+from shards.card import FilterYield, ShardSetInfo
+from shards.finish import finish_shard_set, start_shard_set
+from shards.writer import shard_name
+
+VERSION = 1
+
+Rejections = Counter[tuple[str, str]]
+"""(reason, "documents" | "images") -> how many."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecidedPool:
+    """What the decision left to blend, and what it took away."""
+
+    pool: pa.Table
+    """Schema POOL."""
+    rejections: Rejections
+
+
+def write_shard_set(
+    client: Client, context: RunContext, progress: Progress, *, decided: DecidedPool, plan: BlendPlan, window: int
+) -> None:
+    """Write the shard set of ``context.recipe.blend`` beside any others."""
+    folder, name = context.folder, context.recipe.blend.name
+    order = cut_order(plan.order, decided.pool, context.recipe.shards)
+    stamp = write_table(folder.file("blend", f"{name}.parquet"), order, schema=ORDER, made_from="planned")
+    write_json(folder.file("blend", f"{name}.json"), plan.summary)
+    made_from = stage_fingerprint("shards", VERSION, {}, [stamp.digest, *_content_digests(context, decided.pool)])
+    num_shards = order["shard"][-1].as_py() + 1 if order.num_rows else 0
+    progress.begin("shards", num_shards)
+    start_shard_set(folder.file("shards", name))
+    tasks = (
+        Task(stage="shards", partition=shard_name(shard), call=write_one_shard, args=(context, name, shard, made_from))
+        for shard in range(num_shards)
+    )
+    for report in run_tasks(client, tasks, window=window):
+        progress.report(report)
+    results = load_results(context, name, num_shards, made_from)
+    info = ShardSetInfo(
+        name=name,
+        recipe_sha256=recipe_digest(context.recipe),
+        blend=plan.summary,
+        filters=_yields(context.recipe, decided.rejections),
+    )
+    finish_shard_set(folder.file("shards", name), results, info=info)
+
+
+def recipe_digest(recipe: Recipe) -> str:
+    """Return the sha256 of the resolved recipe, without what changes no byte of the shards."""
+    plain = recipe.model_copy(update={"engine": type(recipe.engine)()})
+    return hashlib.sha256(dump_recipe(plain).encode()).hexdigest()
+
+
+def _content_digests(context: RunContext, pool: pa.Table) -> list[str]:
+    """Return the digests of all that samples are made of."""
+    tables = [("matches", ""), ("fetch", "images"), ("ingest", "documents")]
+    tables += [("measure", "clip")] if context.recipe.clip is not None else []
+    digests = []
+    for partition in sorted(pool["partition"].unique().to_pylist()):
+        stamps = [read_stamp(context.folder.table(stage, table, partition)) for stage, table in tables]
+        digests += [items_digest(context, partition), *(stamp.digest for stamp in stamps if stamp is not None)]
+    return digests
+
+
+def _yields(recipe: Recipe, rejections: Rejections) -> list[FilterYield]:
+    """Return what each rule of the recipe, and then each other reason, took away."""
+    options = {**rule_configs(recipe.admit), **rule_configs(recipe.keep)}
+    reasons = [*options, *sorted({reason for reason, _ in rejections} - set(options))]
+    return [
+        FilterYield(
+            name=f"{reason} {options[reason].model_dump_json()}" if reason in options else reason,
+            num_documents=rejections[reason, "documents"],
+            num_images=rejections[reason, "images"],
+        )
+        for reason in reasons
+    ]

@@ -1,0 +1,93 @@
+"""Ingest: one task per input file, which cuts it into partitions."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import fsspec
+
+from curate.contract.records import Document, Fault
+from curate.contract.schemas import DOCUMENTS, ITEMS, VERDICTS
+from curate.ingest.config import Source
+from curate.ingest.readers import expand_paths, read_file
+from curate.ingest.tables import build_tables, chunk_records
+from pipelines.context import RunContext, stage_fingerprint
+from pipelines.engine import Report
+from pipelines.run_folder import read_json, read_stamp, write_json, write_table
+
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InputFile:
+    """One file of a source."""
+
+    source: Source
+    path: str
+    label: str
+    """The path as the recipe would write it: part of every doc_id, so that a corpus may move."""
+    number: int
+    """Its place among the source's files, sorted."""
+
+
+def input_files(context: RunContext) -> Iterator[InputFile]:
+    """Yield every input file, sources in recipe order, files sorted."""
+    for source in context.recipe.sources:
+        for number, path in enumerate(expand_paths(source, base=context.base)):
+            label = path.removeprefix(context.base.rstrip("/") + "/")
+            yield InputFile(source=source, path=path, label=label, number=number)
+
+
+def ingest_file(context: RunContext, file: InputFile) -> Report:
+    """Read one file into partitions ``SOURCE-FILE-CHUNK`` and note which there are."""
+    made_from = _fingerprint(context, file)
+    note = context.folder.file("ingest", "files", f"{file.source.name}-{file.number:05d}.json")
+    done = read_json(note)
+    if done is not None and done["fingerprint"] == made_from:
+        return Report(stage="ingest", partition=file.label, skipped=True, partitions=tuple(done["partitions"]))
+    partitions, num_records = [], 0
+    records: Iterable[Document | Fault] = read_file(file.path, source=file.source, label=file.label)
+    records = islice(records, context.limit) if context.limit is not None else records
+    for number, chunk in enumerate(chunk_records(records, num_docs=context.recipe.partition_num_docs)):
+        partition = f"{file.source.name}-{file.number:05d}-{number:05d}"
+        _write_chunk(context, partition, chunk, file.source, made_from)
+        partitions.append(partition)
+        num_records += len(chunk)
+    write_json(note, {"fingerprint": made_from, "partitions": partitions})
+    counters = {"documents": num_records}
+    return Report(stage="ingest", partition=file.label, counters=counters, partitions=tuple(partitions))
+
+
+def _write_chunk(
+    context: RunContext, partition: str, chunk: list[Document | Fault], source: Source, made_from: str
+) -> None:
+    folder = context.folder
+    last_written = read_stamp(folder.table("ingest", "documents", partition))
+    if last_written is not None and last_written.fingerprint == made_from:
+        return
+    tables = build_tables(chunk, source=source.name)
+    if source.type != "pages":  # a page's items come from its HTML
+        write_table(folder.table("ingest", "items", partition), tables.items, schema=ITEMS, made_from=made_from)
+    write_table(folder.table("ingest", "verdicts", partition), tables.verdicts, schema=VERDICTS, made_from=made_from)
+    write_table(folder.table("ingest", "documents", partition), tables.documents, schema=DOCUMENTS, made_from=made_from)
+
+
+def _fingerprint(context: RunContext, file: InputFile) -> str:
+    options = {
+        "source": file.source.model_dump(mode="json"),
+        "label": file.label,
+        "limit": context.limit,
+        "partition_num_docs": context.recipe.partition_num_docs,
+    }
+    return stage_fingerprint("ingest", VERSION, options, [_file_identity(file.path)])
+
+
+def _file_identity(path: str) -> str:
+    """Return what changes when a file does: its size and time, or the object store's own tag."""
+    filesystem, target = fsspec.url_to_fs(path)
+    try:
+        info: dict[str, Any] = filesystem.info(target)
+    except (OSError, ValueError):
+        return "missing"
+    return str([info.get(key) for key in ("size", "mtime", "ETag", "etag", "LastModified", "md5Hash")])

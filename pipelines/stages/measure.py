@@ -1,0 +1,88 @@
+"""The measuring stages: text, images and CLIP add columns and drop nothing."""
+
+import functools
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.contract.reasons import FetchStatus
+from curate.contract.schemas import CLIP_MEASURES, IMAGE_MEASURES, TEXT_MEASURES
+from curate.measure.clip import measure_clip
+from curate.measure.config import ClipConfig
+from curate.measure.encoder import ClipEncoder, load_encoder
+from curate.measure.image import measure_images
+from curate.measure.text import measure_text
+from pipelines.context import (
+    RunContext,
+    items_digest,
+    load_items,
+    load_poison,
+    make_tables,
+    stage_fingerprint,
+    without_documents,
+)
+from pipelines.demo import tiny_clip
+from pipelines.engine import Report
+from pipelines.run_folder import read_table, require_digest
+
+TEXT_VERSION = 1
+IMAGE_VERSION = 1
+CLIP_VERSION = 1
+SPEED_FIELDS = frozenset({"device"})
+"""ClipConfig fields that are not part of what a score means."""
+
+
+def measure_partition_text(context: RunContext, partition: str) -> Report:
+    """Measure language and length of a partition's text."""
+    made_from = stage_fingerprint("text", TEXT_VERSION, {}, [items_digest(context, partition)])
+
+    def compute() -> dict[str, pa.Table]:
+        return {"text": measure_text(load_items(context, partition))}
+
+    schemas = {"text": TEXT_MEASURES}
+    return make_tables(context, "measure", partition, made_from=made_from, schemas=schemas, compute=compute)
+
+
+def measure_partition_images(context: RunContext, partition: str) -> Report:
+    """Measure the pixels of a partition's images."""
+    made_from = stage_fingerprint("image", IMAGE_VERSION, {}, _image_inputs(context, partition))
+
+    def compute() -> dict[str, pa.Table]:
+        return {"image": measure_images(_load_ok_images(context, partition))}
+
+    schemas = {"image": IMAGE_MEASURES}
+    return make_tables(context, "measure", partition, made_from=made_from, schemas=schemas, compute=compute)
+
+
+def measure_partition_clip(context: RunContext, partition: str) -> Report:
+    """Embed and score a partition's images against their document's text."""
+    config = context.recipe.clip
+    assert config is not None, "the stage is not planned without a clip section"  # noqa: S101 - an invariant
+    options = config.model_dump(mode="json", exclude=set(SPEED_FIELDS))
+    inputs = [*_image_inputs(context, partition), items_digest(context, partition)]
+    made_from = stage_fingerprint("clip", CLIP_VERSION, options, inputs)
+
+    def compute() -> dict[str, pa.Table]:
+        images, items = _load_ok_images(context, partition), load_items(context, partition)
+        return {"clip": measure_clip(items, images, encoder=worker_encoder(config))}
+
+    schemas = {"clip": CLIP_MEASURES}
+    return make_tables(context, "measure", partition, made_from=made_from, schemas=schemas, compute=compute)
+
+
+@functools.lru_cache(maxsize=1)
+def worker_encoder(config: ClipConfig) -> ClipEncoder:
+    """Return this process's CLIP model, loaded once, when first needed."""
+    if config.model == "tiny":
+        config = config.model_copy(update={"model": f"local-dir:{tiny_clip.model_dir()}"})
+    return load_encoder(config)
+
+
+def _image_inputs(context: RunContext, partition: str) -> list[str]:
+    return [require_digest(context.folder.table("fetch", "images", partition)), *load_poison(context, partition)]
+
+
+def _load_ok_images(context: RunContext, partition: str) -> pa.Table:
+    images = read_table(context.folder.table("fetch", "images", partition))
+    ok = images.filter(pc.equal(images["status"], str(FetchStatus.OK)))
+    return without_documents(ok, load_poison(context, partition))

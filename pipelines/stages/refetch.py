@@ -1,0 +1,98 @@
+"""Fetch only what is missing: stored bytes are never thrown away by a changed recipe.
+
+A stored row is used again when its fetch succeeded, or failed under the same policy. ``--retry-failed`` tries transient
+failures again. Rows that are no longer wanted stay: a looser rule may want them back tomorrow.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.contract.reasons import TRANSIENT_FETCH_STATUSES, FetchStatus
+from curate.fetch.config import FetchConfig
+from pipelines.context import RunContext
+from pipelines.engine import Report
+from pipelines.run_folder import digest_of, fingerprint, read_stamp, read_table, write_table
+
+SPEED_FIELDS = frozenset({"concurrency", "per_host"})
+"""Options that change how fast URLs are fetched, never what comes back."""
+KEY_COLUMNS = ("doc_id", "position")
+
+
+def fetcher_config(context: RunContext) -> FetchConfig:
+    """Return the fetch options of one worker: limits on connections are shared out among the workers."""
+    config = context.recipe.fetch
+    share = max(1, context.num_fetchers)
+    return config.model_copy(
+        update={"concurrency": max(1, config.concurrency // share), "per_host": max(1, config.per_host // share)}
+    )
+
+
+def fetch_missing(  # noqa: PLR0913 - pages and images differ in all of these
+    context: RunContext,
+    partition: str,
+    *,
+    path: str,
+    wanted: pa.Table,
+    schema: pa.Schema,
+    url_column: str,
+    fetch: Callable[[pa.Table], pa.Table],
+) -> Report:
+    """Bring one partition's fetch table up to date.
+
+    Args:
+        context: The run.
+        partition: Its name.
+        path: Of the table.
+        wanted: Key columns and URL of every row that is wanted now.
+        schema: PAGES or IMAGES.
+        url_column: Name of the URL column.
+        fetch: Fetches the rows given, one result row each, in their order.
+    """
+    policy = _policy(context.recipe.fetch)
+    stamp, stage = read_stamp(path), path.removeprefix(context.folder.root + "/").rsplit("/", 1)[0]
+    made_from = fingerprint("fetch", 1, policy, [digest_of(wanted)])
+    if stamp is not None and stamp.fingerprint == made_from and not context.retry_failed and context.only is None:
+        return Report(stage=stage, partition=partition, skipped=True)
+    stored = read_table(path) if stamp is not None else schema.empty_table()
+    usable = _usable(stored, same_policy=stamp is not None and stamp.note == policy, retry=context.retry_failed)
+    missing = _rows_without(wanted, usable, url_column)
+    fetched = fetch(missing)
+    if context.only is not None:
+        return Report(stage=stage, partition=partition)
+    merged = _in_order(pa.concat_tables([_rows_without(usable, fetched, url_column), fetched]), schema)
+    write_table(path, merged, schema=schema, made_from=made_from, note=policy)
+    num_ok = pc.sum(pc.equal(fetched["status"], str(FetchStatus.OK))).as_py() or 0
+    return Report(stage=stage, partition=partition, counters={"fetched": fetched.num_rows, "ok": num_ok})
+
+
+def _policy(config: FetchConfig) -> str:
+    options = config.model_dump(mode="json", exclude=set(SPEED_FIELDS))
+    return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
+
+
+def _usable(stored: pa.Table, *, same_policy: bool, retry: bool) -> pa.Table:
+    again = [str(status) for status in FetchStatus if status is not FetchStatus.OK] if not same_policy else []
+    if retry:
+        again += [str(status) for status in TRANSIENT_FETCH_STATUSES]
+    return stored.filter(pc.invert(pc.is_in(stored["status"], pa.array(again, pa.string()))))
+
+
+def _rows_without(table: pa.Table, present: pa.Table, url_column: str) -> pa.Table:
+    """Return the rows of ``table`` whose key and URL are not in ``present``."""
+    keys = [*_keys(table), url_column]
+    seen = set(zip(*(present[key].to_pylist() for key in keys), strict=True))
+    rows = zip(*(table[key].to_pylist() for key in keys), strict=True)
+    return table.filter(pa.array([row not in seen for row in rows], pa.bool_()))
+
+
+def _in_order(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Sort by key: the order must not tell when a row was fetched."""
+    return table.sort_by([(key, "ascending") for key in _keys(table)]).select(schema.names).combine_chunks()
+
+
+def _keys(table: pa.Table) -> list[str]:
+    return [key for key in KEY_COLUMNS if key in table.column_names]

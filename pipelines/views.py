@@ -1,0 +1,79 @@
+"""What the command line shows: tables of input, progress, ledger and benchmarks."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from curate.contract.errors import CurateError
+from pipelines.run_folder import read_json
+
+if TYPE_CHECKING:  # these import torch and Dask
+    from pipelines.context import RunContext
+    from pipelines.session import Finished
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def show_input(context: "RunContext") -> None:
+    """List the files a recipe would read."""
+    from pipelines.stages.ingest import input_files  # noqa: PLC0415 - keeps --help fast
+
+    table = Table("source", "type", "file")
+    for file in input_files(context):
+        table.add_row(file.source.name, file.source.type, file.label)
+    console.print(table)
+    console.print("the recipe is good; nothing was run")
+
+
+def show_finished(finished: "Finished") -> None:
+    """Say where everything is and what came of it."""
+    root = finished.context.folder.root
+    show_ledger(finished.account.ledger)
+    console.print(f"shards  {root}/shards/{finished.context.recipe.blend.name}", markup=False)
+    console.print(f"ledger  {root}/ledger.json", markup=False)
+    console.print(f"report  {root}/report.html", markup=False)
+
+
+def show_ledger(ledger: Mapping[str, Any]) -> None:
+    """Print kept and rejected documents and images per source."""
+    table = Table("source", "unit", "in", "kept", "rejected, by reason")
+    for name, counts in {**ledger["sources"], "total": ledger["totals"]}.items():
+        for unit in ("documents", "images"):
+            rejected = sorted(counts[unit]["rejected"].items(), key=lambda pair: (-pair[1], pair[0]))
+            reasons = ", ".join(f"{reason} {number:,}" for reason, number in rejected)
+            table.add_row(name, unit, f"{counts[unit]['in']:,}", f"{counts[unit]['kept']:,}", reasons)
+    console.print(table)
+    for fault in ledger.get("faults", []):
+        console.print(f"{fault['reason']}  {fault['detail']}", markup=False)
+
+
+def show_status(out: Path, *, as_json: bool) -> None:
+    """Print a run's state and, if there is one, its ledger.
+
+    Raises:
+        CurateError: There is no run in the folder.
+    """
+    state, ledger = read_json(str(out / "state.json")), read_json(str(out / "ledger.json"))
+    if state is None:
+        raise CurateError(f"{out}: no run here")
+    if as_json:
+        print(json.dumps({"state": state, "ledger": ledger}, indent=2))  # noqa: T201 - for programs
+        return
+    console.print(f"{state['status']}: {state['phase']}, {state['done']} of {state['total']} tasks", markup=False)
+    if ledger is not None:
+        show_ledger(ledger)
+
+
+def show_benches(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print benchmark rows; a ratio above 1 means that we are better."""
+    table = Table("bench", "case", "unit", "ours", "peer", "peer's", "ratio", "runs")
+    for row in rows:
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
+        theirs = "" if row["peer_value"] is None else f"{row['peer_value']:,.1f}"
+        ours = f"{row['ours']:,.1f}"
+        table.add_row(row["bench"], row["case"], row["unit"], ours, row["peer"], theirs, ratio, str(row["runs"]))
+    console.print(table)
