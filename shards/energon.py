@@ -6,28 +6,33 @@ little-endian u64.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-
-from shards.writer import ShardResult
 
 META_FOLDER = ".nv-meta"
 INDEX_SUFFIX = ".idx"
 INFO_NAME = ".info.json"
 
 
-def encode_offsets(result: ShardResult) -> bytes:
-    """Return the contents of a shard's ``.tar.idx``: N samples make N + 1 numbers."""
-    offsets = result.index["offset"].to_numpy()
-    ends = offsets + result.index["num_bytes"].to_numpy()
-    return np.append(offsets, ends[-1:]).astype("<u8").tobytes()
+def encode_offsets(offsets: Sequence[int], end: int) -> bytes:
+    """Return the contents of a shard's ``.tar.idx``: N samples make N + 1 numbers.
+
+    Args:
+        offsets: Of each sample's first header, in bytes.
+        end: Behind the last sample's last padded part, in bytes.
+    """
+    return np.array([*offsets, end], dtype="<u8").tobytes()
 
 
-def encode_meta(results: Sequence[ShardResult]) -> dict[str, bytes]:
-    """Return the files of ``.nv-meta`` by name. All shards are in the split ``train``."""
-    info = {"shard_counts": {result.name: result.num_samples for result in results}}
-    shard_lines = "".join(f"  - {result.name}\n" for result in results)
+def encode_meta(shard_counts: Mapping[str, int]) -> dict[str, bytes]:
+    """Return the files of ``.nv-meta`` by name. All shards are in the split ``train``.
+
+    Args:
+        shard_counts: Samples of each shard, by file name.
+    """
+    info = {"shard_counts": dict(shard_counts)}
+    shard_lines = "".join(f"  - {name}\n" for name in shard_counts)
     return {
         INFO_NAME: (json.dumps(info, indent=2) + "\n").encode(),
         "split.yaml": f"split_parts:\n  train:\n{shard_lines}  val: []\n  test: []\nexclude: []\n".encode(),

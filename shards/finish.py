@@ -51,10 +51,11 @@ def finish_shard_set(folder: str, results: Sequence[ShardResult], *, info: Shard
     num_bytes = sum(result.num_bytes for result in ordered)
     write_bytes(f"{folder}/{INDEX_NAME}", _encode_index(ordered))
     write_bytes(f"{folder}/{CARD_NAME}", render_card(index, info=info, num_bytes=num_bytes).encode("utf-8", "replace"))
-    for name, data in encode_meta(ordered).items():
+    for name, data in encode_meta({result.name: result.num_samples for result in ordered}).items():
         write_bytes(f"{folder}/{META_FOLDER}/{name}", data)
     for result in ordered:
-        write_bytes(f"{folder}/{result.name}{INDEX_SUFFIX}", encode_offsets(result))
+        offsets, sizes = result.index["offset"].to_pylist(), result.index["num_bytes"].to_pylist()
+        write_bytes(f"{folder}/{result.name}{INDEX_SUFFIX}", encode_offsets(offsets, offsets[-1] + sizes[-1]))
     write_bytes(f"{folder}/{MANIFEST_NAME}", encode_manifest(_make_manifest(ordered, info)))
 
 

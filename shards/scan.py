@@ -31,6 +31,8 @@ class ShardScan:
     """Where the archive ends by its own account, end-of-archive blocks included."""
     keys: list[str] = field(default_factory=list)
     """Of every sample, in order."""
+    offsets: list[int] = field(default_factory=list)
+    """Of every sample's first header, in bytes, and last of all the end of the last sample."""
     faults: list[str] = field(default_factory=list)
     """Each starts with the shard's name."""
 
@@ -89,6 +91,8 @@ def scan_shard(folder: str, name: str, *, deep: bool = False) -> ShardScan:
             scan.faults.append(f"{name}: broken tar after {len(scan.keys)} samples ({error})")
         scan.sha256 = stream.drain()
         scan.num_bytes = stream.num_bytes
+    if not scan.keys and not scan.faults:
+        scan.faults.append(f"{name}: no sample in it")
     if scan.num_bytes != scan.end and not scan.faults:
         scan.faults.append(
             f"{name}: the archive ends after {len(scan.keys)} samples at byte {scan.end:,}, the file at byte "
@@ -115,14 +119,17 @@ def _iterate_samples(stream: _HashingReader, scan: ShardScan) -> Iterator[tuple[
             data = b"" if content is None else content.read()
             parts.append(_Part(name=part, header=member.offset, offset=member.offset_data, data=data))
             tar.members.clear()  # tarfile would otherwise keep every header of the shard
-        scan.end = -(-(tar.offset + 2 * tarfile.BLOCKSIZE) // tarfile.RECORDSIZE) * tarfile.RECORDSIZE
+        samples_end = tar.offset
+        scan.end = -(-(samples_end + 2 * tarfile.BLOCKSIZE) // tarfile.RECORDSIZE) * tarfile.RECORDSIZE
     if parts:
         yield key, parts
+        scan.offsets.append(samples_end)
 
 
 def _scan_sample(scan: ShardScan, key: str, parts: list[_Part], *, deep: bool) -> None:
     where = f"{scan.name}, sample {key}"
     scan.keys.append(key)
+    scan.offsets.append(parts[0].header)
     names = [part.name for part in parts]
     if names[0] != JSON_PART:
         scan.faults.append(f"{where}: starts with {names[0]} instead of {JSON_PART}")
