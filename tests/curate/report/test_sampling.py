@@ -1,0 +1,32 @@
+import random
+
+from curate.report.sampling import SmallestHashes, order_by_rank, sample_rank
+
+IDS = [f"{i:016x}" for i in range(200)]
+
+
+def sample(ids: list[str]) -> set[str]:
+    bottom = SmallestHashes()
+    for doc_id in ids:
+        bottom.offer(doc_id, {("kind", doc_id[-1]): 2, ("all",): 5})
+    return bottom.members()
+
+
+def test_the_smallest_hashes_win_in_every_group() -> None:
+    found = sample(IDS)
+    for digit in "0123456789abcdef":
+        group = order_by_rank(doc_id for doc_id in IDS if doc_id[-1] == digit)
+        assert set(group[:2]) <= found
+    assert set(order_by_rank(IDS)[:5]) <= found
+    assert len(found) <= 16 * 2 + 5
+
+
+def test_the_order_of_offers_does_not_matter() -> None:
+    shuffled = list(IDS)
+    random.Random(1).shuffle(shuffled)
+    assert sample(shuffled) == sample(IDS)
+
+
+def test_rank_is_a_hash_not_the_id() -> None:
+    assert order_by_rank(IDS) != IDS
+    assert sample_rank("a\udcff") != sample_rank("a")
