@@ -22,8 +22,9 @@ class ClipConfig(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """``auto`` takes the GPU if there is one."""
     num_threads: int = Field(default=1, ge=1)
-    """CPU threads of a forward pass. It is an option, not the machine's count, because sums in another order have other
-    last digits. One per worker process suits a machine that runs as many workers as it has cores."""
+    """CPU threads for decoding and for a forward pass on the CPU. It is an option, not the machine's count, because
+    sums in another order have other last digits. One suits a machine that runs a worker process per core; a GPU worker
+    needs about one per 250 images/s."""
 
     @property
     def names_its_place(self) -> bool:

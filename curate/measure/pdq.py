@@ -63,7 +63,7 @@ def _quality(samples: npt.NDArray[np.floating]) -> int:
     return min(100, int(total) // 90)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)  # 100 kB each for 384 pixels
 def _sampling_matrix(num_pixels: int) -> Matrix:
     """Return [64, num_pixels]: box filter twice along one axis, then 64 samples at the centres of equal parts."""
     window = (num_pixels + 2 * SIDE - 1) // (2 * SIDE)
