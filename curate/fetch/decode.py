@@ -1,6 +1,7 @@
 """Image bytes as fetched -> image bytes as stored, within a pixel cap that is checked before anything is decoded."""
 
 import io
+import logging
 import struct
 import threading
 import warnings
@@ -99,7 +100,8 @@ def decode_image(data: bytes, *, resize: ResizeConfig | None, max_pixels: int) -
     quiet_pillow()
     with _broken_unless_read():
         image = _open(data, max_pixels=max_pixels)
-        turn = orientation(image)
+        # Pillow turns TIFF files itself while it loads them.
+        turn = 1 if isinstance(image, TiffImageFile) else orientation(image)
         size = image.size
         target = target_size(size, resize=resize)
         _check_size(target, max_pixels=max_pixels)
@@ -117,6 +119,7 @@ def quiet_pillow() -> None:
 
     The filter stays, because `warnings.catch_warnings` must not be used in threads.
     """
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     for category, module in ((Warning, r"PIL\."), (Image.DecompressionBombWarning, "")):
         known = any(
             action == "ignore" and kind is category and getattr(pattern, "pattern", "") == module

@@ -16,6 +16,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _SWAPPING = frozenset({5, 6, 7, 8})
+_STRETCHED_ROWS = 256  # at a time: the intermediate float64 block is eight times as large as its result
 _WHITE = (255, 255, 255, 255)
 
 REDUCING_GAP = 2.0
@@ -51,7 +52,7 @@ def to_resizable(image: Image.Image) -> Image.Image:
     """Return the image in a mode that can be averaged: L, RGB, RGBA, CMYK or one with these channels."""
     if image.mode in {"I", "F"} or image.mode.startswith("I;"):
         return _to_8_bits(image)
-    if "transparency" in image.info or image.mode in {"PA", "La", "LA", "RGBa"}:
+    if "transparency" in image.info or image.mode in {"PA", "LA", "RGBa"}:
         return image.convert("RGBA")
     if image.mode == "P":
         return image.convert("RGB")
@@ -71,10 +72,21 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
     values = np.asarray(image)
     if image.mode.startswith("I;16"):
         return Image.fromarray((values >> 8).astype(np.uint8))
-    # 32-bit samples have no fixed white: the darkest value becomes black and the brightest white.
-    finite = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
-    low, high = float(finite.min()), float(finite.max())
+    with np.errstate(invalid="ignore", over="ignore"):  # hostile files hold signalling NaNs
+        return Image.fromarray(_stretch(values))
+
+
+def _stretch(values: np.ndarray) -> np.ndarray:
+    """Return 8-bit samples [H, W]: 32-bit ones have no fixed white, so the least becomes black, the largest white."""
+    known = np.isfinite(values)
+    if not known.any():
+        return np.zeros(values.shape, np.uint8)
+    low = float(values.min(where=known, initial=np.inf if values.dtype.kind == "f" else values.max()))
+    high = float(values.max(where=known, initial=-np.inf if values.dtype.kind == "f" else values.min()))
     scale = 255.0 / (high - low) if high > low else 0.0
-    finite -= low
-    finite *= scale
-    return Image.fromarray(finite.round().astype(np.uint8))
+    stretched = np.empty(values.shape, np.uint8)
+    for start in range(0, len(values), _STRETCHED_ROWS):
+        block = values[start : start + _STRETCHED_ROWS].astype(np.float64)
+        block = np.nan_to_num(block, nan=low, posinf=high, neginf=low)
+        stretched[start : start + _STRETCHED_ROWS] = ((block - low) * scale).round()
+    return stretched

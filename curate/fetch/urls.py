@@ -29,6 +29,7 @@ def parse_url(text: str) -> URL:
     if _CONTROL.search(text):
         raise FetchError(FetchStatus.BAD_URL, "contains a control character")
     try:
+        text.encode()  # yarl drops lone surrogates, which makes another URL
         url = URL(text, encoded=_LEGAL.fullmatch(text) is not None)
         return _check(url)
     except ValueError as error:  # UnicodeError (a lone surrogate, a bad IDNA name) is one, too

@@ -1,0 +1,231 @@
+"""A loopback web server that fails in every way a real one does, in a thread of its own."""
+
+import asyncio
+import gzip
+import socket
+import struct
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from aiohttp import web
+
+from tests.curate.fetch import samples
+
+ROBOTS = "User-agent: *\nDisallow: /private/\n\nUser-agent: other\nDisallow: /\n"
+PAGE = "<!doctype html><title>t</title><p>Grüße".encode()
+_ABORT_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with no time: close sends RST
+
+
+class FaultServer:
+    """What the server has seen, and where it listens."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.requested: Counter[str] = Counter()
+        self.user_agents: set[str] = set()
+        self.active = 0
+        self.most_active = 0
+
+    def url(self, path: str, *, host: str = "127.0.0.1") -> str:
+        return f"http://{host}:{self.port}{path}"
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.requested[request.path] += 1
+        self.user_agents.add(request.headers.get("User-Agent", ""))
+        self.active += 1
+        self.most_active = max(self.most_active, self.active)
+        try:
+            return await self._answer(request)
+        finally:
+            self.active -= 1
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path in _ROUTES:
+            return await _ROUTES[request.path](self, request)
+        body, content_type = _FILES.get(request.path, (b"", ""))
+        if not content_type:
+            return web.Response(status=404, text="no such page")
+        return web.Response(body=body, content_type=content_type)
+
+
+@contextmanager
+def serve() -> Iterator[FaultServer]:
+    """Run a server on a free port until the block ends."""
+    server, ready, loop = FaultServer(), threading.Event(), asyncio.new_event_loop()
+    done = asyncio.Event()
+
+    async def main() -> None:
+        async with _listening(server):
+            ready.set()
+            await done.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(main(),), daemon=True)
+    thread.start()
+    ready.wait(10)
+    try:
+        yield server
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join(10)
+        loop.close()
+
+
+@asynccontextmanager
+async def _listening(server: FaultServer) -> AsyncIterator[None]:
+    runner = web.ServerRunner(web.Server(server.handle, max_line_size=20_000), shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    server.port = runner.addresses[0][1]
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def unused_port() -> int:
+    """Return a port that refuses connections."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+Route = Callable[[FaultServer, web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+def _status(code: int) -> Route:
+    async def route(_: FaultServer, __: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=code, text="a fault")
+
+    return route
+
+
+def _redirect(location: str) -> Route:
+    async def route(server: FaultServer, _: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": location.replace("PORT", str(server.port))})
+
+    return route
+
+
+def _busy_once(code: int, retry_after: str) -> Route:
+    async def route(server: FaultServer, request: web.BaseRequest) -> web.StreamResponse:
+        if server.requested[request.path] == 1:
+            return web.Response(status=code, headers={"Retry-After": retry_after})
+        return web.Response(body=samples.jpeg(), content_type="image/jpeg")
+
+    return route
+
+
+def _with_headers(headers: dict[str, str], body: bytes) -> Route:
+    async def route(_: FaultServer, __: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(body=body, headers=headers)
+
+    return route
+
+
+async def _reset(_: FaultServer, request: web.BaseRequest) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT_ON_CLOSE)
+    request.transport.abort()
+    return web.Response()
+
+
+async def _hang(_: FaultServer, __: web.BaseRequest) -> web.StreamResponse:
+    await asyncio.sleep(60)
+    return web.Response()
+
+
+async def _slow(_: FaultServer, __: web.BaseRequest) -> web.StreamResponse:
+    await asyncio.sleep(0.05)
+    return web.Response(body=samples.jpeg(), content_type="image/jpeg")
+
+
+async def _stream(request: web.BaseRequest, chunk: bytes, pause_s: float) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    try:
+        while True:
+            await response.write(chunk)
+            await asyncio.sleep(pause_s)
+    except ConnectionError:
+        return response
+
+
+async def _drip(_: FaultServer, request: web.BaseRequest) -> web.StreamResponse:
+    return await _stream(request, b"\xff", 0.05)
+
+
+async def _endless(_: FaultServer, request: web.BaseRequest) -> web.StreamResponse:
+    return await _stream(request, bytes(65_536), 0)
+
+
+def _raw(answer: bytes) -> Route:
+    async def route(_: FaultServer, request: web.BaseRequest) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.write(answer)
+        request.transport.close()
+        return web.Response()
+
+    return route
+
+
+_FILES: dict[str, tuple[bytes, str]] = {
+    "/robots.txt": (ROBOTS.encode(), "text/plain"),
+    "/ok.jpg": (samples.jpeg(), "image/jpeg"),
+    "/private/secret.jpg": (samples.jpeg(), "image/jpeg"),
+    "/a b/bild-ü.jpg": (samples.jpeg(), "image/jpeg"),
+    "/html.jpg": (PAGE, "image/jpeg"),
+    "/drawing.svg": (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "image/svg+xml"),
+    "/truncated.jpg": (samples.jpeg()[:-400], "image/jpeg"),
+    "/bomb-rgba.png": (samples.png_header(16_000, 16_000, bits=8, color=6), "image/png"),
+    "/bomb-1bit.png": (samples.png_header(20_000, 20_000, bits=1, color=0), "image/png"),
+    "/rotated.jpg": (samples.jpeg(orientation=6), "image/jpeg"),
+    "/cmyk.jpg": (samples.jpeg(mode="CMYK"), "image/jpeg"),
+    "/gray16.png": (samples.gray16_png(), "image/png"),
+    "/empty.jpg": (b"", "image/jpeg"),
+    "/movie.mp4": (b"\0" * 64, "video/mp4"),
+    "/page.html": (PAGE, "text/html"),
+    "/paper.pdf": (b"%PDF-1.7", "application/pdf"),
+}
+
+_ROUTES: dict[str, Route] = {
+    "/404.jpg": _status(404),
+    "/410.jpg": _status(410),
+    "/403.jpg": _status(403),
+    "/500.jpg": _status(500),
+    "/501.jpg": _status(501),
+    "/429.jpg": _status(429),
+    "/304.jpg": _status(304),
+    "/busy-503.jpg": _busy_once(503, "1"),
+    "/busy-429.jpg": _busy_once(429, "0"),
+    "/busy-for-an-hour.jpg": _busy_once(503, "3600"),
+    "/reset.jpg": _reset,
+    "/hang.jpg": _hang,
+    "/drip.jpg": _drip,
+    "/endless.jpg": _endless,
+    "/short.jpg": _raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"),
+    "/cut-chunk.jpg": _raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nabc"),
+    "/bad-chunk.jpg": _raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n"),
+    "/not-http.jpg": _raw(b"SSH-2.0-OpenSSH_9.9\r\n\r\n"),
+    "/announced.jpg": _raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nabc"),
+    "/zipped.jpg": _with_headers({"Content-Encoding": "gzip"}, gzip.compress(samples.jpeg())),
+    "/zip-bomb.jpg": _with_headers({"Content-Encoding": "gzip"}, gzip.compress(bytes(20_000_000))),
+    "/not-zipped.jpg": _with_headers({"Content-Encoding": "gzip"}, samples.jpeg()),
+    "/noai.jpg": _with_headers({"X-Robots-Tag": "noai"}, samples.jpeg()),
+    "/moved.jpg": _redirect("/ok.jpg"),
+    "/moved-to-private.jpg": _redirect("/private/secret.jpg"),
+    "/loop.jpg": _redirect("/loop.jpg"),
+    "/chain-1.jpg": _redirect("/chain-2.jpg"),
+    "/chain-2.jpg": _redirect("/chain-3.jpg"),
+    "/chain-3.jpg": _redirect("/ok.jpg"),
+    "/to-file.jpg": _redirect("file:///etc/passwd"),
+    "/to-private.jpg": _redirect("http://10.0.0.1/x.jpg"),
+    "/to-link-local.jpg": _redirect("http://169.254.169.254/latest/meta-data/"),
+    "/to-mapped.jpg": _redirect("http://[::ffff:10.0.0.1]/x.jpg"),
+    "/to-name.jpg": _redirect("http://localhost:PORT/ok.jpg"),
+    "/slow.jpg": _slow,
+    "/no-type": _raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(PAGE), PAGE)),
+    "/moved.html": _redirect("/page.html"),
+}

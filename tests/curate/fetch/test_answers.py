@@ -1,0 +1,105 @@
+import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from curate.contract.reasons import FetchStatus
+from curate.fetch.answers import check_opt_out, check_status, content_type, parse_x_robots, redirect_location
+from curate.fetch.errors import FetchError
+from tests.curate.fetch.fake_transport import FakeResponse
+
+
+@pytest.mark.parametrize("code", [200, 203])
+def test_successes(code: int) -> None:
+    check_status(FakeResponse(status=code))
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        (204, "empty_body"),
+        (206, "http_other"),
+        (304, "http_other"),
+        (302, "http_other"),
+        (400, "http_4xx"),
+        (404, "http_404"),
+        (410, "http_410"),
+        (429, "http_429"),
+        (451, "http_4xx"),
+        (500, "http_5xx"),
+        (599, "http_5xx"),
+        (999, "http_other"),
+    ],
+)
+def test_each_code_has_a_status(code: int, status: str) -> None:
+    with pytest.raises(FetchError) as caught:
+        check_status(FakeResponse(status=code, headers={"Retry-After": "7"}))
+    assert (caught.value.status, caught.value.http_status) == (status, code)
+    assert caught.value.retry_after_s in {7.0, None}
+
+
+def test_redirects_need_a_location() -> None:
+    there = {"Location": "/there"}
+    assert redirect_location(FakeResponse(status=308, headers=there)) == "/there"
+    assert redirect_location(FakeResponse(status=308)) is None
+    assert redirect_location(FakeResponse(status=200, headers=there)) is None
+    assert redirect_location(FakeResponse(status=304, headers=there)) is None
+
+
+def headers(*lines: str) -> CIMultiDictProxy[str]:
+    return CIMultiDictProxy(CIMultiDict([("X-Robots-Tag", line) for line in lines]))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "noai",
+        "NoAI",
+        "nofollow, noimageai",
+        "noml",
+        "noindex",
+        "none",
+        "noimageindex",
+        "vila-curate: noai",
+        "*: noai",
+        "googlebot: nofollow, vila-curate: noarchive, noindex",
+        "unavailable_after: 25 Jun 2026 15:00:00 PST, noai",
+    ],
+)
+def test_reserved(line: str) -> None:
+    with pytest.raises(FetchError) as caught:
+        check_opt_out(headers("all", line), status=200)
+    assert caught.value.status == FetchStatus.OPTED_OUT
+
+
+@pytest.mark.parametrize("line", ["", "all", "nofollow", "googlebot: noindex, noai", "max-snippet: 5", "noaix"])
+def test_not_reserved(line: str) -> None:
+    check_opt_out(headers(line), status=200)
+
+
+def test_a_scope_ends_with_its_line() -> None:
+    with pytest.raises(FetchError):
+        check_opt_out(headers("googlebot: nofollow", "noai"), status=200)
+
+
+def test_parse_x_robots() -> None:
+    assert list(parse_x_robots("a: x, y, B: z, max-snippet: 3")) == [
+        ("a", "x"),
+        ("a", "y"),
+        ("b", "z"),
+        ("b", "max-snippet"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("text/html; charset=UTF-8", ("text/html", "utf-8")),
+        ('Text/HTML ;Charset="Latin1"; x=y', ("text/html", "latin1")),
+        ("text/html", ("text/html", None)),
+        ("text/html; charset=", ("text/html", None)),
+        ("", (None, None)),
+        (";", (None, None)),
+    ],
+)
+def test_content_type(text: str, expected: tuple[str | None, str | None]) -> None:
+    assert content_type(CIMultiDictProxy(CIMultiDict({"Content-Type": text}))) == expected
+    assert content_type(CIMultiDictProxy(CIMultiDict())) == (None, None)

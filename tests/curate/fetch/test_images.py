@@ -1,0 +1,201 @@
+import io
+import time
+
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from curate.contract.ids import sha256_hex
+from curate.contract.schemas import IMAGES, check_schema
+from curate.fetch.config import FetchConfig, ResizeConfig
+from curate.fetch.images import fetch_images
+from tests.curate.fetch import samples
+from tests.curate.fetch.fake_transport import FakeResponse, FakeTransport
+from tests.curate.fetch.fault_server import FaultServer, unused_port
+
+TIMEOUT_S = 1.0
+CONFIG = FetchConfig(
+    allow_private=("127.0.0.1",),
+    timeout_s=TIMEOUT_S,
+    backoff_s=0.01,
+    max_wait_s=2,
+    retries=1,
+    max_bytes="1MB",
+    per_host=8,
+    contact="mailto:crawl@example.org",
+)
+
+# Path on the fault server -> status and HTTP status that a fetch ends with.
+EXPECTED: dict[str, tuple[str, int | None]] = {
+    "/ok.jpg": ("ok", 200),
+    "/404.jpg": ("http_404", 404),
+    "/410.jpg": ("http_410", 410),
+    "/403.jpg": ("http_4xx", 403),
+    "/500.jpg": ("http_5xx", 500),
+    "/501.jpg": ("http_5xx", 501),
+    "/429.jpg": ("http_429", 429),
+    "/304.jpg": ("http_other", 304),
+    "/busy-503.jpg": ("ok", 200),
+    "/busy-429.jpg": ("ok", 200),
+    "/busy-for-an-hour.jpg": ("http_5xx", 503),
+    "/reset.jpg": ("connect_error", None),
+    "/hang.jpg": ("timeout", None),
+    "/drip.jpg": ("timeout", 200),
+    "/endless.jpg": ("too_large", 200),
+    "/announced.jpg": ("too_large", 200),
+    "/short.jpg": ("truncated_body", 200),
+    "/cut-chunk.jpg": ("truncated_body", 200),
+    "/bad-chunk.jpg": ("protocol_error", None),
+    "/not-http.jpg": ("protocol_error", None),
+    "/zipped.jpg": ("ok", 200),
+    "/zip-bomb.jpg": ("too_large", 200),
+    "/not-zipped.jpg": ("protocol_error", 200),
+    "/noai.jpg": ("opted_out", 200),
+    "/moved.jpg": ("ok", 200),
+    "/moved-to-private.jpg": ("robots_disallowed", None),
+    "/loop.jpg": ("too_many_redirects", 302),
+    "/chain-1.jpg": ("ok", 200),
+    "/to-file.jpg": ("bad_url", 302),
+    "/to-private.jpg": ("forbidden_address", None),
+    "/to-link-local.jpg": ("forbidden_address", None),
+    "/to-mapped.jpg": ("forbidden_address", None),
+    "/private/secret.jpg": ("robots_disallowed", None),
+    "/html.jpg": ("not_an_image", 200),
+    "/drawing.svg": ("not_an_image", 200),
+    "/movie.mp4": ("not_an_image", 200),
+    "/truncated.jpg": ("broken_image", 200),
+    "/bomb-rgba.png": ("too_many_pixels", 200),
+    "/bomb-1bit.png": ("too_many_pixels", 200),
+    "/rotated.jpg": ("ok", 200),
+    "/cmyk.jpg": ("ok", 200),
+    "/gray16.png": ("ok", 200),
+    "/empty.jpg": ("empty_body", 200),
+    "/a b/bild-ü.jpg": ("ok", 200),
+    "/a%20b/bild-%C3%BC.jpg": ("ok", 200),
+    "/" + "x" * 7_000: ("http_404", 404),
+    "/" + "x" * 10_000: ("bad_url", None),
+}
+
+
+def wanted(urls: list[str | None]) -> pa.Table:
+    ids = [f"{number:016x}" for number in range(len(urls))]
+    return pa.table(
+        {"doc_id": ids, "position": pa.array([3] * len(urls), pa.int32()), "image_url": pa.array(urls, pa.string())}
+    )
+
+
+def by_url(table: pa.Table) -> dict[str, dict[str, object]]:
+    return {row["image_url"]: row for row in table.to_pylist()}
+
+
+@pytest.fixture(scope="module")
+def fetched(server: FaultServer) -> dict[str, dict[str, object]]:
+    """All faults in one call, as in a real partition."""
+    started_s = time.monotonic()
+    table = fetch_images(wanted([server.url(path) for path in EXPECTED]), config=CONFIG)
+    assert time.monotonic() - started_s < 3 * (TIMEOUT_S + CONFIG.max_wait_s)
+    check_schema(table, IMAGES, where="test")
+    return by_url(table)
+
+
+@pytest.mark.parametrize("path", EXPECTED, ids=lambda path: path[:40])
+def test_each_fault_ends_in_its_own_status(
+    path: str, fetched: dict[str, dict[str, object]], server: FaultServer
+) -> None:
+    row = fetched[server.url(path)]
+    assert (row["status"], row["http_status"]) == EXPECTED[path], row["detail"]
+    assert (row["data"] is None) == (row["status"] != "ok")
+    assert (row["detail"] is None) == (row["status"] == "ok")
+
+
+def test_disallowed_urls_are_never_requested(fetched: dict[str, dict[str, object]], server: FaultServer) -> None:
+    assert fetched
+    assert server.requested["/private/secret.jpg"] == 0
+    assert server.requested["/robots.txt"] == 1
+
+
+def test_only_transient_faults_are_asked_again(fetched: dict[str, dict[str, object]], server: FaultServer) -> None:
+    assert fetched
+    again = {"/500.jpg", "/429.jpg", "/busy-503.jpg", "/busy-429.jpg", "/reset.jpg", "/short.jpg", "/cut-chunk.jpg"}
+    reached_twice = {"/ok.jpg", "/a b/bild-ü.jpg"}  # through redirects, and in two spellings
+    assert {path for path in EXPECTED if server.requested[path] > 1} == again | reached_twice
+    assert server.requested["/404.jpg"] == server.requested["/busy-for-an-hour.jpg"] == 1
+
+
+def test_the_user_agent_is_honest(fetched: dict[str, dict[str, object]], server: FaultServer) -> None:
+    assert fetched
+    assert len(server.user_agents) == 1
+    assert next(iter(server.user_agents)).endswith(" (+mailto:crawl@example.org)")
+
+
+def test_an_upright_jpeg_is_stored_as_it_came(fetched: dict[str, dict[str, object]], server: FaultServer) -> None:
+    row = fetched[server.url("/ok.jpg")]
+    assert row["data"] == samples.jpeg()
+    assert row["image_id"] == row["original_sha256"] == sha256_hex(samples.jpeg())
+    assert row["original_num_bytes"] == len(samples.jpeg())
+    assert row["format"] == "jpg"
+
+
+def test_a_rotated_jpeg_is_stored_upright(fetched: dict[str, dict[str, object]], server: FaultServer) -> None:
+    row = fetched[server.url("/rotated.jpg")]
+    assert (row["width"], row["height"]) == (row["original_width"], row["original_height"]) == (30, 40)
+    assert row["original_sha256"] == sha256_hex(samples.jpeg(orientation=6))
+    assert isinstance(row["data"], bytes)
+    assert row["image_id"] == sha256_hex(row["data"])
+    assert Image.open(io.BytesIO(row["data"])).size == (30, 40)
+
+
+def test_refused_connections_and_names_of_loopback(server: FaultServer) -> None:
+    refusing = f"http://127.0.0.1:{unused_port()}/x.jpg"
+    plain_as_tls = f"https://127.0.0.1:{server.port}/ok.jpg"
+    named = server.url("/ok.jpg", host="localhost")
+    strict = CONFIG.model_copy(update={"allow_private": ("127.0.0.1/32",), "respect_robots": False})
+    rows = by_url(fetch_images(wanted([refusing, plain_as_tls]), config=strict))
+    assert rows[refusing]["status"] == "connect_error"
+    assert rows[plain_as_tls]["status"] == "tls_error"
+    public_only = CONFIG.model_copy(update={"allow_private": ()})
+    before = server.requested["/ok.jpg"]
+    rows = by_url(fetch_images(wanted([named, server.url("/ok.jpg")]), config=public_only))
+    assert {row["status"] for row in rows.values()} == {"forbidden_address"}
+    assert server.requested["/ok.jpg"] == before
+
+
+def test_each_distinct_url_is_requested_once_and_copied_to_its_rows() -> None:
+    url = "http://example.org/a.jpg"
+    transport = FakeTransport({url: [FakeResponse(samples.jpeg())]})
+    table = fetch_images(wanted([url, "http://example.org/b.jpg", url]), config=FetchConfig(), transport=transport)
+    assert table["status"].to_pylist() == ["ok", "http_404", "ok"]
+    assert table["doc_id"].to_pylist() == [f"{number:016x}" for number in range(3)]
+    assert table["position"].to_pylist() == [3, 3, 3]
+    assert table["data"][0] == table["data"][2]
+    assert sorted(transport.requested) == [
+        "http://example.org/a.jpg",
+        "http://example.org/b.jpg",
+        "http://example.org/robots.txt",
+    ]
+    assert not transport.closed
+
+
+def test_no_rows_and_null_urls() -> None:
+    transport = FakeTransport({})
+    assert fetch_images(wanted([]), config=FetchConfig(), transport=transport).schema.equals(IMAGES)
+    row = fetch_images(wanted([None]), config=FetchConfig(), transport=transport).to_pylist()[0]
+    assert (row["status"], row["image_url"]) == ("bad_url", "")
+
+
+def test_images_are_scaled_down_only() -> None:
+    large, small = "http://example.org/large", "http://example.org/small"
+    transport = FakeTransport(
+        {large: [FakeResponse(samples.jpeg(size=(200, 100)))], small: [FakeResponse(samples.jpeg())]}
+    )
+    config = FetchConfig(resize=ResizeConfig(shorter_side=50), max_bytes_in_flight=1)
+    rows = fetch_images(wanted([large, small]), config=config, transport=transport).to_pylist()
+    assert [(row["width"], row["height"], row["original_width"]) for row in rows] == [(100, 50, 200), (40, 30, 40)]
+
+
+def test_a_host_gets_no_more_connections_than_it_may(server: FaultServer) -> None:
+    server.most_active = server.active
+    urls: list[str | None] = [server.url(f"/slow.jpg?{number}") for number in range(12)]
+    config = CONFIG.model_copy(update={"per_host": 2})
+    assert set(fetch_images(wanted(urls), config=config)["status"].to_pylist()) == {"ok"}
+    assert server.most_active - server.active == 2
