@@ -65,7 +65,8 @@ class PictureStore:
 
     def add_near_copy(self, original: Picture, rng: random.Random) -> Picture:
         """Write the same picture, slightly smaller and as another JPEG."""
-        image = Image.open(self._site / original.path.lstrip("/")).convert("RGB")
+        with Image.open(self._site / original.path.lstrip("/")) as file:
+            image = file.convert("RGB")
         scale = max(rng.uniform(*NEAR_SCALE), MIN_SIDE_PX / min(image.size))
         size = (round(image.width * scale), round(image.height * scale))
         data = encode_image(image.resize(size), "JPEG", quality=rng.randint(*NEAR_QUALITY))

@@ -95,7 +95,7 @@ class Site:
     def pixel(self, number: int) -> WorldImage:
         """Return a tracking pixel; each has its own query, as they do."""
         url = self.url(f"{PIXEL_PATH}?visit={number}")
-        return WorldImage(url=url, role=ImageRole.PIXEL, expected=("image.size", "url.frequency"))
+        return WorldImage(url=url, role=ImageRole.PIXEL, expected=("image.size", "url.tokens", "url.frequency"))
 
     def banner(self) -> WorldImage:
         """Return the banner that stands within articles."""
