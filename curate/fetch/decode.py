@@ -26,8 +26,7 @@ from curate.fetch.pixels import (
     REDUCING_GAP,
     orientation,
     target_size,
-    to_resizable,
-    to_rgb,
+    to_opaque,
     turn_upright,
     upright_size,
 )
@@ -98,20 +97,14 @@ def decode_image(data: bytes, *, resize: ResizeConfig | None, max_pixels: int) -
         FetchError: NOT_AN_IMAGE, TOO_MANY_PIXELS or BROKEN_IMAGE.
     """
     quiet_pillow()
+    kind = image_format(data)
+    if kind is None:
+        raise FetchError(FetchStatus.NOT_AN_IMAGE, markup_kind(data) or f"begins with {data[:8].hex(' ')}")
     with _broken_unless_read():
-        image = _open(data, max_pixels=max_pixels)
-        # Pillow turns TIFF files itself while it loads them.
-        turn = 1 if isinstance(image, TiffImageFile) else orientation(image)
-        size = image.size
-        target = target_size(size, resize=resize)
-        _check_size(target, max_pixels=max_pixels)
-        large = size[0] * size[1] > LARGE_IMAGE_PIXELS
-        with _one_large_image if large else nullcontext():
-            stored = data if _is_kept(image, turn=turn, target=target) else _encode(image, turn=turn, target=target)
-    (width, height), (original_width, original_height) = (upright_size(s, turn) for s in (target, size))
-    return StoredImage(
-        data=stored, width=width, height=height, original_width=original_width, original_height=original_height
-    )
+        width, height = _header_size(data, kind=kind)
+        _check_size((width, height), max_pixels=max_pixels)
+        with _one_large_image if width * height > LARGE_IMAGE_PIXELS else nullcontext():
+            return _store(data, kind=kind, resize=resize, max_pixels=max_pixels)
 
 
 def quiet_pillow() -> None:
@@ -129,16 +122,9 @@ def quiet_pillow() -> None:
             warnings.filterwarnings("ignore", category=category, module=module)
 
 
-def _open(data: bytes, *, max_pixels: int) -> ImageFile.ImageFile:
-    kind = image_format(data)
-    if kind is None:
-        markup = markup_kind(data)
-        raise FetchError(FetchStatus.NOT_AN_IMAGE, markup or f"begins with {data[:8].hex(' ')}")
-    if kind == "WEBP":
-        _check_size(webp_size(data) or (0, 0), max_pixels=max_pixels)
-    image = _READERS[kind](io.BytesIO(data))
-    _check_size(image.size, max_pixels=max_pixels)
-    return image
+def _header_size(data: bytes, *, kind: str) -> tuple[int, int]:
+    """Return width and height, px, as the file claims; opening a file costs about 30 us and decodes nothing."""
+    return webp_size(data) or (0, 0) if kind == "WEBP" else _READERS[kind](io.BytesIO(data)).size
 
 
 def _check_size(size: tuple[int, int], *, max_pixels: int) -> None:
@@ -147,6 +133,21 @@ def _check_size(size: tuple[int, int], *, max_pixels: int) -> None:
         raise FetchError(FetchStatus.BROKEN_IMAGE, f"{width} x {height} pixels")
     if width * height > max_pixels or max(size) > MAX_SIDE:
         raise FetchError(FetchStatus.TOO_MANY_PIXELS, f"{width} x {height} pixels")
+
+
+def _store(data: bytes, *, kind: str, resize: ResizeConfig | None, max_pixels: int) -> StoredImage:
+    image = _READERS[kind](io.BytesIO(data))
+    # Pillow turns TIFF files itself while it loads them.
+    turn = 1 if kind == "TIFF" else orientation(image)
+    size = image.size
+    target = target_size(size, resize=resize)
+    for one in (size, target):
+        _check_size(one, max_pixels=max_pixels)
+    stored = data if _is_kept(image, turn=turn, target=target) else _encode(image, turn=turn, target=target)
+    (width, height), (original_width, original_height) = (upright_size(one, turn) for one in (target, size))
+    return StoredImage(
+        data=stored, width=width, height=height, original_width=original_width, original_height=original_height
+    )
 
 
 def _is_kept(image: ImageFile.ImageFile, *, turn: int, target: tuple[int, int]) -> bool:
@@ -164,10 +165,10 @@ def _encode(image: ImageFile.ImageFile, *, turn: int, target: tuple[int, int]) -
         # JPEG only: decodes at 1/2, 1/4 or 1/8 of the scale, never below REDUCING_GAP times the target.
         image.draft(None, (int(target[0] * REDUCING_GAP), int(target[1] * REDUCING_GAP)))
     image.load()
-    pixels = to_resizable(image)
+    pixels = to_opaque(image)
     if pixels.size != target:
         pixels = pixels.resize(target, Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
-    pixels = turn_upright(to_rgb(pixels), turn)
+    pixels = turn_upright(pixels if pixels.mode == "RGB" else pixels.convert("RGB"), turn)
     pixels.info = {}  # comments and profiles of the original do not describe these pixels
     buffer = io.BytesIO()
     pixels.save(buffer, "JPEG", quality=JPEG_QUALITY)

@@ -17,7 +17,7 @@ _TURNS = {
 }
 _SWAPPING = frozenset({5, 6, 7, 8})
 _STRETCHED_ROWS = 256  # at a time: the intermediate float64 block is eight times as large as its result
-_WHITE = (255, 255, 255, 255)
+_WHITE = (255, 255, 255)
 
 REDUCING_GAP = 2.0
 """Large images are averaged down to no less than twice the target before LANCZOS; the gap of Pillow's `thumbnail`."""
@@ -48,24 +48,18 @@ def upright_size(size: tuple[int, int], turn: int) -> tuple[int, int]:
     return (size[1], size[0]) if turn in _SWAPPING else size
 
 
-def to_resizable(image: Image.Image) -> Image.Image:
-    """Return the image in a mode that can be averaged: L, RGB, RGBA, CMYK or one with these channels."""
+def to_opaque(image: Image.Image) -> Image.Image:
+    """Return the image in a mode that can be averaged and has no alpha; what is transparent shows white."""
     if image.mode in {"I", "F"} or image.mode.startswith("I;"):
         return _to_8_bits(image)
     if "transparency" in image.info or image.mode in {"PA", "LA", "RGBa"}:
-        return image.convert("RGBA")
-    if image.mode == "P":
-        return image.convert("RGB")
-    return image.convert("L") if image.mode == "1" else image
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Return the image as RGB; what is transparent shows white."""
+        image = image.convert("RGBA")
     if image.mode == "RGBA":
-        backdrop = Image.new("RGBA", image.size, _WHITE)
-        backdrop.alpha_composite(image)
-        image = backdrop
-    return image if image.mode == "RGB" else image.convert("RGB")
+        # Before any scaling: averaging first would let the hidden colours of clear pixels bleed into their neighbours.
+        backdrop = Image.new("RGB", image.size, _WHITE)
+        backdrop.paste(image, mask=image)
+        return backdrop
+    return image.convert({"P": "RGB", "1": "L"}[image.mode]) if image.mode in {"P", "1"} else image
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from curate.fetch.config import ResizeConfig
-from curate.fetch.pixels import orientation, target_size, to_resizable, to_rgb, turn_upright, upright_size
+from curate.fetch.pixels import orientation, target_size, to_opaque, turn_upright, upright_size
 from tests.curate.fetch import samples
 
 TO_100 = ResizeConfig(shorter_side=100)
@@ -41,7 +41,7 @@ def test_orientation_and_its_size() -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "HSV"])
 def test_every_mode_becomes_rgb_of_the_same_picture(mode: str) -> None:
     made = samples.picture("RGBA" if mode == "RGBa" else "LA" if mode == "PA" else "RGB").convert(mode)
-    image = to_rgb(to_resizable(made))
+    image = to_opaque(made).convert("RGB")
     assert (image.mode, image.size) == ("RGB", (samples.WIDTH, samples.HEIGHT))
     left, right = image.convert("L").getpixel((2, 25)), image.convert("L").getpixel((37, 25))
     assert isinstance(left, int | float)
@@ -50,7 +50,7 @@ def test_every_mode_becomes_rgb_of_the_same_picture(mode: str) -> None:
 
 
 def gray(values: list[list[float]], kind: str) -> list[list[int]]:
-    found: list[list[int]] = np.asarray(to_resizable(Image.fromarray(np.array(values, kind)))).tolist()
+    found: list[list[int]] = np.asarray(to_opaque(Image.fromarray(np.array(values, kind)))).tolist()
     return found
 
 
