@@ -1,0 +1,90 @@
+"""The four kinds of source that a recipe may name."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from curate.contract.reasons import Kind
+
+URL_COLUMNS = ("url", "URL")
+"""Columns taken for the URL where the recipe names none: img2dataset's and LAION's spelling."""
+
+TEXT_COLUMNS = ("text", "TEXT", "caption", "alt")
+"""Columns taken for a pair's text where the recipe names none, the first present one first."""
+
+SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
+Path = Annotated[str, Field(min_length=1)]
+
+
+class PagesSource(BaseModel):
+    """Web pages by URL: each becomes an interleaved document once its HTML has been fetched."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: SourceName
+    """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
+    type: Literal["pages"] = "pages"
+    """Chooses the reader."""
+    path: Path
+    """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
+    url_column: str | None = None
+    """Column of csv, tsv, jsonl and parquet that holds the page URL; null takes ``url`` or ``URL``."""
+
+
+class Mmc4Source(BaseModel):
+    """Records in the shape of MMC4 (https://github.com/allenai/mmc4): jsonl, jsonl.gz or jsonl.zip."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: SourceName
+    """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
+    type: Literal["mmc4"] = "mmc4"
+    """Chooses the reader."""
+    path: Path
+    """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
+
+
+class PairsSource(BaseModel):
+    """Image URLs with a text each: parquet, csv, tsv, jsonl or txt (``URL text`` a line)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: SourceName
+    """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
+    type: Literal["pairs"] = "pairs"
+    """Chooses the reader."""
+    path: Path
+    """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
+    url_column: str | None = None
+    """Column that holds the image URL; null takes ``url`` or ``URL``."""
+    text_column: str | None = None
+    """Column that holds the text; null takes the first of ``text``, ``TEXT``, ``caption``, ``alt``."""
+
+
+class InstructionsSource(BaseModel):
+    """Text-only conversations, a JSON object a line: messages, conversations or instruction/input/output."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: SourceName
+    """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
+    type: Literal["instructions"] = "instructions"
+    """Chooses the reader."""
+    path: Path
+    """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
+
+
+Source = Annotated[PagesSource | Mmc4Source | PairsSource | InstructionsSource, Field(discriminator="type")]
+"""One entry of a recipe's ``sources``."""
+
+_KINDS = {
+    "pages": Kind.INTERLEAVED,
+    "mmc4": Kind.INTERLEAVED,
+    "pairs": Kind.PAIR,
+    "instructions": Kind.TEXT,
+}
+
+
+def source_kind(source: Source) -> Kind:
+    """Return the kind of every document of ``source``, unreadable ones included."""
+    return _KINDS[source.type]

@@ -1,0 +1,104 @@
+"""From a source of a recipe to its documents: which files, and which reader."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from glob import has_magic
+from pathlib import Path
+
+import fsspec
+
+from curate.contract.records import Document, Fault
+from curate.ingest.config import InstructionsSource, Mmc4Source, PagesSource, PairsSource, Source
+from curate.ingest.faults import READ_ERRORS, ColumnError, RecordError, file_fault, record_fault
+from curate.ingest.instructions import read_instruction_row
+from curate.ingest.mmc4 import read_mmc4_row
+from curate.ingest.pages import read_page_row
+from curate.ingest.pairs import read_pair_row, word_columns
+from curate.ingest.row import Row
+from curate.ingest.rows import Layout, read_rows
+
+RowReader = Callable[[Row], Document]
+
+
+def expand_paths(source: Source, *, base: str) -> list[str]:
+    """Return the files of a source, sorted.
+
+    Args:
+        source: Its path may be absolute, relative to ``base``, start with ``~`` or be an fsspec URL.
+        base: Folder of the recipe.
+
+    Returns:
+        Paths to open. A path without glob characters is returned whether or not it is there, and a glob that matches
+        nothing as it stands, so that reading it gives a fault and a source never vanishes without a word.
+    """
+    is_remote = "://" in source.path or "://" in base
+    pattern = _join(base, source.path, is_remote=is_remote)
+    if not has_magic(source.path) or (not is_remote and Path(pattern).exists()):
+        return [pattern]
+    found = _glob_remote(pattern) if is_remote else _glob_local(base, source.path)
+    return sorted(found) or [pattern]
+
+
+def read_file(path: str, *, source: Source, label: str) -> Iterator[Document | Fault]:
+    """Yield the documents of one file in order; nothing is loaded whole and nothing raises.
+
+    Args:
+        path: One of :func:`expand_paths`.
+        source: Chooses reader and columns.
+        label: The path as faults and ordinals name it, such as ``part.jsonl`` in ``part.jsonl#17``.
+
+    Yields:
+        Documents, and a fault for each record that is none or for the part of the file that cannot be read.
+    """
+    read_row, layout = _reader_of(source)
+    for row in read_rows(path, label=label, layout=layout):
+        if isinstance(row, Fault):
+            yield row
+            continue
+        try:
+            yield read_row(row)
+        except ColumnError as error:
+            if row.has_fixed_columns:  # no row of this file can be read: one fault says so
+                yield file_fault(row.place.label, error.what)
+                return
+            yield record_fault(row.place, error.what, error.reason)
+        except RecordError as error:
+            yield record_fault(row.place, error.what, error.reason)
+
+
+def _reader_of(source: Source) -> tuple[RowReader, Layout]:
+    """Return what turns a row into a document, and the layout of the source's files."""
+    match source:
+        case PagesSource():
+            columns: tuple[str, ...] = (source.url_column or "url",)
+            return partial(read_page_row, source=source), Layout(default_format="txt", word_columns=columns)
+        case Mmc4Source():
+            return partial(read_mmc4_row, source=source), Layout(default_format="jsonl")
+        case PairsSource():
+            return partial(read_pair_row, source=source), Layout(
+                default_format="txt", word_columns=word_columns(source)
+            )
+        case InstructionsSource():
+            return partial(read_instruction_row, source=source), Layout(default_format="jsonl")
+
+
+def _join(base: str, path: str, *, is_remote: bool) -> str:
+    if "://" in path:
+        return path
+    return f"{base.rstrip('/')}/{path}" if is_remote else str(Path(base) / Path(path).expanduser())
+
+
+def _glob_local(base: str, path: str) -> list[str]:
+    # The recipe's folder may itself hold glob characters; only the recipe's own path is a pattern.
+    pattern = Path(path).expanduser()
+    root = Path(pattern.anchor) if pattern.is_absolute() else Path(base)
+    relative = pattern.relative_to(pattern.anchor) if pattern.is_absolute() else pattern
+    return [str(found) for found in root.glob(str(relative)) if found.is_file() and not found.name.startswith(".")]
+
+
+def _glob_remote(pattern: str) -> list[str]:
+    try:
+        filesystem, target = fsspec.url_to_fs(pattern)
+        return [str(filesystem.unstrip_protocol(found)) for found in filesystem.glob(target)]
+    except READ_ERRORS:
+        return []  # reading the pattern itself then says what is wrong

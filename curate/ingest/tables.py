@@ -1,0 +1,116 @@
+"""From records to the tables of a partition."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import pyarrow as pa
+
+from curate.contract.ids import doc_id
+from curate.contract.reasons import Kind, Stage
+from curate.contract.records import Document, Fault, Item
+from curate.contract.schemas import DOCUMENTS, ITEMS, VERDICTS, check_schema, table_from_rows
+
+WHOLE_DOCUMENT = -1
+"""The position of a verdict on a document rather than on one of its items."""
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IngestTables:
+    """What ingest stores of a partition."""
+
+    documents: pa.Table
+    """DOCUMENTS: a row per record, faults included."""
+    items: pa.Table
+    """ITEMS, positions from 0 within each document."""
+    verdicts: pa.Table
+    """VERDICTS: a row per fault."""
+
+
+def chunk_records(records: Iterable[Document | Fault], *, num_docs: int) -> Iterator[list[Document | Fault]]:
+    """Yield lists of up to ``num_docs`` records in order; none is empty."""
+    waiting = iter(records)
+    while chunk := list(islice(waiting, num_docs)):
+        yield chunk
+
+
+def build_tables(records: Sequence[Document | Fault], *, source: str, kind: Kind = Kind.INTERLEAVED) -> IngestTables:
+    """Build the tables of one partition.
+
+    Args:
+        records: Documents and faults in input order.
+        source: Name of the source in the recipe.
+        kind: Of the source's documents: what a fault counts as, since it does not know itself.
+    """
+    documents: list[dict[str, object]] = []
+    items: list[dict[str, object]] = []
+    verdicts: list[dict[str, object]] = []
+    for record in records:
+        if isinstance(record, Fault):
+            row_id = doc_id(source, "", record.ordinal)
+            documents.append({"doc_id": row_id, "source": source, "kind": str(kind), "url": None, "meta": "{}"})
+            verdicts.append(verdict_row(row_id, Stage.INGEST, record.reason, record.detail))
+        else:
+            row_id = doc_id(source, record.native_id, record.ordinal)
+            documents.append(_document_row(row_id, source, record))
+            items.extend(item_rows(row_id, record.items))
+    return IngestTables(
+        documents=_build(documents, DOCUMENTS, "documents"),
+        items=_build(items, ITEMS, "items"),
+        verdicts=_build(verdicts, VERDICTS, "verdicts"),
+    )
+
+
+def item_rows(row_id: str, items: Sequence[Item]) -> list[dict[str, object]]:
+    """Return the ITEMS rows of one document."""
+    return [
+        {
+            "doc_id": row_id,
+            "position": position,
+            "modality": str(item.modality),
+            "text": clean_text(item.text),
+            "role": None if item.role is None else str(item.role),
+            "image_url": clean_text(item.image_url),
+            "alt_text": clean_text(item.alt_text),
+        }
+        for position, item in enumerate(items)
+    ]
+
+
+def verdict_row(row_id: str, stage: Stage, reason: str, detail: str | None) -> dict[str, object]:
+    """Return the VERDICTS row of a rejected document."""
+    return {
+        "doc_id": row_id,
+        "position": WHOLE_DOCUMENT,
+        "stage": str(stage),
+        "reason": str(reason),
+        "detail": clean_text(detail),
+    }
+
+
+def clean_text(text: str | None) -> str | None:
+    """Replace lone surrogates, which JSON can spell but UTF-8 (and so Arrow) cannot, by U+FFFD."""
+    if text is None or text.isascii():
+        return text
+    return _SURROGATES.sub("\ufffd", text)
+
+
+def _document_row(row_id: str, source: str, record: Document) -> dict[str, object]:
+    meta = json.dumps(record.meta, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return {
+        "doc_id": row_id,
+        "source": source,
+        "kind": str(record.kind),
+        "url": clean_text(record.url),
+        "meta": clean_text(meta),
+    }
+
+
+def _build(rows: list[dict[str, object]], schema: pa.Schema, name: str) -> pa.Table:
+    table = table_from_rows(rows, schema)
+    check_schema(table, schema, where=f"ingest/{name}")
+    return table
