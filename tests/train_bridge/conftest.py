@@ -1,0 +1,116 @@
+"""A shard set of 48 small samples and the processor of a tiny model, made once."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from transformers import LlavaProcessor
+
+from shards.reader import INDEX_NAME
+from shards.sample import Sample, SampleImage, SampleText
+from shards.writer import write_shard
+from train_bridge.config import StageConfig, TinyConfig
+from train_bridge.dataset import DatasetSpec
+from train_bridge.lengths import count_lengths
+from train_bridge.plan import PlanSettings
+from train_bridge.split import Capacity
+from train_bridge.tiny_model import build_tiny_processor, shard_texts
+from train_bridge.tokens import TextEncoder, TextForm
+
+TINY = TinyConfig(
+    vocab_size=320,
+    hidden_size=32,
+    num_layers=2,
+    vision_hidden_size=32,
+    vision_num_layers=2,
+    image_size=16,
+    patch_size=8,
+)
+TOKENS_PER_IMAGE = 4
+COLOURS = ("red", "green", "blue", "gray")
+
+
+def jpeg(colour: str, *, mode: str = "RGB") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (24, 20), colour).convert(mode).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def image_item(colour: str, **fields: Any) -> SampleImage:
+    return SampleImage(data=jpeg(colour), image_id=colour, url=None, width=24, height=20, **fields)
+
+
+def make_sample(number: int) -> Sample:
+    colour, other = COLOURS[number % 4], COLOURS[(number + 1) % 4]
+    caption = SampleText(f"A {colour} field number {number}.")
+    items: Sequence[SampleText | SampleImage]
+    if number % 3 == 0:
+        kind, source, items = "pair", "captions", [image_item(colour), caption]
+    elif number % 3 == 1:
+        question, answer = SampleText("Which colour is it?", "user"), SampleText(f"It is {colour}.", "assistant")
+        kind, source, items = "text", "chat", [question, answer]
+    else:
+        other_text = SampleText(f"Then a field of {other} follows, which is larger than the one before it.")
+        kind, source = "interleaved", "pages"
+        items = [caption, image_item(colour, matched_item=0), other_text, image_item(other, matched_item=2)]
+    return Sample(doc_id=f"{number:016x}", kind=kind, source=source, url=None, items=items)
+
+
+def write_set(folder: Path, samples: Sequence[Sample]) -> str:
+    folder.mkdir(parents=True)
+    result = write_shard(f"{folder}/00000.tar", samples, shard=0)
+    pq.write_table(result.index, folder / INDEX_NAME)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def shard_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_set(tmp_path_factory.mktemp("set") / "main", [make_sample(number) for number in range(48)])
+
+
+@pytest.fixture(scope="session")
+def processor(shard_folder: str) -> LlavaProcessor:
+    return build_tiny_processor(TINY, texts=shard_texts([shard_folder], num_samples=100))
+
+
+@pytest.fixture
+def encoder(processor: LlavaProcessor) -> TextEncoder:
+    return TextEncoder(processor.tokenizer, form=TextForm())
+
+
+@pytest.fixture(scope="session")
+def spec(shard_folder: str, processor: LlavaProcessor, tmp_path_factory: pytest.TempPathFactory) -> DatasetSpec:
+    folder = tmp_path_factory.mktemp("spec")
+    processor.save_pretrained(folder / "processor")
+    encoder = TextEncoder(processor.tokenizer, form=TextForm())
+    return DatasetSpec(
+        folders=(shard_folder,),
+        length_paths=(count_lengths(shard_folder, encoder=encoder, cache_dir=str(folder)),),
+        processor_folder=str(folder / "processor"),
+        text_form=TextForm(),
+        plan=PlanSettings(
+            capacity=Capacity(seq_length=64, tokens_per_image=TOKENS_PER_IMAGE, has_bos=True),
+            order="shuffled",
+            window=16,
+        ),
+        num_epochs=1,
+    )
+
+
+def stage_config(shard_folder: str, output: Path, **changes: Any) -> StageConfig:
+    """Return a stage that trains in well under a second per step; ``changes`` are sections to merge."""
+    content: dict[str, Any] = {
+        "output": str(output),
+        "model": {"tiny": TINY.model_dump()},
+        "data": {"shards": shard_folder},
+        "pack": {"seq_length": 64, "window": 16},
+        "optim": {"lr": 3e-3, "global_batch": 2, "max_steps": 4},
+        "run": {"num_workers": 0, "gradient_checkpointing": False, "checkpoint_every": 2, "tensorboard": False},
+    }
+    for section, values in changes.items():
+        content[section] = content[section] | values if isinstance(content.get(section), dict) else values
+    return StageConfig.model_validate(content)

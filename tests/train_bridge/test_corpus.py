@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from curate.contract.errors import ShardError
+from train_bridge.corpus import open_corpus
+from train_bridge.dataset import DatasetSpec
+
+
+def test_two_sets_are_one_sequence_of_rows(spec: DatasetSpec) -> None:
+    corpus = open_corpus(spec.length_paths * 2, folders=["first", "second"])
+    assert corpus.num_rows == 96
+    (folder, row), (other_folder, other_row) = corpus.index_row(47), corpus.index_row(48 + 47)
+    assert (folder, other_folder) == ("first", "second")
+    assert row == other_row
+    assert corpus.index_row(48)[0] == "second"
+
+
+def test_counts_follow_the_rows_that_are_asked_for(spec: DatasetSpec) -> None:
+    counts = spec.open_corpus().counts(np.array([2, 0, 1]))
+    assert counts.num_images.tolist() == [2, 1, 0]
+    assert counts.usable.tolist() == [True, True, True]
+    assert (counts.num_labels < counts.num_ids).all()
+
+
+def test_kinds_and_sources_select(spec: DatasetSpec) -> None:
+    corpus = open_corpus(spec.length_paths, folders=["a"], kinds={"pair", "text"}, sources={"chat"})
+    assert corpus.groups == (("chat", "text"),)
+    assert corpus.counts(np.arange(3)).usable.tolist() == [False, True, False]
+
+
+def test_groups_are_sorted_and_found(spec: DatasetSpec) -> None:
+    corpus = spec.open_corpus()
+    assert corpus.groups == (("captions", "pair"), ("chat", "text"), ("pages", "interleaved"))
+    assert [corpus.group(row) for row in range(3)] == [0, 1, 2]
+
+
+def test_documents_have_their_places(spec: DatasetSpec) -> None:
+    document = spec.open_corpus().document(2)
+    assert len(document.image_at) == 2
+    assert document.num_ids > max(document.image_at) > 0
+    assert document.label_spans[-1] == document.num_ids
+
+
+def test_nothing_to_train_on_is_an_error(spec: DatasetSpec) -> None:
+    with pytest.raises(ShardError, match="no sample of source nowhere"):
+        open_corpus(spec.length_paths, folders=["a"], sources={"nowhere"})
+    with pytest.raises(ShardError, match="no sample that can be used"):
+        open_corpus(spec.length_paths, folders=["a"], kinds=set())
+
+
+def test_faults_are_counted(spec: DatasetSpec) -> None:
+    assert spec.open_corpus().faults() == {}

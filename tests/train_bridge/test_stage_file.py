@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+
+from curate.contract.errors import RecipeError
+from train_bridge.stage_file import load_stage
+
+STAGE = """
+output: out
+model: {tiny: {}}
+data: {shards: a}
+pack: {seq_length: 64}
+optim: {lr: 1.0e-3, global_batch: 4}
+"""
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> str:
+    path = tmp_path / "stage.yaml"
+    path.write_text(STAGE)
+    return str(path)
+
+
+def test_overrides_win_and_make_sections(stage: str) -> None:
+    config = load_stage(stage, overrides=["optim.lr=0.5", "run.seed=3", "data.shards=[b, c]", "optim.lr=0.25"])
+    assert (config.optim.lr, config.run.seed, config.data.shards) == (0.25, 3, ("b", "c"))
+
+
+def test_all_faults_come_at_once_with_hints(stage: str) -> None:
+    overrides = ["optim.lr=-1", "optim.globl_batch=3", "pack.seq_length=x", "run.precision=fp8"]
+    with pytest.raises(RecipeError) as caught:
+        load_stage(stage, overrides=overrides)
+    text = str(caught.value)
+    assert len(caught.value.faults) == 4
+    assert "optim.globl_batch: no such setting; did you mean global_batch?" in text
+    assert "optim.lr: " in text
+    assert "got 'x'" in text
+
+
+def test_a_missing_setting_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "stage.yaml"
+    path.write_text(STAGE.replace("data: {shards: a}", "data: {}"))
+    with pytest.raises(RecipeError, match=r"data\.shards: must be given"):
+        load_stage(str(path))
+
+
+@pytest.mark.parametrize("override", ["optim.lr", "=3", "optim..lr=3", "output.x=3", "optim.lr={"])
+def test_malformed_overrides(stage: str, override: str) -> None:
+    with pytest.raises(RecipeError, match="--set"):
+        load_stage(stage, overrides=[override])
+
+
+@pytest.mark.parametrize("content", ["[1]", "a: [", "", "\x00"])
+def test_a_file_that_is_no_stage(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "stage.yaml"
+    path.write_text(content)
+    with pytest.raises(RecipeError, match=r"stage\.yaml"):
+        load_stage(str(path))
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="cannot be read"):
+        load_stage(str(tmp_path / "none.yaml"))
+
+
+def test_two_origins_are_one_fault_of_the_stage(stage: str) -> None:
+    with pytest.raises(RecipeError, match="stage: weights come from exactly one of"):
+        load_stage(stage, overrides=["init_from=folder"])

@@ -1,0 +1,218 @@
+"""What a training stage can be told: one frozen model per part of the stage file.
+
+Paths are relative to the current folder, because stage files ship with the package and are used from anywhere.
+Defaults that the VILA paper leaves open are those of its published training scripts and of the Hugging Face Trainer
+that runs them; the comment under a field says which.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, model_validator
+
+from curate.contract.reasons import Kind
+
+FROZEN = ConfigDict(frozen=True, extra="forbid")
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+_SORTED = PlainSerializer(lambda names: None if names is None else sorted(map(str, names)))  # sets have no order
+
+
+class Module(StrEnum):
+    """A part of the model that a stage may train."""
+
+    PROJECTOR = "projector"
+    LLM = "llm"
+    VISION = "vision"
+
+
+class TinyConfig(BaseModel):
+    """A small model with random weights, and a tokenizer learned from the shards: for tests and demonstrations."""
+
+    model_config = FROZEN
+
+    vocab_size: int = Field(1024, ge=300)
+    """Tokens of the byte-level BPE, its special tokens included."""
+    hidden_size: int = Field(128, ge=8)
+    """Width of the language model; heads are 32 wide where that divides it, else there are two."""
+    num_layers: int = Field(4, ge=1)
+    """Layers of the language model."""
+    vision_hidden_size: int = Field(96, ge=8)
+    """Width of the vision tower."""
+    vision_num_layers: int = Field(3, ge=2)
+    """Layers of the vision tower; the last is not used (VILA takes the features of the one before it)."""
+    image_size: int = Field(64, ge=8)
+    """Pixels per side that the vision tower sees."""
+    patch_size: int = Field(16, ge=4)
+    """Pixels per side of a patch; an image is (image_size / patch_size)**2 tokens."""
+    initializer_range: float = Field(0.05, gt=0)
+    """Standard deviation of the random weights."""
+    tokenizer_samples: int = Field(20_000, ge=1)
+    """The tokenizer learns from this many samples at the start of the shards."""
+
+    @model_validator(mode="after")
+    def _check_patches(self) -> Self:
+        if self.image_size % self.patch_size:
+            raise ValueError(f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}")
+        return self
+
+
+class ModelConfig(BaseModel):
+    """Where the weights come from, and which of them learn."""
+
+    model_config = FROZEN
+
+    vision: str | None = None
+    """Vision tower: a folder or a hub name, such as ``openai/clip-vit-large-patch14-336``."""
+    llm: str | None = None
+    """Causal language model and its tokenizer: a folder or a hub name, such as ``meta-llama/Llama-2-7b-hf``."""
+    tiny: TinyConfig | None = None
+    """Instead of both: a small random model."""
+    projector: Literal["linear", "mlp"] = "linear"
+    """``linear`` is the paper's best (table 1); ``mlp`` is the two-layer GELU one of LLaVA-1.5 and VILA's scripts."""
+    trainable: Annotated[frozenset[Module], _SORTED] = frozenset({Module.PROJECTOR, Module.LLM})
+    """What learns; the rest is frozen."""
+    vision_feature_layer: int = -2
+    """Hidden state of the vision tower that is projected. -2: LLaVA and VILA."""
+
+
+class DataConfig(BaseModel):
+    """What is read from the shards and how a document becomes tokens."""
+
+    model_config = FROZEN
+
+    shards: tuple[str, ...] = Field(min_length=1)
+    """Folders or fsspec URLs of finished shard sets, read as one in this order. One string is a list of one."""
+    kinds: Annotated[frozenset[Kind] | None, _SORTED] = None
+    """Only documents of these kinds; null takes all."""
+    sources: Annotated[frozenset[str] | None, _SORTED] = None
+    """Only documents of these sources; null takes all."""
+    order: Literal["stored", "shuffled"] = "stored"
+    """``stored`` keeps the blended order of the shards; ``shuffled`` is a seeded permutation of each epoch."""
+    seed: int = Field(0, ge=0)
+    """Of ``order: shuffled``."""
+    placement: Literal["natural", "matched"] = "natural"
+    """Where images stand: as on the page, or directly before the text that matches them (MMC4, VILA)."""
+    max_images: int | None = Field(None, ge=0)
+    """Images per document, those with the best similarity; null keeps all (VILA keeps the first 6 of the list)."""
+    text_separator: str = " "
+    """Between items (VILA joins sentences by a space)."""
+    labels: Literal["all", "assistant"] = "all"
+    """Tokens with loss: all text (pre-training), or the assistant's turns (supervised fine-tuning)."""
+    long_documents: Literal["split", "truncate"] = "split"
+    """A document longer than a sequence becomes several at item borders, or loses its tail."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_one_folder(cls, data: object) -> object:
+        if isinstance(data, dict) and isinstance(data.get("shards"), str):
+            return data | {"shards": (data["shards"],)}
+        return data
+
+
+class PackConfig(BaseModel):
+    """How documents share sequences."""
+
+    model_config = FROZEN
+
+    seq_length: int = Field(ge=16)
+    """Tokens per pack, image tokens included."""
+    window: int = Field(1024, ge=1)
+    """Samples that best-fit-decreasing sees at once."""
+    min_fill: Fraction = 0.995
+    """A pack below this share of ``seq_length`` waits for the next window."""
+    age_limit: int = Field(8, ge=1)
+    """Windows that a sample may wait."""
+    max_carry: int = Field(96, ge=0, le=100)
+    """Samples that may wait at once: it keeps the resume state under 4 KB."""
+    max_images: int | None = Field(None, ge=1)
+    """Images per pack; null leaves it to ``seq_length``."""
+
+
+class OptimConfig(BaseModel):
+    """Optimiser, schedule and batch. AdamW with a linear warm-up and a cosine to zero."""
+
+    model_config = FROZEN
+
+    lr: float = Field(gt=0)
+    """Peak learning rate."""
+    global_batch: int = Field(ge=1)
+    """Packs per optimiser step, over all ranks."""
+    micro_batch: int = Field(1, ge=1)
+    """Packs per forward pass and rank; the rest of ``global_batch`` is accumulated."""
+    epochs: int = Field(1, ge=1)
+    """Passes over the data (VILA: 1)."""
+    max_steps: int | None = Field(None, ge=1)
+    """Exactly this many steps instead, over as many epochs as that takes."""
+    warmup_ratio: Fraction = 0.03
+    """Share of the steps that warm up (VILA's scripts)."""
+    weight_decay: float = Field(0.0, ge=0)
+    """Of matrices, never of norms and biases (VILA's scripts: 0)."""
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    """AdamW's (Hugging Face Trainer)."""
+    eps: float = Field(1e-8, gt=0)
+    """AdamW's (Hugging Face Trainer)."""
+    clip_norm: float | None = Field(1.0, gt=0)
+    """Largest gradient norm (Hugging Face Trainer); null does not clip."""
+
+    @model_validator(mode="after")
+    def _check_batch(self) -> Self:
+        if self.global_batch % self.micro_batch:
+            raise ValueError(f"global_batch {self.global_batch} is not a multiple of micro_batch {self.micro_batch}")
+        return self
+
+
+class RunConfig(BaseModel):
+    """How the stage runs. Nothing here changes what is learned, but for rounding and ``seed``."""
+
+    model_config = FROZEN
+
+    seed: int = Field(0, ge=0)
+    """Of random weights and of dropout."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Of the computation; weights and optimiser are fp32. ``auto``: bf16 on CUDA, fp32 on the CPU."""
+    gradient_checkpointing: bool = True
+    """Recompute activations instead of keeping them (VILA's scripts)."""
+    num_workers: int = Field(4, ge=0)
+    """DataLoader processes per rank (VILA's scripts: 4); 0 reads in threads of the rank itself."""
+    read_ahead: int = Field(8, ge=1)
+    """Samples in flight per DataLoader process."""
+    checkpoint_every: int = Field(500, ge=1)
+    """Steps between checkpoints; the last step always writes one."""
+    keep_checkpoints: int = Field(2, ge=1)
+    """Newest checkpoints that are kept."""
+    log_every: int = Field(1, ge=1)
+    """Steps between lines of metrics."""
+    tensorboard: bool = True
+    """Also write TensorBoard files."""
+    cache_dir: str | None = None
+    """Where token lengths are kept between runs; null is ``OUTPUT/cache``."""
+
+
+class StageConfig(BaseModel):
+    """One training stage."""
+
+    model_config = FROZEN
+
+    output: str
+    """Folder of checkpoints, metrics and the exported model."""
+    init_from: str | None = None
+    """Exported folder of an earlier stage (or any LLaVA folder); then ``model`` names no weights."""
+    model: ModelConfig
+    data: DataConfig
+    pack: PackConfig
+    optim: OptimConfig
+    run: RunConfig = RunConfig()
+
+    @model_validator(mode="after")
+    def _check_one_origin(self) -> Self:
+        model = self.model
+        parts = (model.vision is not None, model.llm is not None)
+        origins = (self.init_from is not None, model.tiny is not None, any(parts))
+        if sum(origins) != 1 or any(parts) != all(parts):
+            raise ValueError("weights come from exactly one of: init_from; model.tiny; model.vision and model.llm")
+        return self
+
+    @property
+    def cache_dir(self) -> str:
+        """Folder of the token lengths."""
+        return self.run.cache_dir or f"{self.output}/cache"

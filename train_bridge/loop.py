@@ -1,0 +1,212 @@
+"""The training loop of a stage: steps, checkpoints, metrics, export."""
+
+import math
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+import torch
+from torch.utils.data import DataLoader
+
+from curate.contract.errors import CurateError, RecipeError
+from curate.contract.ids import seed_for
+from train_bridge.checkpoint import Progress, list_checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
+from train_bridge.collate import Batch
+from train_bridge.config import StageConfig
+from train_bridge.cursor import Cursor
+from train_bridge.dataset import ShardDataset
+from train_bridge.export import export_model
+from train_bridge.images import ImageForm, image_form
+from train_bridge.metrics import MetricsLog, step_record
+from train_bridge.model import build_model, enable_checkpointing, set_trainable
+from train_bridge.optimiser import build_optimiser, learning_rate, set_learning_rate
+from train_bridge.prepare import Prepared, prepare, run_identity
+from train_bridge.ranks import Ranks, autocast, compute_dtype, gather, spread_model, sum_over_ranks
+from train_bridge.step import StepTotals, accumulate, update
+
+CHECKPOINTS = "checkpoints"
+FINAL = "final"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """What a running stage works with."""
+
+    config: StageConfig
+    prepared: Prepared
+    ranks: Ranks
+    model: Any
+    optimiser: torch.optim.Optimizer
+    form: ImageForm
+    dtype: torch.dtype
+
+
+class StopRequest:
+    """Turns SIGTERM into a flag while open, so that a step ends and is saved."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGTERM, self._note)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        signal.signal(signal.SIGTERM, self._before)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+
+
+def train_stage(config: StageConfig, *, ranks: Ranks) -> Progress:
+    """Train, from the newest checkpoint if there is one, and export to ``OUTPUT/final``.
+
+    After SIGTERM the step at hand is finished and saved, and nothing is exported.
+
+    Returns:
+        How far the run has come.
+
+    Raises:
+        CurateError: Something about data, weights or settings cannot be used, or a gradient is not finite.
+    """
+    job = _start(config, ranks)
+    identity = run_identity(config, job.prepared)
+    folder = f"{config.output}/{CHECKPOINTS}"
+    progress = Progress()
+    if checkpoints := list_checkpoints(folder):
+        progress = load_checkpoint(checkpoints[-1], model=job.model, optimiser=job.optimiser, identity=identity)
+        _say(ranks, f"going on after step {progress.step} of {job.prepared.num_steps}")
+    with StopRequest() as request, _log(job, progress) as log:
+        for done, must_stop in _steps(job, progress, request=request, log=log):
+            progress = done
+            is_last = progress.step == job.prepared.num_steps
+            if is_last or must_stop or progress.step % config.run.checkpoint_every == 0:
+                save_checkpoint(
+                    folder, progress, model=job.model, optimiser=job.optimiser, identity=identity, ranks=ranks
+                )
+                if ranks.is_first:
+                    prune_checkpoints(folder, keep=config.run.keep_checkpoints)
+            if must_stop and not is_last:
+                _say(ranks, f"stopped after step {progress.step}, saved")
+                return progress
+    export_model(f"{config.output}/{FINAL}", model=job.model, processor=job.prepared.processor, ranks=ranks)
+    _say(ranks, f"exported to {config.output}/{FINAL}")
+    return progress
+
+
+def _start(config: StageConfig, ranks: Ranks) -> Job:
+    prepared = prepare(config, ranks=ranks)
+    model = build_model(config, processor=prepared.processor)
+    names = set_trainable(model, config.model.trainable)
+    if not names:
+        raise RecipeError(("model.trainable: nothing learns",))
+    if config.run.gradient_checkpointing:
+        enable_checkpointing(model)
+    model.train()
+    dtype = compute_dtype(config.run.precision, device=ranks.device)
+    num_learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    num_all = sum(parameter.numel() for parameter in model.parameters())
+    spread_model(model, ranks=ranks, dtype=dtype)
+    _say(
+        ranks, f"{num_learning:,} of {num_all:,} weights learn; {prepared.num_steps} steps on {ranks.world_size} ranks"
+    )
+    return Job(
+        config=config,
+        prepared=prepared,
+        ranks=ranks,
+        model=model,
+        optimiser=build_optimiser(model, config.optim),
+        form=image_form(prepared.processor.image_processor),
+        dtype=dtype,
+    )
+
+
+def _steps(
+    job: Job, progress: Progress, *, request: StopRequest, log: MetricsLog | None
+) -> Iterator[tuple[Progress, bool]]:
+    """Do the steps after ``progress``; yield after each how far the run is, and whether it was asked to stop."""
+    batches = iter(_loader(job, Cursor.from_json(progress.cursor)))
+    for step in range(progress.step, job.prepared.num_steps):
+        start = time.perf_counter()
+        totals, cursor, norm = _one_step(job, batches, step=step, asked=request)
+        progress = Progress(step=step + 1, cursor=cursor, num_skipped=progress.num_skipped + int(totals.num_skipped))
+        skipped = gather(totals.skipped) if totals.num_skipped else []
+        if log is not None:
+            seconds = time.perf_counter() - start
+            _write_metrics(job, log, totals, step=progress.step, extra={"grad_norm": norm, "seconds": seconds})
+            log.write_skipped(progress.step, [sample for samples in skipped for sample in samples])
+        yield progress, totals.stop > 0
+
+
+def _one_step(job: Job, batches: Iterator[Batch], *, step: int, asked: StopRequest) -> tuple[StepTotals, str, float]:
+    """Read, learn, update; return sums over all ranks, the cursor of the next pack and the norm of the gradient."""
+    optim, ranks = job.config.optim, job.ranks
+    # Random numbers are a function of the step, so a resumed run draws those of an undisturbed one.
+    torch.manual_seed(seed_for(job.config.run.seed, f"step {step} rank {ranks.rank}") >> 1)
+    set_learning_rate(job.optimiser, learning_rate(step, num_steps=job.prepared.num_steps, config=optim))
+    totals = StepTotals(num_groups=len(job.prepared.corpus.groups))
+    scale = 1.0 / job.config.pack.seq_length
+    cursor = Cursor()
+    for _ in range(optim.global_batch // (ranks.world_size * optim.micro_batch)):
+        start = time.perf_counter()
+        batch = next(batches)
+        totals.wait_s += time.perf_counter() - start
+        cursor = Cursor.from_json(batch.cursor)
+        context = autocast(ranks=ranks, dtype=job.dtype)
+        accumulate(job.model, batch.to(ranks.device), totals, form=job.form, scale=scale, context=context)
+        totals.num_places += optim.micro_batch * job.config.pack.seq_length
+    totals.stop = float(asked.asked)
+    totals.reduce(sum_over_ranks)
+    # FSDP averages gradients over ranks; the loss is a mean over the label tokens of all of them.
+    divisor = max(1.0, totals.num_labels) * scale / ranks.world_size
+    norm = update(job.model, job.optimiser, divisor=divisor, clip_norm=optim.clip_norm)
+    if not math.isfinite(norm):
+        first = step * optim.global_batch
+        raise CurateError(f"step {step + 1}: the gradient is {norm}; packs {first} to {first + optim.global_batch - 1}")
+    return totals, replace(cursor, next_pack=(step + 1) * optim.global_batch).to_json(), norm
+
+
+def _write_metrics(job: Job, log: MetricsLog, totals: StepTotals, *, step: int, extra: dict[str, float]) -> None:
+    num_steps, run = job.prepared.num_steps, job.config.run
+    if step % run.log_every and step not in (1, num_steps):
+        return
+    record = step_record(
+        totals, groups=job.prepared.corpus.groups, seconds=extra["seconds"], ranks=job.ranks.world_size
+    )
+    rate = learning_rate(step - 1, num_steps=num_steps, config=job.config.optim)
+    log.write(step, {**record, "lr": rate, "grad_norm": extra["grad_norm"]})
+    _say(
+        job.ranks,
+        f"step {step}/{num_steps}  loss {record['loss']:.4f}  lr {rate:.2e}  fill {record['fill']:.1%}  "
+        f"{record['tokens_per_s']:,.0f} tokens/s",
+    )
+
+
+def _log(job: Job, progress: Progress) -> AbstractContextManager[MetricsLog | None]:
+    if not job.ranks.is_first:
+        return nullcontext()
+    return MetricsLog(job.config.output, first_step=progress.step + 1, tensorboard=job.config.run.tensorboard)
+
+
+def _loader(job: Job, cursor: Cursor) -> DataLoader[Batch]:
+    dataset = ShardDataset(job.prepared.spec, rank=job.ranks.rank, world_size=job.ranks.world_size, cursor=cursor)
+    num_workers = job.config.run.num_workers
+    return DataLoader(
+        dataset,
+        batch_size=None,
+        num_workers=num_workers,
+        pin_memory=job.ranks.device.type == "cuda",
+        # Not fork: this process already has threads (gloo, Arrow, CUDA), whose locks a fork would copy as they are.
+        multiprocessing_context="forkserver" if num_workers else None,
+    )
+
+
+def _say(ranks: Ranks, text: str) -> None:
+    if ranks.is_first:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,105 @@
+"""Processes of a run: their group, their devices, and the model spread over them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch._C._distributed_c10d import HashStore
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ranks:
+    """This process among its peers."""
+
+    rank: int
+    world_size: int
+    local_rank: int
+    """Among the processes of this machine."""
+    device: torch.device
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes what there is one of."""
+        return self.rank == 0
+
+
+@contextmanager
+def joined_ranks() -> Iterator[Ranks]:
+    """Join the group that ``torchrun`` has set up, or form a group of one; leave it at the end."""
+    has_cuda = torch.cuda.is_available()
+    backend = "cpu:gloo,cuda:nccl" if has_cuda else "gloo"
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    device = torch.device("cuda", local_rank) if has_cuda else torch.device("cpu")
+    if has_cuda:
+        torch.cuda.set_device(device)
+    if "RANK" in os.environ:
+        dist.init_process_group(backend)
+    else:
+        dist.init_process_group(backend, store=HashStore(), rank=0, world_size=1)
+    try:
+        yield Ranks(rank=dist.get_rank(), world_size=dist.get_world_size(), local_rank=local_rank, device=device)
+    finally:
+        dist.destroy_process_group()
+
+
+def compute_dtype(precision: str, *, device: torch.device) -> torch.dtype:
+    """Resolve ``run.precision``."""
+    if precision == "auto":
+        precision = "bf16" if device.type == "cuda" else "fp32"
+    return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
+def spread_model(model: Any, *, ranks: Ranks, dtype: torch.dtype) -> None:
+    """Move the model to its device and, with several ranks, shard it with FSDP2: each layer, then the rest.
+
+    Weights stay fp32; with bf16 each layer is gathered in bf16, and gradients are summed in fp32.
+    """
+    if ranks.world_size > 1:
+        mesh = init_device_mesh(ranks.device.type, (ranks.world_size,))
+        policy = MixedPrecisionPolicy()
+        if dtype != torch.float32:
+            policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
+        layers: list[nn.Module] = [*model.model.vision_tower.encoder.layers, *model.model.language_model.layers]
+        for layer in layers:
+            fully_shard(layer, mesh=mesh, mp_policy=policy)
+        fully_shard(model, mesh=mesh, mp_policy=policy)
+    model.to(ranks.device)
+
+
+def autocast(*, ranks: Ranks, dtype: torch.dtype) -> AbstractContextManager[Any]:
+    """Compute in ``dtype``; sharded models do so by themselves."""
+    if dtype == torch.float32 or ranks.world_size > 1:
+        return nullcontext()
+    return torch.autocast(ranks.device.type, dtype=dtype)
+
+
+def sum_over_ranks(values: torch.Tensor) -> torch.Tensor:
+    """Return the sum of ``values`` over all ranks."""
+    dist.all_reduce(values)
+    return values
+
+
+def share(value: Any) -> Any:
+    """Return the first rank's value on every rank."""
+    box = [value]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def gather(value: Any) -> list[Any]:
+    """Return every rank's value, by rank."""
+    values: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
+    return values
+
+
+def wait_for_all() -> None:
+    """Return once every rank is here."""
+    dist.barrier()

@@ -1,0 +1,137 @@
+"""Reads the samples of a plan: bytes by offset, text to tokens, images to pixels; several in flight, order kept."""
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from curate.contract.errors import ShardError
+from shards.reader import ShardReader, StoredSample
+from train_bridge.corpus import Corpus
+from train_bridge.faults import SampleFault
+from train_bridge.images import DECODE_ERRORS, ImageForm, Pixels, decode_image
+from train_bridge.plan import Pack, Sample
+from train_bridge.split import Capacity
+from train_bridge.tokens import Encoded, TextEncoder, expand
+
+Ints = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadedSample:
+    """A sample ready to be packed: T tokens, I images."""
+
+    ids: Ints
+    """[T], images expanded."""
+    labels: Ints
+    """[T]"""
+    pixels: list[Pixels]
+    """I times [3, H, W], in the order of the placeholders."""
+    group: int
+    """Place of its (source, kind) in ``Corpus.groups``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedSample:
+    """A sample that its pack goes without."""
+
+    key: str
+    doc_id: str
+    fault: SampleFault
+    detail: str
+
+
+class SampleReader:
+    """Turns samples of a plan into tokens and pixels. Safe to use from threads."""
+
+    def __init__(self, corpus: Corpus, *, encoder: TextEncoder, form: ImageForm, capacity: Capacity) -> None:
+        self._corpus, self._encoder, self._form, self._capacity = corpus, encoder, form, capacity
+        self._readers: dict[str, ShardReader] = {}
+        self._lock = threading.Lock()  # one tokenizer object serves one thread at a time
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        for reader in self._readers.values():
+            reader.close()
+
+    def read(self, sample: Sample) -> LoadedSample | SkippedSample:
+        """Read one sample; what is wrong with it is returned, never raised."""
+        folder, row = self._corpus.index_row(sample.row)
+        try:
+            stored = self._reader(folder).read(row)
+        except ShardError as error:
+            return SkippedSample(row["key"], row["doc_id"], SampleFault.UNREADABLE, str(error))
+        loaded = self._load(stored, sample)
+        if isinstance(loaded, LoadedSample):
+            return loaded
+        fault, detail = loaded
+        return SkippedSample(row["key"], row["doc_id"], fault, detail)
+
+    def _reader(self, folder: str) -> ShardReader:
+        return self._readers.setdefault(folder, ShardReader(folder))
+
+    def _load(self, stored: StoredSample, sample: Sample) -> LoadedSample | tuple[SampleFault, str]:
+        with self._lock:
+            encoded = self._encoder.encode([stored.record])[0]
+        if isinstance(encoded, SampleFault):
+            return encoded, "it could be encoded when it was counted"
+        ids, labels = self._tokens(encoded, sample)
+        if len(ids) != sample.span.num_tokens:
+            return SampleFault.CHANGED, f"{len(ids)} tokens instead of {sample.span.num_tokens}"
+        pixels: list[Pixels] = []
+        for ordinal in _images_in(encoded, sample, image_token_id=self._encoder.image_token_id):
+            try:
+                pixels.append(decode_image(stored.images[ordinal], form=self._form))
+            except IndexError:
+                return SampleFault.MALFORMED, f"image {ordinal} is not stored"
+            except DECODE_ERRORS as error:
+                return SampleFault.BROKEN_IMAGE, f"image {ordinal}: {error}"
+        return LoadedSample(ids=ids, labels=labels, pixels=pixels, group=self._corpus.group(sample.row))
+
+    def _tokens(self, encoded: Encoded, sample: Sample) -> tuple[Ints, Ints]:
+        span = slice(sample.span.start, sample.span.stop)
+        ids, labelled = encoded.ids[span], encoded.labelled[span]
+        if sample.span.start > 0 and self._encoder.bos_id is not None:
+            ids, labelled = np.insert(ids, 0, self._encoder.bos_id), np.insert(labelled, 0, values=False)
+        return expand(
+            ids,
+            labelled,
+            image_token_id=self._encoder.image_token_id,
+            tokens_per_image=self._capacity.tokens_per_image,
+        )
+
+
+Content = list[LoadedSample | SkippedSample]
+
+
+def read_packs(packs: Iterable[Pack], *, reader: SampleReader, read_ahead: int) -> Iterator[tuple[Pack, Content]]:
+    """Read packs in order with about ``read_ahead`` samples in flight.
+
+    Yields:
+        Each pack with what became of its samples, in their order.
+    """
+    queue: deque[tuple[Pack, list[Future[LoadedSample | SkippedSample]]]] = deque()
+    with ThreadPoolExecutor(max_workers=read_ahead) as pool:
+        for pack in packs:
+            queue.append((pack, [pool.submit(reader.read, sample) for sample in pack.samples]))
+            while sum(len(futures) for _, futures in queue) - len(queue[0][1]) >= read_ahead:
+                first, futures = queue.popleft()
+                yield first, [future.result() for future in futures]
+        while queue:
+            first, futures = queue.popleft()
+            yield first, [future.result() for future in futures]
+
+
+def _images_in(encoded: Encoded, sample: Sample, *, image_token_id: int) -> tuple[int, ...]:
+    """Return the images whose placeholders lie in the sample's part of the document."""
+    places = np.flatnonzero(encoded.ids == image_token_id)
+    first, last = np.searchsorted(places, [sample.span.start, sample.span.stop])
+    return encoded.images[first:last]
