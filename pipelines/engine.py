@@ -67,17 +67,24 @@ def run_tasks(client: Client, tasks: Iterable[Task], *, window: int) -> Iterator
         task = running.pop(future)
         try:
             report: Report = future.result()
-        except KilledWorker as error:
-            _set_aside(task, error, ready, failures)
         except Exception as error:  # noqa: BLE001 - the one place where any fault of a task becomes a named partition
-            failures.append(PartitionError(task.stage, task.partition, f"{type(error).__name__}: {error}"))
+            _fail(task, error, ready, failures)
         else:
             ready.extendleft(reversed(task.then(report)))
             yield report
         future.release()
         _top_up(client, running, completed, ready, fresh, window)
     if failures:
-        raise CurateError("\n".join(str(failure) for failure in failures))
+        raise CurateError("\n".join(_describe(failures)))
+
+
+def _describe(failures: list[PartitionError]) -> Iterator[str]:
+    """Name each stage's partitions once per cause: one wrong setting fails them all alike."""
+    partitions: dict[tuple[str, str], list[str]] = {}
+    for failure in failures:
+        partitions.setdefault((failure.stage, failure.cause), []).append(failure.partition)
+    for (stage, cause), names in partitions.items():
+        yield f"stage {stage} failed on {len(names)} partitions ({', '.join(sorted(names))}): {cause}"
 
 
 def _top_up(
@@ -104,14 +111,17 @@ def submit(client: Client, task: Task) -> Future:
     )
 
 
-def _set_aside(task: Task, error: KilledWorker, ready: deque[Task], failures: list[PartitionError]) -> None:
-    if task.on_killed is None:
-        failures.append(PartitionError(task.stage, task.partition, f"its workers died: {error}"))
-        return
-    try:
-        ready.extendleft(task.on_killed())
-    except CurateError as cause:
-        failures.append(PartitionError(task.stage, task.partition, str(cause)))
+def _fail(task: Task, error: Exception, ready: deque[Task], failures: list[PartitionError]) -> None:
+    """Turn a task's fault into a named partition, unless it was poison that can be set aside."""
+    cause = f"{type(error).__name__}: {error}"
+    if isinstance(error, KilledWorker) and task.on_killed is not None:
+        try:
+            ready.extendleft(task.on_killed())
+        except CurateError as fault:
+            cause = str(fault)
+        else:
+            return
+    failures.append(PartitionError(task.stage, task.partition, cause))
 
 
 def find_poison(client: Client, items: list[str], probe: Callable[[list[str]], Task]) -> list[str]:

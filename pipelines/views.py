@@ -13,6 +13,7 @@ from pipelines.run_folder import read_json
 
 if TYPE_CHECKING:  # these import torch and Dask
     from pipelines.context import RunContext
+    from pipelines.demo.evaluate import TruthFigure
     from pipelines.session import Finished
 
 console = Console(highlight=False, soft_wrap=True)
@@ -33,9 +34,8 @@ def show_finished(finished: "Finished") -> None:
     """Say where everything is and what came of it."""
     root = finished.context.folder.root
     show_ledger(finished.account.ledger)
-    console.print(f"shards  {root}/shards/{finished.context.recipe.blend.name}", markup=False)
-    console.print(f"ledger  {root}/ledger.json", markup=False)
-    console.print(f"report  {root}/report.html", markup=False)
+    shards = f"{root}/shards/{finished.context.recipe.blend.name}"
+    show_places({"shards": shards, "ledger": f"{root}/ledger.json", "report": f"{root}/report.html"})
 
 
 def show_ledger(ledger: Mapping[str, Any]) -> None:
@@ -49,6 +49,30 @@ def show_ledger(ledger: Mapping[str, Any]) -> None:
     console.print(table)
     for fault in ledger.get("faults", []):
         console.print(f"{fault['reason']}  {fault['detail']}", markup=False)
+
+
+def show_truth(figures: "Sequence[TruthFigure]") -> None:
+    """Print what a demo run reached against the ground truth."""
+    table = Table("against ground truth", "share", "target", "cases", "")
+    for figure in figures:
+        value = "" if figure.value is None else f"{figure.value:.3f}"
+        target = "" if figure.target is None else f"{figure.target:.2f}"
+        table.add_row(figure.name, value, target, f"{figure.num_cases:,}", "" if figure.passed else "[red]missed[/red]")
+    console.print(table)
+
+
+def show_losses(losses: Sequence[tuple[str, float, float]]) -> None:
+    """Print (stage, first loss, last loss)."""
+    table = Table("stage", "loss at first", "loss at last")
+    for stage, first, last in losses:
+        table.add_row(stage, f"{first:.3f}", f"{last:.3f}")
+    console.print(table)
+
+
+def show_places(places: Mapping[str, object]) -> None:
+    """Print where things are."""
+    for name, place in places.items():
+        console.print(f"{name:<11}{place}", markup=False)
 
 
 def show_status(out: Path, *, as_json: bool) -> None:

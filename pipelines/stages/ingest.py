@@ -9,7 +9,7 @@ import fsspec
 
 from curate.contract.records import Document, Fault
 from curate.contract.schemas import DOCUMENTS, ITEMS, VERDICTS
-from curate.ingest.config import Source
+from curate.ingest.config import Source, source_kind
 from curate.ingest.readers import expand_paths, read_file
 from curate.ingest.tables import build_tables, chunk_records
 from pipelines.context import RunContext, stage_fingerprint
@@ -66,7 +66,7 @@ def _write_chunk(
     last_written = read_stamp(folder.table("ingest", "documents", partition))
     if last_written is not None and last_written.fingerprint == made_from:
         return
-    tables = build_tables(chunk, source=source.name)
+    tables = build_tables(chunk, source=source.name, kind=source_kind(source))
     if source.type != "pages":  # a page's items come from its HTML
         write_table(folder.table("ingest", "items", partition), tables.items, schema=ITEMS, made_from=made_from)
     write_table(folder.table("ingest", "verdicts", partition), tables.verdicts, schema=VERDICTS, made_from=made_from)

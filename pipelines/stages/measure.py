@@ -64,6 +64,8 @@ def measure_partition_clip(context: RunContext, partition: str) -> Report:
 
     def compute() -> dict[str, pa.Table]:
         images, items = _load_ok_images(context, partition), load_items(context, partition)
+        if not images.num_rows:  # text-only sources need no model
+            return {"clip": CLIP_MEASURES.empty_table()}
         return {"clip": measure_clip(items, images, encoder=worker_encoder(config))}
 
     schemas = {"clip": CLIP_MEASURES}

@@ -13,7 +13,7 @@ from pipelines.demo.sentences import alt_text, aside, describe
 
 IMAGE_PX = 64
 STORED_SIDE_PX = 384
-"""The demo recipe reduces larger pictures to this shorter side before they are scored."""
+"""Larger pictures are reduced to this shorter side before they are stored and scored: the default of recipes."""
 STORED_QUALITY = 95
 SHARE_WITH_ASIDE = 0.25
 SHARE_ALT = 0.1

@@ -1,0 +1,22 @@
+"""Every benchmark by its name."""
+
+from collections.abc import Callable, Sequence
+
+from curate.contract.errors import RecipeError
+from pipelines.bench.engine import bench_engine
+from pipelines.bench.row import Row
+from pipelines.bench.shards import bench_shards
+
+BENCHES: dict[str, Callable[[], list[Row]]] = {"engine": bench_engine, "shards": bench_shards}
+
+
+def run_benches(names: Sequence[str]) -> list[Row]:
+    """Run the named benchmarks, or all of them.
+
+    Raises:
+        RecipeError: There is no benchmark of that name.
+    """
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        raise RecipeError(tuple(f"bench {name}: unknown (there are: {', '.join(BENCHES)})" for name in unknown))
+    return [row for name, bench in BENCHES.items() if not names or name in names for row in bench()]
