@@ -46,7 +46,7 @@ class ChatText:
     """Characters at which a user's turn starts after an answer: the best places to split."""
 
 
-def render_chat(layout: Layout, *, tokenizer: ChatTokenizer, image_token: str) -> ChatText:
+def render_chat(layout: Layout, *, tokenizer: ChatTokenizer, image_mark: str) -> ChatText:
     """Write a conversation with the tokenizer's own template.
 
     The template is applied to each prefix of the conversation too: where prefixes agree, the text between two of them
@@ -55,7 +55,7 @@ def render_chat(layout: Layout, *, tokenizer: ChatTokenizer, image_token: str) -
     Raises:
         ChatError: The template refuses the roles, or a later turn changes what it wrote for an earlier one.
     """
-    messages = build_messages(layout, image_token=image_token)
+    messages = build_messages(layout, image_mark=image_mark)
     whole = _apply(tokenizer, messages)
     labelled: list[tuple[int, int]] = []
     breaks: list[int] = []
@@ -71,11 +71,11 @@ def render_chat(layout: Layout, *, tokenizer: ChatTokenizer, image_token: str) -
     return ChatText(text=whole, labelled=tuple(labelled), breaks=tuple(breaks))
 
 
-def build_messages(layout: Layout, *, image_token: str) -> list[dict[str, str]]:
+def build_messages(layout: Layout, *, image_mark: str) -> list[dict[str, str]]:
     """Gather items into turns; neighbours of one role are one turn.
 
     An image belongs to the turn of the text that follows it; before an assistant's text, and at the end, it is the
-    user's. It is written as ``image_token`` and a line break, as LLaVA's prompts do.
+    user's. It is written as ``image_mark`` and a line break, as LLaVA's prompts do.
     """
     messages: list[dict[str, str]] = []
     for place, piece in enumerate(layout):
@@ -85,7 +85,7 @@ def build_messages(layout: Layout, *, image_token: str) -> list[dict[str, str]]:
         follower = _next_role(layout, place)
         if follower in (None, Role.ASSISTANT):
             follower = Role.USER
-        _add(messages, role=follower, content=f"{image_token}\n", separator="\n")
+        _add(messages, role=follower, content=f"{image_mark}\n", separator="\n")
     return messages
 
 

@@ -6,10 +6,11 @@ all ranks together are the same for any W.
 """
 
 import itertools
+import multiprocessing
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from transformers import AutoProcessor
 
 from train_bridge.collate import Batch, CollateSettings, collate
@@ -73,7 +74,7 @@ class ShardDataset(IterableDataset[Batch]):
     def __iter__(self) -> Iterator[Batch]:
         spec, corpus = self._spec, self._spec.open_corpus()
         processor = AutoProcessor.from_pretrained(spec.processor_folder)
-        encoder = TextEncoder(processor.tokenizer, form=spec.text_form, image_token=processor.image_token)
+        encoder = TextEncoder(processor.tokenizer, form=spec.text_form, image_mark=processor.image_token)
         form = image_form(processor.image_processor)
         settings = CollateSettings(
             form=form,
@@ -114,3 +115,20 @@ class _Base:
 
     pack: int
     num_workers: int
+
+
+def load_batches(dataset: ShardDataset, *, num_workers: int = 0, pin_memory: bool = False) -> DataLoader[Batch]:
+    """Read a dataset in ``num_workers`` processes, or in this one; the batches and their order are the same.
+
+    Processes are forked from a clean server, not from this process: it already has threads (gloo, Arrow, CUDA), whose
+    locks a fork would copy as they are.
+    """
+    if num_workers:
+        multiprocessing.set_forkserver_preload([__name__])  # else each process imports torch by itself
+    return DataLoader(
+        dataset,
+        batch_size=None,
+        num_workers=num_workers,
+        pin_memory=pin_memory,
+        multiprocessing_context="forkserver" if num_workers else None,
+    )

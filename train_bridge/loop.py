@@ -4,7 +4,7 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from types import FrameType, TracebackType
@@ -19,7 +19,7 @@ from train_bridge.checkpoint import Progress, list_checkpoints, load_checkpoint,
 from train_bridge.collate import Batch
 from train_bridge.config import StageConfig
 from train_bridge.cursor import Cursor
-from train_bridge.dataset import ShardDataset
+from train_bridge.dataset import ShardDataset, load_batches
 from train_bridge.export import export_model
 from train_bridge.images import ImageForm, image_form
 from train_bridge.metrics import MetricsLog, step_record
@@ -50,7 +50,7 @@ class StopRequest:
     """Turns SIGTERM into a flag while open, so that a step ends and is saved."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self._asked = False
 
     def __enter__(self) -> Self:
         self._before = signal.signal(signal.SIGTERM, self._note)
@@ -60,13 +60,20 @@ class StopRequest:
         signal.signal(signal.SIGTERM, self._before)
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
-        self.asked = True
+        self._asked = True
+
+    def asked(self) -> bool:
+        """Say whether the signal has come."""
+        return self._asked
 
 
-def train_stage(config: StageConfig, *, ranks: Ranks) -> Progress:
+def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] | None = None) -> Progress:
     """Train, from the newest checkpoint if there is one, and export to ``OUTPUT/final``.
 
-    After SIGTERM the step at hand is finished and saved, and nothing is exported.
+    Args:
+        config: The stage.
+        ranks: The callers; all of them call this.
+        asked: Says after each step whether to save and stop without exporting; by default, whether SIGTERM has come.
 
     Returns:
         How far the run has come.
@@ -82,7 +89,7 @@ def train_stage(config: StageConfig, *, ranks: Ranks) -> Progress:
         progress = load_checkpoint(checkpoints[-1], model=job.model, optimiser=job.optimiser, identity=identity)
         _say(ranks, f"going on after step {progress.step} of {job.prepared.num_steps}")
     with StopRequest() as request, _log(job, progress) as log:
-        for done, must_stop in _steps(job, progress, request=request, log=log):
+        for done, must_stop in _steps(job, progress, asked=asked or request.asked, log=log):
             progress = done
             is_last = progress.step == job.prepared.num_steps
             if is_last or must_stop or progress.step % config.run.checkpoint_every == 0:
@@ -127,13 +134,13 @@ def _start(config: StageConfig, ranks: Ranks) -> Job:
 
 
 def _steps(
-    job: Job, progress: Progress, *, request: StopRequest, log: MetricsLog | None
+    job: Job, progress: Progress, *, asked: Callable[[], bool], log: MetricsLog | None
 ) -> Iterator[tuple[Progress, bool]]:
     """Do the steps after ``progress``; yield after each how far the run is, and whether it was asked to stop."""
     batches = iter(_loader(job, Cursor.from_json(progress.cursor)))
     for step in range(progress.step, job.prepared.num_steps):
         start = time.perf_counter()
-        totals, cursor, norm = _one_step(job, batches, step=step, asked=request)
+        totals, cursor, norm = _one_step(job, batches, step=step, asked=asked)
         progress = Progress(step=step + 1, cursor=cursor, num_skipped=progress.num_skipped + int(totals.num_skipped))
         skipped = gather(totals.skipped) if totals.num_skipped else []
         if log is not None:
@@ -143,7 +150,9 @@ def _steps(
         yield progress, totals.stop > 0
 
 
-def _one_step(job: Job, batches: Iterator[Batch], *, step: int, asked: StopRequest) -> tuple[StepTotals, str, float]:
+def _one_step(
+    job: Job, batches: Iterator[Batch], *, step: int, asked: Callable[[], bool]
+) -> tuple[StepTotals, str, float]:
     """Read, learn, update; return sums over all ranks, the cursor of the next pack and the norm of the gradient."""
     optim, ranks = job.config.optim, job.ranks
     # Random numbers are a function of the step, so a resumed run draws those of an undisturbed one.
@@ -160,7 +169,7 @@ def _one_step(job: Job, batches: Iterator[Batch], *, step: int, asked: StopReque
         context = autocast(ranks=ranks, dtype=job.dtype)
         accumulate(job.model, batch.to(ranks.device), totals, form=job.form, scale=scale, context=context)
         totals.num_places += optim.micro_batch * job.config.pack.seq_length
-    totals.stop = float(asked.asked)
+    totals.stop = float(asked())
     totals.reduce(sum_over_ranks)
     # FSDP averages gradients over ranks; the loss is a mean over the label tokens of all of them.
     divisor = max(1.0, totals.num_labels) * scale / ranks.world_size
@@ -195,15 +204,7 @@ def _log(job: Job, progress: Progress) -> AbstractContextManager[MetricsLog | No
 
 def _loader(job: Job, cursor: Cursor) -> DataLoader[Batch]:
     dataset = ShardDataset(job.prepared.spec, rank=job.ranks.rank, world_size=job.ranks.world_size, cursor=cursor)
-    num_workers = job.config.run.num_workers
-    return DataLoader(
-        dataset,
-        batch_size=None,
-        num_workers=num_workers,
-        pin_memory=job.ranks.device.type == "cuda",
-        # Not fork: this process already has threads (gloo, Arrow, CUDA), whose locks a fork would copy as they are.
-        multiprocessing_context="forkserver" if num_workers else None,
-    )
+    return load_batches(dataset, num_workers=job.config.run.num_workers, pin_memory=job.ranks.device.type == "cuda")
 
 
 def _say(ranks: Ranks, text: str) -> None:

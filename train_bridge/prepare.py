@@ -48,7 +48,7 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
     wait_for_all()
     processor = AutoProcessor.from_pretrained(folder)
     form = _text_form(config)
-    encoder = TextEncoder(processor.tokenizer, form=form, image_token=processor.image_token)
+    encoder = TextEncoder(processor.tokenizer, form=form, image_mark=processor.image_token)
     paths = _count(config, encoder, ranks)
     spec = DatasetSpec(
         folders=config.data.shards,

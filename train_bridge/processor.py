@@ -9,8 +9,8 @@ from train_bridge.chat import PLAIN_TEMPLATE
 from train_bridge.config import StageConfig
 from train_bridge.images import image_form
 from train_bridge.tiny_model import build_tiny_processor, shard_texts
+from train_bridge.tokens import IMAGE_MARK
 
-IMAGE_TOKEN = "<image>"  # noqa: S105 - a mark in the text
 SELECT_BY_MODEL = {"clip_vision_model": "default", "siglip_vision_model": "full"}
 """Which tokens of the vision tower are images: all but the class token, or, where there is none, all."""
 
@@ -58,7 +58,7 @@ def _combine(vision: str, llm: str) -> LlavaProcessor:
     tower = vision_config(vision)
     strategy = SELECT_BY_MODEL[tower.model_type]
     tokenizer = AutoTokenizer.from_pretrained(llm)
-    tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE_TOKEN]}, replace_extra_special_tokens=False)
+    tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE_MARK]}, replace_extra_special_tokens=False)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
     tokenizer.chat_template = tokenizer.chat_template or PLAIN_TEMPLATE
@@ -67,7 +67,7 @@ def _combine(vision: str, llm: str) -> LlavaProcessor:
         tokenizer=tokenizer,
         patch_size=tower.patch_size,
         vision_feature_select_strategy=strategy,
-        image_token=IMAGE_TOKEN,
+        image_token=IMAGE_MARK,
         num_additional_image_tokens=1 if strategy == "default" else 0,
         chat_template=tokenizer.chat_template,
     )

@@ -20,6 +20,8 @@ from train_bridge.chat import PLAIN_TEMPLATE, ChatError, render_chat
 from train_bridge.faults import SampleFault
 from train_bridge.layout import ImagePiece, Layout, Placement, TextPiece, lay_out
 
+IMAGE_MARK = "<image>"
+"""How LLaVA's processor writes an image by default."""
 IGNORED = -100
 """Label without loss (PyTorch's ``ignore_index``)."""
 ENCODING_VERSION = 1
@@ -65,13 +67,13 @@ class _Written:
 class TextEncoder:
     """Encodes records with one tokenizer and one form."""
 
-    def __init__(self, tokenizer: Any, *, form: TextForm, image_token: str = "<image>") -> None:  # noqa: S107 - a mark
+    def __init__(self, tokenizer: Any, *, form: TextForm, image_mark: str = IMAGE_MARK) -> None:
         """Check that the tokenizer can be used.
 
         Args:
             tokenizer: A Hugging Face tokenizer. One without a chat template is given ``PLAIN_TEMPLATE``.
             form: How documents are written.
-            image_token: Its placeholder of an image, which must be one token.
+            image_mark: Its placeholder of an image, which must be one token.
 
         Raises:
             CurateError: No character offsets, no end-of-sequence token or no image token.
@@ -80,18 +82,18 @@ class TextEncoder:
             raise CurateError("the tokenizer gives no character offsets; use its fast version (tokenizer.json)")
         if tokenizer.eos_token_id is None:
             raise CurateError("the tokenizer has no end-of-sequence token")
-        image_ids = tokenizer.encode(image_token, add_special_tokens=False)
+        image_ids = tokenizer.encode(image_mark, add_special_tokens=False)
         if len(image_ids) != 1:
-            raise CurateError(f"{image_token} is not one token of the tokenizer; add it as a special token")
+            raise CurateError(f"{image_mark} is not one token of the tokenizer; add it as a special token")
         if not tokenizer.chat_template:
             tokenizer.chat_template = PLAIN_TEMPLATE
-        self._tokenizer, self._form, self._image_token = tokenizer, form, image_token
+        self._tokenizer, self._form, self._image_mark = tokenizer, form, image_mark
         self.image_token_id = int(image_ids[0])
         self.eos_id = int(tokenizer.eos_token_id)
         # A begin token is written exactly where the tokenizer itself writes one at inference.
         begins = tokenizer.bos_token_id is not None and tokenizer("a").input_ids[0] == tokenizer.bos_token_id
         self.bos_id: int | None = int(tokenizer.bos_token_id) if begins else None
-        self._specials = tuple(sorted({*tokenizer.all_special_tokens, image_token}))
+        self._specials = tuple(sorted({*tokenizer.all_special_tokens, image_mark}))
 
     def fingerprint(self) -> str:
         """Return 16 hex digits that change with anything that changes tokens."""
@@ -136,7 +138,7 @@ class TextEncoder:
         if roles == {None}:
             return self._write_plain(layout, images)
         try:
-            chat = render_chat(layout, tokenizer=self._tokenizer, image_token=self._image_token)
+            chat = render_chat(layout, tokenizer=self._tokenizer, image_mark=self._image_mark)
         except ChatError:
             return SampleFault.CHAT_TEMPLATE
         return _Written(text=chat.text, labelled=chat.labelled, breaks=chat.breaks, images=images, is_chat=True)
@@ -149,7 +151,7 @@ class TextEncoder:
                 breaks.append(len(text))
                 text += self._form.text_separator
             after_image = isinstance(piece, ImagePiece)
-            text += f"{self._image_token}\n" if isinstance(piece, ImagePiece) else piece.text
+            text += f"{self._image_mark}\n" if isinstance(piece, ImagePiece) else piece.text
         return _Written(text=text, labelled=((0, len(text)),), breaks=tuple(breaks), images=images, is_chat=False)
 
     def _escape(self, text: str) -> str:

@@ -7,8 +7,21 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
-from transformers import LlavaProcessor
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
+    SiglipConfig,
+    SiglipImageProcessor,
+    SiglipModel,
+)
 
 from shards.reader import INDEX_NAME
 from shards.sample import Sample, SampleImage, SampleText
@@ -114,3 +127,29 @@ def stage_config(shard_folder: str, output: Path, **changes: Any) -> StageConfig
     for section, values in changes.items():
         content[section] = content[section] | values if isinstance(content.get(section), dict) else values
     return StageConfig.model_validate(content)
+
+
+@pytest.fixture(scope="session")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Folders of pre-trained towers, as a hub would give them; the tokenizer knows no images yet."""
+    folder = tmp_path_factory.mktemp("parts")
+    layers = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    text = layers | {"vocab_size": 320, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
+    vision = layers | {"image_size": 16, "patch_size": 8}
+    side = {"height": 16, "width": 16}
+    torch.manual_seed(0)
+    CLIPModel(CLIPConfig(text_config=text, vision_config=vision)).save_pretrained(folder / "clip")
+    CLIPImageProcessor(size={"shortest_edge": 16}, crop_size=side).save_pretrained(folder / "clip")
+    SiglipModel(SiglipConfig(text_config=text, vision_config=vision)).save_pretrained(folder / "siglip")
+    SiglipImageProcessor(size=side).save_pretrained(folder / "siglip")
+    LlamaForCausalLM(LlamaConfig(**text)).save_pretrained(folder / "llm")
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    marks = {"bos_token": "<s>", "eos_token": "</s>"}
+    trainer = trainers.BpeTrainer(special_tokens=[*marks.values()], initial_alphabet=alphabet, show_progress=False)
+    backend.train_from_iterator([], trainer)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **marks)
+    tokenizer.save_pretrained(folder / "llm")
+    return {name: str(folder / name) for name in ("clip", "siglip", "llm")}

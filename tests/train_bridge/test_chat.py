@@ -22,7 +22,7 @@ class FakeTokenizer:
 
 
 def test_neighbours_of_one_role_are_one_turn() -> None:
-    messages = build_messages([ASK, TextPiece("Now.", "user"), ANSWER], image_token="<image>")
+    messages = build_messages([ASK, TextPiece("Now.", "user"), ANSWER], image_mark="<image>")
     assert messages == [{"role": "user", "content": "What?\nNow."}, {"role": "assistant", "content": "A dog."}]
 
 
@@ -36,12 +36,12 @@ def test_neighbours_of_one_role_are_one_turn() -> None:
     ],
 )
 def test_images_are_the_users(layout: list[TextPiece | ImagePiece], first: str) -> None:
-    messages = build_messages(layout, image_token="<image>")
+    messages = build_messages(layout, image_mark="<image>")
     assert messages == [{"role": "user", "content": first}, {"role": "assistant", "content": "A dog."}]
 
 
 def test_a_last_image_is_a_turn_of_its_own() -> None:
-    assert build_messages([ASK, ANSWER, ImagePiece(0)], image_token="<image>")[-1] == {
+    assert build_messages([ASK, ANSWER, ImagePiece(0)], image_mark="<image>")[-1] == {
         "role": "user",
         "content": "<image>\n",
     }
@@ -51,7 +51,7 @@ def test_labels_are_answers_with_their_end_mark(processor: LlavaProcessor) -> No
     layout = [TextPiece("Be kind.", "system"), ASK, ANSWER, ASK, ANSWER]
     for template, end in [(CHATML, "<|end|>"), (None, "</s>")]:
         tokenizer = processor.tokenizer if template is None else FakeTokenizer(processor, template)
-        chat = render_chat(layout, tokenizer=tokenizer, image_token="<image>")
+        chat = render_chat(layout, tokenizer=tokenizer, image_mark="<image>")
         assert [chat.text[start:stop] for start, stop in chat.labelled] == [f"A dog.{end}"] * 2
         (turn,) = chat.breaks
         assert chat.text[turn:].lstrip().startswith("USER:" if template is None else "<|user|>")
@@ -60,15 +60,15 @@ def test_labels_are_answers_with_their_end_mark(processor: LlavaProcessor) -> No
 def test_a_template_that_refuses_the_roles(processor: LlavaProcessor) -> None:
     strict = "{% for m in messages %}{{ raise_exception('no system') if m['role'] == 'system' }}{% endfor %}"
     with pytest.raises(ChatError, match="no system"):
-        render_chat([TextPiece("x", "system"), ASK], tokenizer=FakeTokenizer(processor, strict), image_token="<image>")
+        render_chat([TextPiece("x", "system"), ASK], tokenizer=FakeTokenizer(processor, strict), image_mark="<image>")
 
 
 def test_a_template_that_rewrites_earlier_turns(processor: LlavaProcessor) -> None:
     last_only = "{{ messages | length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
     with pytest.raises(ChatError, match="differently"):
-        render_chat([ASK, ANSWER], tokenizer=FakeTokenizer(processor, last_only), image_token="<image>")
+        render_chat([ASK, ANSWER], tokenizer=FakeTokenizer(processor, last_only), image_mark="<image>")
 
 
 def test_the_assistant_may_not_speak_first(processor: LlavaProcessor) -> None:
     with pytest.raises(ChatError, match="first"):
-        render_chat([ANSWER, ASK], tokenizer=processor.tokenizer, image_token="<image>")
+        render_chat([ANSWER, ASK], tokenizer=processor.tokenizer, image_mark="<image>")

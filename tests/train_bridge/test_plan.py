@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -59,7 +60,7 @@ def test_all_parts_of_a_long_document_are_packed() -> None:
         ordered = sorted(found)
         assert ordered[0][0] == 0
         assert ordered[-1][1] == CORPUS.document(row).num_ids
-        assert all(one[1] == other[0] for one, other in zip(ordered, ordered[1:], strict=False))
+        assert all(one[1] == other[0] for one, other in itertools.pairwise(ordered))
 
 
 def test_truncated_documents_keep_their_first_part_only() -> None:

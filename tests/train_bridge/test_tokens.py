@@ -124,4 +124,4 @@ def test_a_tokenizer_without_an_end_token_is_refused(processor: LlavaProcessor) 
 
 def test_an_image_token_of_several_tokens_is_refused(processor: LlavaProcessor) -> None:
     with pytest.raises(CurateError, match="not one token"):
-        TextEncoder(processor.tokenizer, form=TextForm(), image_token="<picture>")
+        TextEncoder(processor.tokenizer, form=TextForm(), image_mark="<picture>")
