@@ -75,15 +75,7 @@ def _train(stage: str, *, shards: Path, out: Path) -> LossCurve:
     if number:
         settings["init_from"] = out / STAGES[number - 1] / FINAL_MODEL
     shutil.rmtree(folder, ignore_errors=True)
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node=1",
-        "-m",
-        "train_bridge",
-    ]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=1"]
     command += ["-m", "train_bridge", str(config)]
     command += [*(part for key, value in settings.items() for part in ("--set", f"{key}={value}"))]
     finished = subprocess.run(command, check=False)  # noqa: S603 - our own module

@@ -7,6 +7,7 @@ failures again. Rows that are no longer wanted stay: a looser rule may want them
 import hashlib
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -63,7 +64,7 @@ def fetch_missing(  # noqa: PLR0913 - pages and images differ in all of these
     fetched = fetch(missing)
     if context.only is not None:
         return Report(stage=stage, partition=partition)
-    merged = _in_order(pa.concat_tables([_rows_without(usable, fetched, url_column), fetched]), schema)
+    merged = _in_order(pa.concat_tables([_rows_without(usable, fetched, url_column), fetched]), wanted, url_column)
     write_table(path, merged, schema=schema, made_from=made_from, note=policy)
     num_ok = pc.sum(pc.equal(fetched["status"], str(FetchStatus.OK))).as_py() or 0
     return Report(stage=stage, partition=partition, counters={"fetched": fetched.num_rows, "ok": num_ok})
@@ -83,16 +84,19 @@ def _usable(stored: pa.Table, *, same_policy: bool, retry: bool) -> pa.Table:
 
 def _rows_without(table: pa.Table, present: pa.Table, url_column: str) -> pa.Table:
     """Return the rows of ``table`` whose key and URL are not in ``present``."""
-    keys = [*_keys(table), url_column]
-    seen = set(zip(*(present[key].to_pylist() for key in keys), strict=True))
-    rows = zip(*(table[key].to_pylist() for key in keys), strict=True)
-    return table.filter(pa.array([row not in seen for row in rows], pa.bool_()))
+    seen = set(_rows(present, url_column))
+    return table.filter(pa.array([row not in seen for row in _rows(table, url_column)], pa.bool_()))
 
 
-def _in_order(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Sort by key: the order must not tell when a row was fetched."""
-    return table.sort_by([(key, "ascending") for key in _keys(table)]).select(schema.names).combine_chunks()
+def _in_order(table: pa.Table, wanted: pa.Table, url_column: str) -> pa.Table:
+    """Return wanted rows in input order, then the others by key: the order must not tell when a row was fetched."""
+    rank = {row: (number,) for number, row in enumerate(_rows(wanted, url_column))}
+    rows = _rows(table, url_column)
+    order = sorted(range(len(rows)), key=lambda number: rank.get(rows[number], (len(rank), *rows[number])))
+    return table.take(pa.array(order, pa.int64())).combine_chunks()
 
 
-def _keys(table: pa.Table) -> list[str]:
-    return [key for key in KEY_COLUMNS if key in table.column_names]
+def _rows(table: pa.Table, url_column: str) -> list[tuple[Any, ...]]:
+    """Return each row's key and URL."""
+    names = [*(key for key in KEY_COLUMNS if key in table.column_names), url_column]
+    return list(zip(*(table[name].to_pylist() for name in names), strict=True))
