@@ -95,7 +95,8 @@ def plan_settings(config: StageConfig, processor: Any, *, has_bos: bool) -> Plan
 def run_identity(config: StageConfig, prepared: Prepared) -> dict[str, Any]:
     """Return the settings that a checkpoint insists on: those that decide what is learned, in which order."""
     content = config.model_dump(mode="json", include={"model", "data", "pack", "optim", "init_from"})
-    del content["optim"]["micro_batch"]
+    # Packs per forward pass are arithmetic, and the data are known by content: shards may have moved.
+    del content["optim"]["micro_batch"], content["data"]["shards"]
     counted = [Path(path).name for path in prepared.spec.length_paths]  # names hash the index and the tokenizer
     return {**content, "seed": config.run.seed, "counted": counted, "num_steps": prepared.num_steps}
 

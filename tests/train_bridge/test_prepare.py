@@ -36,6 +36,7 @@ def test_the_identity_is_what_is_learned_not_how_it_runs(shard_folder: str, tmp_
     same = [
         stage_config(shard_folder, tmp_path, optim={"micro_batch": 2}),
         stage_config(shard_folder, tmp_path, run={"num_workers": 3, "checkpoint_every": 9}),
+        stage_config("moved/elsewhere", tmp_path),
     ]
     with joined_ranks() as ranks:
         prepared = prepare(config, ranks=ranks)
