@@ -181,3 +181,7 @@ def _show(error: CurateError, headline: str, *, debug: bool) -> None:
         errors.print(f"  {line}", markup=False)
     if debug:
         errors.print_exception()
+
+
+if __name__ == "__main__":
+    app()
