@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
-from webdataset import TarWriter
 
 from curate.contract.errors import ShardError
 from shards.index import SEQUENCE_DIGITS, SHARD_DIGITS, index_row, index_table, place_parts
@@ -68,6 +67,8 @@ def write_shard(path: str, samples: Iterable[Sample], *, shard: int) -> ShardRes
         ShardError: No samples, or one that cannot be encoded.
         OSError: The disk is full or the target cannot be written; no file is left behind.
     """
+    from webdataset import TarWriter  # noqa: PLC0415 - imports torch, which costs every command seconds
+
     name = path.rpartition("/")[2]
     rows: list[dict[str, object]] = []
     offset = 0

@@ -7,9 +7,8 @@ import pyarrow.compute as pc
 
 from curate.contract.reasons import FetchStatus
 from curate.contract.schemas import CLIP_MEASURES, IMAGE_MEASURES, TEXT_MEASURES
-from curate.measure.clip import measure_clip
+from curate.measure.clip import Encoder, measure_clip
 from curate.measure.config import ClipConfig
-from curate.measure.encoder import ClipEncoder, load_encoder
 from curate.measure.image import measure_images
 from curate.measure.text import measure_text
 from pipelines.context import (
@@ -73,8 +72,10 @@ def measure_partition_clip(context: RunContext, partition: str) -> Report:
 
 
 @functools.lru_cache(maxsize=1)
-def worker_encoder(config: ClipConfig) -> ClipEncoder:
+def worker_encoder(config: ClipConfig) -> Encoder:
     """Return this process's CLIP model, loaded once, when first needed."""
+    from curate.measure.encoder import load_encoder  # noqa: PLC0415 - imports torch, which only this stage needs
+
     if config.model == "tiny":
         config = config.model_copy(update={"model": f"local-dir:{tiny_clip.model_dir()}"})
     return load_encoder(config)
