@@ -66,6 +66,24 @@ def run(  # noqa: PLR0913 - one parameter per option
 
 
 @app.command()
+def init(
+    files: Annotated[list[str], typer.Argument(help="Lists of pages, MMC4 records, pairs, instructions.")],
+    *,
+    out: Annotated[Path | None, typer.Option(help="Recipe to write; default standard output.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Guess what files hold and write a commented recipe for them."""
+    with _errors_to_exit_codes(debug=debug):
+        from pipelines.init_recipe import write_recipe  # noqa: PLC0415 - keeps --help fast
+
+        text = write_recipe(files, folder=out.parent if out is not None else Path())
+        if out is None:
+            typer.echo(text, nl=False)
+        else:
+            out.write_text(text, encoding="utf-8")
+
+
+@app.command()
 def status(out: Path, *, as_json: Annotated[bool, typer.Option("--json")] = False, debug: Debug = False) -> None:
     """Show a run's progress and ledger."""
     with _errors_to_exit_codes(debug=debug):

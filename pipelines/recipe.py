@@ -2,19 +2,16 @@
 
 from typing import Annotated, Any
 
-from curate.dedup.config import DedupConfig
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, create_model, model_validator
 
 from curate.blend.config import BlendConfig
 from curate.contract.reasons import Kind
+from curate.dedup.config import DedupConfig
 from curate.fetch.config import FetchConfig
 from curate.ingest.config import Source
 from curate.measure.config import ClipConfig
 from filters.registry import RULES
 from shards.config import ShardsConfig
-
-SOURCE_NAME_PATTERN = r"^[a-z][a-z0-9_]{0,40}$"
-"""Source names become parts of file names."""
 
 
 def _rule_set(phase: str) -> type[BaseModel]:

@@ -88,9 +88,10 @@ class TruthFigure:
     """A figure measured against known truth, and what it has to reach."""
 
     name: str
-    value: float
-    """0..1, or a number."""
-    target: float
+    value: float | None
+    """0..1, or a number; null where the run met no case."""
+    target: float | None
+    """The least that passes; null where the figure is only told."""
     passed: bool
     note: str = ""
 

@@ -100,8 +100,8 @@ def _shown(figure: truth.TruthFigure) -> TruthFigure:
     note = f"{figure.num_cases:,} cases" if figure.value is not None else "no such case in this run"
     return TruthFigure(
         name=figure.name,
-        value=figure.value if figure.value is not None else 1.0,
-        target=figure.target if figure.target is not None else 0.0,
+        value=figure.value,
+        target=figure.target,
         passed=figure.passed,
         note=note,
     )

@@ -1,0 +1,36 @@
+import pyarrow as pa
+import pytest
+
+from curate.contract import schemas
+from curate.contract.errors import SchemaError
+from curate.contract.schemas import ITEMS, VERDICTS, check_schema, table_from_rows
+
+ALL = {name: value for name, value in vars(schemas).items() if isinstance(value, pa.Schema)}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_an_empty_table_of_each_schema_passes_its_check(name: str) -> None:
+    check_schema(ALL[name].empty_table(), ALL[name], where=name)
+    assert table_from_rows([], ALL[name]).num_rows == 0
+
+
+def test_a_wrong_type_is_named_with_its_place() -> None:
+    table = VERDICTS.empty_table().set_column(1, "position", pa.array([], pa.int64()))
+    with pytest.raises(SchemaError, match="keep/verdicts"):
+        check_schema(table, VERDICTS, where="keep/verdicts")
+
+
+def test_column_order_counts() -> None:
+    with pytest.raises(SchemaError):
+        check_schema(ITEMS.empty_table().select(ITEMS.names[::-1]), ITEMS, where="x")
+
+
+def test_metadata_does_not_count() -> None:
+    check_schema(ITEMS.empty_table().replace_schema_metadata({"a": "b"}), ITEMS, where="x")
+
+
+def test_rows_become_one_chunk_with_nulls_for_missing_keys() -> None:
+    rows: list[dict[str, object]] = [{"doc_id": "a", "position": 0, "modality": "text"}] * 3
+    table = table_from_rows(rows, ITEMS)
+    assert table["text"].null_count == 3
+    assert table["text"].num_chunks == 1
