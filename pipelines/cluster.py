@@ -39,7 +39,10 @@ def connect(*, scheduler: str | None, num_workers: int, gpus: int, memory_limit:
                 yield client
             return
         workers = dict(_worker_specs(num_workers, gpus, memory_limit))
-        scheduler_spec = {"cls": Scheduler, "options": {"dashboard_address": None, "host": "127.0.0.1", "port": 0}}
+        scheduler_spec = {
+            "cls": Scheduler,
+            "options": {"dashboard": False, "dashboard_address": ":0", "host": "127.0.0.1", "port": 0},
+        }
         with (
             SpecCluster(workers=workers, scheduler=scheduler_spec, silence_logs=logging.ERROR) as cluster,
             Client(cluster) as client,
