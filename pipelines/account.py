@@ -15,10 +15,10 @@ from curate.report.collect import ReportCollector
 from curate.report.data import LossCurve, TruthFigure
 from curate.report.gallery import PartitionTables
 from curate.report.ledger import LedgerCounter
-from curate.report.page import write_report
+from curate.report.page import render_report
 from pipelines.context import RunContext, load_documents
 from pipelines.recipe import rule_configs
-from pipelines.run_folder import read_json, read_stamp, read_table, write_json
+from pipelines.run_folder import read_json, read_stamp, read_table, write_json, write_text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +66,7 @@ def account_for(
         truth=truth,
         training=training,
     )
-    write_report(folder.file("report.html"), data)
+    write_text(folder.file("report.html"), render_report(data))
     return Account(ledger=ledger, unreadable_sources=_unreadable(ledger))
 
 

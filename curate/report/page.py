@@ -6,16 +6,11 @@ as text. A content security policy says so to the browser too, and allows no scr
 
 import base64
 import hashlib
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import fsspec
 import jinja2
-from fsspec.implementations.local import LocalFileSystem
 
 from curate.contract.reasons import Reason
 from curate.report.charts import draw_curve, draw_histogram, short_number
@@ -25,27 +20,6 @@ from curate.report.wording import describe, describe_status
 
 _MAX_OPEN_ITEMS = 9  # per gallery document; the others are folded
 _SMALLEST_SHARE = 0.001  # the last digit shown of a percentage
-
-
-def write_report(path: str | Path, data: ReportData) -> None:
-    """Write the page; it appears whole or not at all. ``path`` is local or an fsspec URL."""
-    page = render_report(data).encode()
-    file_system, target = fsspec.core.url_to_fs(str(path))
-    if not isinstance(file_system, LocalFileSystem):
-        file_system.pipe_file(target, page)
-        return
-    folder = Path(target).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{Path(target).name}.", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(target)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def render_report(data: ReportData) -> str:
