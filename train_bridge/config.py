@@ -67,10 +67,15 @@ class ModelConfig(BaseModel):
     """Causal language model and its tokenizer: a folder or a hub name, such as ``meta-llama/Llama-2-7b-hf``."""
     tiny: TinyConfig | None = None
     """Instead of both: a small random model."""
-    projector: Literal["linear", "mlp"] = "linear"
-    """``linear`` is the paper's best (table 1); ``mlp`` is the two-layer GELU one of LLaVA-1.5 and VILA's scripts."""
+    projector: Literal["linear", "mlp", "downsample_mlp"] = "linear"
+    """``linear`` is the paper's best (table 1); ``mlp`` is the two-layer GELU one of LLaVA-1.5 and VILA's scripts;
+    ``downsample_mlp`` joins 2x2 neighbours first, as VILA-1.5 does: a quarter of the tokens per image."""
     trainable: Annotated[frozenset[Module], _SORTED] = frozenset({Module.PROJECTOR, Module.LLM})
     """What learns; the rest is frozen."""
+    unfreeze: tuple[str, ...] = ()
+    """Patterns (``*`` is any text) of parameter names that learn too, such as ``*vision_tower.encoder.layers.2*``."""
+    freeze: tuple[str, ...] = ()
+    """Patterns of parameter names that stay frozen all the same, such as ``*.embed_tokens.*``; they win."""
     vision_feature_layer: int = -2
     """Hidden state of the vision tower that is projected. -2: LLaVA and VILA."""
 
@@ -135,6 +140,8 @@ class OptimConfig(BaseModel):
 
     lr: float = Field(gt=0)
     """Peak learning rate."""
+    module_lr: dict[Module, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    """Peak rate of single modules instead, such as ``{vision: 2.0e-6}``; all follow one schedule."""
     global_batch: int = Field(ge=1)
     """Packs per optimiser step, over all ranks."""
     micro_batch: int = Field(1, ge=1)
@@ -172,6 +179,11 @@ class RunConfig(BaseModel):
     """Of the computation; weights and optimiser are fp32. ``auto``: bf16 on CUDA, fp32 on the CPU."""
     gradient_checkpointing: bool = True
     """Recompute activations instead of keeping them (VILA's scripts)."""
+    attention: Literal["auto", "mask", "flex"] = "auto"
+    """How packed samples are kept apart: a boolean mask of four dimensions, or flex attention's block mask, which skips
+    what no sample sees. ``auto``: flex on CUDA, mask on the CPU."""
+    compile: bool = False
+    """Compile each layer with ``torch.compile``: slower to start, faster per step on a GPU."""
     num_workers: int = Field(4, ge=0)
     """DataLoader processes per rank (VILA's scripts: 4); 0 reads in threads of the rank itself."""
     read_ahead: int = Field(8, ge=1)
@@ -182,6 +194,10 @@ class RunConfig(BaseModel):
     """Newest checkpoints that are kept."""
     log_every: int = Field(1, ge=1)
     """Steps between lines of metrics."""
+    log_packs: bool = False
+    """Also write which packs each step learned from, with a checksum of their labels: an audit of a run."""
+    peer_timeout_s: int = Field(7200, ge=1)
+    """Seconds that a rank waits for the others, who may be counting a large corpus, before it gives up."""
     tensorboard: bool = True
     """Also write TensorBoard files."""
     cache_dir: str | None = None
