@@ -1,14 +1,12 @@
 """The ``blend:`` section of a recipe."""
 
-import math
-import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from curate.blend.weights import Weight, check_weights, parse_amount
 
 Unit = Literal["samples", "images", "tokens"]
-
-_SUFFIXES = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
 def parse_total(value: object) -> object:
@@ -19,16 +17,17 @@ def parse_total(value: object) -> object:
     """
     if not isinstance(value, str):
         return value
-    if value.strip().lower() == "max":
-        return None
-    match = re.fullmatch(r"(\d[\d_]*)(?:\.(\d+))?\s*([kKmMbBtT]?)", value.strip())
-    if match is None:
-        raise ValueError("must be a whole number, one with K, M, B or T behind it (such as 1B), or max")
-    whole, decimals, suffix = match[1].replace("_", ""), match[2] or "", match[3].upper()
-    amount, rest = divmod(int(whole + decimals) * _SUFFIXES[suffix], 10 ** len(decimals))
-    if rest:
-        raise ValueError(f"{value} is not a whole number of units")
-    return amount
+    return None if value.strip().lower() == "max" else parse_amount(value)
+
+
+def name_places(value: object) -> object:
+    """Make the places of changing weights strings, as JSON has them: YAML reads ``0`` as a number."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: {str(place): amount for place, amount in weight.items()} if isinstance(weight, dict) else weight
+        for name, weight in value.items()
+    }
 
 
 class BlendConfig(BaseModel):
@@ -40,14 +39,19 @@ class BlendConfig(BaseModel):
     """Of the shard set; also its folder's name."""
 
     unit: Unit = "samples"
-    """What weights and ``total`` count. ``tokens`` are an estimate: see ``curate.blend.amounts``."""
+    """What weights and ``total`` count. ``tokens`` are an estimate unless there is a ``tokenizer``."""
 
-    weights: dict[str, float] = Field(default_factory=dict)
+    weights: Annotated[dict[str, Weight], BeforeValidator(name_places)] = Field(default_factory=dict)
     """Share of each source or kind (interleaved, pair, text), in any scale. A kind stands for all its sources that are
-    not named themselves. Empty: every kind by what the pool has of it."""
+    not named themselves. A weight may change along the run: ``{0%: 0.1, 100%: 0.4}`` or ``{0: 0.1, 10M: 0.4}``, see
+    ``curate.blend.weights``. Empty: every kind by what the pool has of it."""
 
     total: Annotated[int | None, Field(gt=0), BeforeValidator(parse_total)] = None
     """Amount to draw, in ``unit``; None or ``max``: the most that weights and ``max_repeats`` allow."""
+
+    epochs: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Instead of ``total``: the amount to draw in passes over everything that has a weight above zero. Sources whose
+    weight is above their part of the pool are passed over more often than the others."""
 
     max_repeats: int = Field(default=1, ge=1)
     """How often one sample may stand in the blend. Up to 4 cost little (Muennighoff et al. 2023, arXiv 2305.16264)."""
@@ -58,15 +62,22 @@ class BlendConfig(BaseModel):
     tokens_per_image: int = Field(default=576, ge=1)
     """Positions an image takes in a sequence: 576 for CLIP ViT-L/14 at 336 px, as VILA uses it (arXiv 2312.07533)."""
 
+    tokenizer: str | None = None
+    """Folder with a ``tokenizer.json``, or name on the Hugging Face hub: text tokens are counted with it, without
+    special tokens. None: they are estimated."""
+
     chars_per_token: float = Field(default=4.0, gt=0, allow_inf_nan=False)
-    """Characters of text per token: about 4 in English for byte-pair vocabularies of 32,000 and more."""
+    """Characters of text per token: about 4 in English for byte-pair vocabularies of 32,000 and more.
+    Used without a ``tokenizer``."""
 
     @field_validator("weights")
     @classmethod
-    def _check_weights(cls, weights: dict[str, float]) -> dict[str, float]:
-        for name, weight in weights.items():
-            if not math.isfinite(weight) or weight < 0:
-                raise ValueError(f"{name}: {weight} must be zero or a positive number")
-        if weights and not any(weights.values()):
-            raise ValueError("at least one weight must be above zero")
+    def _check_weights(cls, weights: dict[str, Weight]) -> dict[str, Weight]:
+        check_weights(weights)
         return weights
+
+    @model_validator(mode="after")
+    def _check_length(self) -> Self:
+        if self.total is not None and self.epochs is not None:
+            raise ValueError("total and epochs both say how long the blend is; give one of them")
+        return self

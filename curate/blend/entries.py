@@ -1,4 +1,4 @@
-"""Which samples each weight of a blend stands for, and its exact share."""
+"""Which samples each weight of a blend stands for, and its exact share along the run."""
 
 import difflib
 import re
@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.blend.curve import ShareCurve
+from curate.blend.weights import Weight, resolve_course
 from curate.contract.errors import BlendError
 from curate.contract.reasons import Kind
 
@@ -25,15 +27,24 @@ class Entry:
 
     name: str
     """A source's name or a kind."""
-    weight: float
+    weight: Weight
     """As in the recipe."""
-    share: Fraction
-    """Due part of the blend, 0..1; the shares of a blend add up to exactly 1."""
+    places: tuple[Fraction, ...]
+    """Where shares are given, rising from 0: shares of the run or amounts, the same for all entries of a blend."""
+    is_relative: bool
+    """Places are shares of the run."""
+    shares: tuple[Fraction, ...]
+    """Due part of the blend at each place, 0..1; at every place the shares of a blend add up to exactly 1."""
     rows: Rows
     """Rows of the pool, sorted by doc_id."""
 
+    def curve(self, total: int) -> ShareCurve:
+        """Return the share along a run of ``total`` units."""
+        knots = tuple(place * total for place in self.places) if self.is_relative else self.places
+        return ShareCurve(knots=knots, shares=self.shares)
 
-def resolve_entries(pool: pa.Table, weights: Mapping[str, float]) -> tuple[list[Entry], Rows]:
+
+def resolve_entries(pool: pa.Table, weights: Mapping[str, Weight]) -> tuple[list[Entry], Rows]:
     """Give every sample of the pool to the weight that covers it.
 
     A name that is a kind stands for all samples of the kind whose source is not named itself; any other name is a
@@ -54,9 +65,10 @@ def resolve_entries(pool: pa.Table, weights: Mapping[str, float]) -> tuple[list[
     kinds = pool["kind"].to_numpy(zero_copy_only=False)[by_doc_id]
     named = [name for name in weights if name not in _KINDS]
     unnamed = ~np.isin(sources, named)
-    total = sum((exact_fraction(weight) for weight in weights.values()), Fraction(0))
-    if total <= 0:
-        raise BlendError("blend.weights: at least one weight must be above zero")
+    try:
+        course = resolve_course(weights)
+    except ValueError as error:
+        raise BlendError(f"blend.weights: {error}") from error
     covered = np.zeros(pool.num_rows, dtype=bool)
     entries = []
     for name in sorted(weights):
@@ -64,14 +76,17 @@ def resolve_entries(pool: pa.Table, weights: Mapping[str, float]) -> tuple[list[
         if not mask.any():
             raise BlendError(_unknown_name(name, sources=sources, kinds=kinds))
         covered |= mask
-        share = exact_fraction(weights[name]) / total
-        entries.append(Entry(name=name, weight=weights[name], share=share, rows=by_doc_id[mask]))
+        entries.append(
+            Entry(
+                name=name,
+                weight=weights[name],
+                places=course.places,
+                is_relative=course.is_relative,
+                shares=course.shares[name],
+                rows=by_doc_id[mask],
+            )
+        )
     return entries, by_doc_id[~covered]
-
-
-def exact_fraction(value: float) -> Fraction:
-    """Return the decimal number that was written, not its nearest binary float: 0.1 is a tenth."""
-    return Fraction(str(value))
 
 
 def _sort_by_doc_id(pool: pa.Table) -> Rows:

@@ -1,3 +1,4 @@
+import numpy as np
 import pyarrow as pa
 
 from curate.blend.amounts import measure_amounts
@@ -11,3 +12,9 @@ def test_tokens_are_characters_rounded_up_and_a_fixed_number_per_image(make_pool
     assert amounts["samples"].tolist() == [1, 1]
     assert amounts["images"].tolist() == [1, 0]
     assert amounts["tokens"].tolist() == [11 + 100, 0]
+
+
+def test_counted_tokens_stand_instead_of_the_estimate(make_pool: MakePool) -> None:
+    pool = make_pool(("a", "pair", 2))
+    amounts = measure_amounts(pool, BlendConfig(tokens_per_image=100), text_tokens=np.array([7, 9]))
+    assert amounts["tokens"].tolist() == [107, 109]

@@ -40,3 +40,26 @@ def test_all_weights_zero_is_an_error_but_none_is_the_default() -> None:
 def test_a_name_is_a_plain_folder_name(name: str) -> None:
     with pytest.raises(ValidationError):
         BlendConfig(name=name)
+
+
+def test_a_weight_may_change_and_its_places_are_strings() -> None:
+    config = BlendConfig.model_validate({"weights": {"pair": 1, "text": {0: 0.1, "10M": 0.4}}})
+    assert config.weights == {"pair": 1, "text": {"0": 0.1, "10M": 0.4}}
+    assert BlendConfig.model_validate_json(config.model_dump_json()) == config
+
+
+def test_a_bad_place_of_a_weight_is_named() -> None:
+    with pytest.raises(ValidationError, match="text: 'later' is no place"):
+        BlendConfig.model_validate({"weights": {"text": {"later": 1}}})
+
+
+def test_total_and_epochs_exclude_each_other() -> None:
+    assert BlendConfig(epochs=1.5, total=None).epochs == 1.5
+    with pytest.raises(ValidationError, match="give one of them"):
+        BlendConfig(epochs=1, total=5)
+
+
+@pytest.mark.parametrize("epochs", [0, -1, float("inf"), float("nan")])
+def test_epochs_are_a_positive_number(epochs: float) -> None:
+    with pytest.raises(ValidationError):
+        BlendConfig(epochs=epochs)

@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import pytest
 
-from curate.blend.entries import exact_fraction, resolve_entries
+from curate.blend.entries import resolve_entries
 from curate.contract.errors import BlendError
 from tests.curate.blend.conftest import MakePool
 
@@ -10,9 +10,9 @@ from tests.curate.blend.conftest import MakePool
 def test_a_kind_stands_for_its_sources_that_are_not_named(make_pool: MakePool) -> None:
     pool = make_pool(("coyo", "pair", 3), ("laion", "pair", 2), ("flan", "text", 1))
     entries, left_out = resolve_entries(pool, {"pair": 1, "laion": 3})
-    assert [(entry.name, entry.share, len(entry.rows)) for entry in entries] == [
-        ("laion", Fraction(3, 4), 2),
-        ("pair", Fraction(1, 4), 3),
+    assert [(entry.name, entry.shares, len(entry.rows)) for entry in entries] == [
+        ("laion", (Fraction(3, 4),), 2),
+        ("pair", (Fraction(1, 4),), 3),
     ]
     assert pool["source"].take(left_out).to_pylist() == ["flan"]
 
@@ -56,6 +56,10 @@ def test_no_weight_above_zero_is_an_error(make_pool: MakePool) -> None:
         resolve_entries(make_pool(("a", "pair", 1)), {"a": 0})
 
 
-def test_weights_are_taken_as_written() -> None:
-    assert exact_fraction(0.1) == Fraction(1, 10)
-    assert exact_fraction(1e-7) == Fraction(1, 10**7)
+def test_places_by_share_scale_with_the_run_and_amounts_do_not(make_pool: MakePool) -> None:
+    pool = make_pool(("a", "pair", 1), ("b", "pair", 1))
+    by_share, _ = resolve_entries(pool, {"a": 1, "b": {"0%": 0, "50%": 1}})
+    by_amount, _ = resolve_entries(pool, {"a": 1, "b": {"0": 0, "50": 1}})
+    assert by_share[1].curve(1000).knots == (Fraction(0), Fraction(500))
+    assert by_amount[1].curve(1000).knots == (Fraction(0), Fraction(50))
+    assert by_share[1].curve(1000).shares == (Fraction(0), Fraction(1, 2))

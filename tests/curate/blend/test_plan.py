@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from curate.blend.amounts import measure_amounts
 from curate.blend.config import BlendConfig, Unit
 from curate.blend.plan import ORDER, plan_blend
+from curate.blend.weights import Weight
 from curate.contract.errors import BlendError, SchemaError
 from curate.contract.schemas import POOL, table_from_rows
 from tests.curate.blend.conftest import MakePool
@@ -133,3 +134,49 @@ def test_shares_are_exact_for_decimal_weights(make_pool: MakePool) -> None:
     plan = plan_blend(pool, BlendConfig(weights={"a": 0.7, "b": 0.3}))
     assert plan.summary["total"]["largest"] == 10
     assert Fraction(7, 10) == Fraction(str(plan.summary["entries"]["a"]["got_share"]))
+
+
+def test_weights_that_change_hold_for_every_prefix(make_pool: MakePool) -> None:
+    pool = make_pool(("coyo", "pair", 400), ("flan", "text", 400))
+    plan = plan_blend(pool, BlendConfig(weights={"pair": 1, "text": {"0%": 0, "50%": 0, "100%": 1}}, total=400))
+    is_text = np.array(plan.order["pool_row"].to_numpy() >= 400)
+    assert not is_text[:200].any()
+    assert is_text.sum() == 50  # a triangle: half the run long, half a share high
+    assert is_text[200:300].sum() in {12, 13}
+    assert plan.summary["entries"]["text"]["wanted_share"] == 0.125
+    assert max(plan.summary["worst_deviation"].values()) <= 0.5
+
+
+def test_with_changing_weights_the_binding_source_is_the_one_that_runs_out(make_pool: MakePool) -> None:
+    pool = make_pool(("coyo", "pair", 1000), ("flan", "text", 25))
+    config = BlendConfig(weights={"pair": 1, "text": {"0": 0, "100": 0, "101": 1}})
+    assert plan_blend(pool, config).summary["total"] == {"wanted": None, "largest": 150, "binding": "text"}
+    with pytest.raises(BlendError, match=r"at most 150: text runs out first"):
+        plan_blend(pool, config.model_copy(update={"total": 152}))
+    fades = BlendConfig(weights={"pair": 1, "text": {"0": 2, "100": 0}})  # 33 in all
+    assert plan_blend(pool, fades).summary["total"]["binding"] == "text"
+    gone = BlendConfig(weights={"pair": 1, "text": {"0": 0.1, "100": 0}})
+    assert plan_blend(pool, gone).summary["total"]["binding"] == "pair"
+
+
+def test_epochs_count_passes_over_what_has_a_weight(make_pool: MakePool) -> None:
+    pool = make_pool(("coyo", "pair", 10), ("flan", "text", 30), ("other", "interleaved", 5))
+    weights: dict[str, Weight] = {"pair": 0.5, "text": 0.5}
+    plan = plan_blend(pool, BlendConfig(weights=weights, epochs=0.5))
+    assert plan.summary["total"] == {"wanted": 20, "largest": 20, "binding": "pair"}
+    twice = plan_blend(pool, BlendConfig(weights=weights, epochs=2, max_repeats=4))
+    assert twice.order.num_rows == 80
+    assert twice.summary["entries"]["pair"]["most_repeats"] == 4
+    with pytest.raises(BlendError, match=r"blend.epochs: 40 samples wanted.* at most 20: pair runs out first"):
+        plan_blend(pool, BlendConfig(weights=weights, epochs=1))
+
+
+def test_counted_tokens_decide_a_blend_by_tokens(make_pool: MakePool) -> None:
+    pool = make_pool(("coyo", "text", 10), ("flan", "text", 10))
+    counts = np.array([1] * 10 + [9] * 10)
+    config = BlendConfig(unit="tokens", weights={"coyo": 1, "flan": 1}, tokenizer="some/folder")
+    plan = plan_blend(pool, config, text_tokens=counts)
+    assert plan.summary["entries"]["coyo"]["drawn"]["tokens"] == 10
+    assert plan.summary["entries"]["flan"]["drawn"]["samples"] in {1, 2}
+    assert plan.summary["tokens_by"] == "some/folder"
+    assert plan_blend(pool, BlendConfig()).summary["tokens_by"] == "estimate, 4 characters each"
