@@ -14,7 +14,7 @@ from curate.ingest.readers import read_file
 
 NUM_RECORDS = 20
 """Records read to tell what a file holds."""
-SOURCE_TYPES = ("mmc4", "instructions", "pairs", "pages")
+SOURCE_TYPES = ("mmc4", "obelics", "instructions", "pairs", "pages")
 """From the most to the least particular: any pair list would do as a list of pages."""
 PAGE_LIST_SUFFIX = ".txt"
 

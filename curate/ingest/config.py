@@ -1,4 +1,4 @@
-"""The four kinds of source that a recipe may name."""
+"""The kinds of source that a recipe may name."""
 
 from typing import Annotated, Literal
 
@@ -74,7 +74,22 @@ class InstructionsSource(BaseModel):
     """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
 
 
-Source = Annotated[PagesSource | Mmc4Source | PairsSource | InstructionsSource, Field(discriminator="type")]
+class ObelicsSource(BaseModel):
+    """Rows in the shape of OBELICS (arXiv 2306.16527), MINT-1T's HTML part or OmniCorpus: parquet or jsonl."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: SourceName
+    """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
+    type: Literal["obelics"] = "obelics"
+    """Chooses the reader."""
+    path: Path
+    """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
+
+
+Source = Annotated[
+    PagesSource | Mmc4Source | PairsSource | InstructionsSource | ObelicsSource, Field(discriminator="type")
+]
 """One entry of a recipe's ``sources``."""
 
 _KINDS = {
@@ -82,6 +97,7 @@ _KINDS = {
     "mmc4": Kind.INTERLEAVED,
     "pairs": Kind.PAIR,
     "instructions": Kind.TEXT,
+    "obelics": Kind.INTERLEAVED,
 }
 
 

@@ -8,22 +8,26 @@ from curate.ingest.faults import file_fault, record_fault
 from curate.ingest.lines import Line
 from curate.ingest.row import Row, type_name
 
+_BETWEEN_OBJECTS = ("", ",", "]")  # lines of an array that hold no object
+
 
 def read_json_lines(lines: Iterable[Line | Fault], *, label: str) -> Iterator[Row | Fault]:
     """Yield a row per JSON object; blank lines are skipped, other JSON is a fault.
 
-    A file that opens with a lone ``[`` is one JSON array over many lines: one fault says so instead of one per line.
+    A file that opens with a lone ``[`` is a JSON array. With an object a line it is read like JSON Lines; spread
+    otherwise over its lines, it is one fault instead of one per line.
     """
-    is_first = True
-    for line in lines:
+    stream = iter(lines)
+    for line in stream:
         if isinstance(line, Fault):
             yield line
-        elif is_first and line.text.strip() == "[":
-            yield file_fault(label, "a JSON array, not JSON Lines (convert it: jq -c '.[]')", number=line.place.number)
+        elif line.text.strip() == "[":
+            yield from _read_array(stream, label=label)
             return
         elif line.text.strip():
-            is_first = False
             yield _parse(line)
+            yield from _read_objects(stream)
+            return
 
 
 def read_words(lines: Iterable[Line | Fault], *, columns: Sequence[str]) -> Iterator[Row | Fault]:
@@ -37,6 +41,32 @@ def read_words(lines: Iterable[Line | Fault], *, columns: Sequence[str]) -> Iter
         elif (text := line.text.strip()) and not text.startswith("#"):
             fields = text.split(None, len(columns) - 1)
             yield Row(place=line.place, fields=dict(zip(columns, fields, strict=False)))
+
+
+def _read_objects(lines: Iterable[Line | Fault]) -> Iterator[Row | Fault]:
+    for line in lines:
+        if isinstance(line, Fault):
+            yield line
+        elif line.text.strip():
+            yield _parse(line)
+
+
+def _read_array(lines: Iterable[Line | Fault], *, label: str) -> Iterator[Row | Fault]:
+    is_first = True
+    for line in lines:
+        if isinstance(line, Fault):
+            yield line
+            continue
+        text = line.text.strip()
+        if text in _BETWEEN_OBJECTS:
+            continue
+        row = _parse(Line(place=line.place, text=text.removesuffix(",")))
+        if is_first and isinstance(row, Fault):
+            what = "a JSON array, but not an object a line (convert it: jq -c '.[]')"
+            yield file_fault(label, what, number=line.place.number)
+            return
+        is_first = False
+        yield row
 
 
 def _parse(line: Line) -> Row | Fault:

@@ -18,7 +18,8 @@ _USED = ("url", "text_list", "image_info", "similarity_matrix")
 class _Image:
     url: str
     sentence: int
-    """Index into text_list of the matched sentence; -1 without a match."""
+    """Index into text_list of the sentence that it stands before; -1 in front of all text without a match."""
+    alt_text: str | None
     meta: dict[str, Any]
 
 
@@ -28,7 +29,8 @@ def read_mmc4_row(row: Row, *, source: Mmc4Source) -> Document:  # noqa: ARG001 
     An image stands directly before the sentence that ``matched_text_index`` names, as MMC4's own users place it;
     images of one sentence keep their listed order. MMC4 does not say where an image stood on its page, so images
     without a match are put in front of all text, in the order listed: any place in between would be invented, and in
-    front an image at least precedes whatever sentence it belongs to. Placement by similarity is measured later.
+    front an image at least precedes whatever sentence it belongs to. Placement by similarity is measured later. Records
+    that this project exported say where it stood: ``natural_text_index`` (texts before the image) goes before a match.
 
     ``similarity_matrix`` is dropped, since similarities are measured again with the run's own model; the other fields
     are kept as meta, those of an image in ``image_info`` in the order of the image items. Blank sentences make no item.
@@ -61,13 +63,27 @@ def _read_image(info: object, index: int, *, base: str | None, num_sentences: in
     fields = require_dict(info, where)
     raw_url = require_str(fields.get("raw_url"), f"{where}.raw_url")
     sentence = fields.get("matched_text_index")
-    if sentence is None:
+    if fields.get("natural_text_index") is not None:
+        sentence = _read_place(fields["natural_text_index"], where, num_sentences=num_sentences)
+    elif sentence is None:
         sentence = -1
     elif isinstance(sentence, bool) or not isinstance(sentence, int):
         raise RecordError(f"{where}.matched_text_index must be an integer, not {type_name(sentence)}")
     elif not 0 <= sentence < num_sentences:
         raise RecordError(f"{where}.matched_text_index is {sentence}, but text_list has {num_sentences} sentences")
-    return _Image(url=resolve_url(base, raw_url), sentence=sentence, meta=keep_rest(fields, used=("raw_url",)))
+    alt = fields.get("alt_text")
+    return _Image(
+        url=resolve_url(base, raw_url),
+        sentence=sentence,
+        alt_text=None if alt is None else require_str(alt, f"{where}.alt_text"),
+        meta=keep_rest(fields, used=("raw_url", "alt_text")),
+    )
+
+
+def _read_place(value: object, where: str, *, num_sentences: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= num_sentences:
+        raise RecordError(f"{where}.natural_text_index must be an integer from 0 to {num_sentences}")
+    return value
 
 
 def _interleave(texts: list[str], images: list[_Image]) -> tuple[Item, ...]:
@@ -77,7 +93,7 @@ def _interleave(texts: list[str], images: list[_Image]) -> tuple[Item, ...]:
     image = next(waiting, None)
     for index, text in enumerate([*texts, ""]):
         while image is not None and (image.sentence <= index):
-            items.append(Item(modality=Modality.IMAGE, image_url=image.url))
+            items.append(Item(modality=Modality.IMAGE, image_url=image.url, alt_text=image.alt_text))
             image = next(waiting, None)
         if text:
             items.append(Item(modality=Modality.TEXT, text=text))

@@ -8,10 +8,11 @@ from pathlib import Path
 import fsspec
 
 from curate.contract.records import Document, Fault
-from curate.ingest.config import InstructionsSource, Mmc4Source, PagesSource, PairsSource, Source
+from curate.ingest.config import InstructionsSource, Mmc4Source, ObelicsSource, PagesSource, PairsSource, Source
 from curate.ingest.faults import READ_ERRORS, ColumnError, RecordError, file_fault, record_fault
 from curate.ingest.instructions import read_instruction_row
 from curate.ingest.mmc4 import read_mmc4_row
+from curate.ingest.obelics import read_obelics_row
 from curate.ingest.pages import read_page_row
 from curate.ingest.pairs import read_pair_row, word_columns
 from curate.ingest.row import Row
@@ -80,6 +81,8 @@ def _reader_of(source: Source) -> tuple[RowReader, Layout]:
             )
         case InstructionsSource():
             return partial(read_instruction_row, source=source), Layout(default_format="jsonl")
+        case ObelicsSource():
+            return partial(read_obelics_row, source=source), Layout(default_format="jsonl")
 
 
 def _join(base: str, path: str, *, is_remote: bool) -> str:

@@ -26,7 +26,13 @@ def test_sources_are_frozen() -> None:
 
 @pytest.mark.parametrize(
     ("type_name", "kind"),
-    [("pages", Kind.INTERLEAVED), ("mmc4", Kind.INTERLEAVED), ("pairs", Kind.PAIR), ("instructions", Kind.TEXT)],
+    [
+        ("pages", Kind.INTERLEAVED),
+        ("mmc4", Kind.INTERLEAVED),
+        ("pairs", Kind.PAIR),
+        ("instructions", Kind.TEXT),
+        ("obelics", Kind.INTERLEAVED),
+    ],
 )
 def test_kind_follows_from_the_type(type_name: str, kind: Kind) -> None:
     assert source_kind(_ADAPTER.validate_python({"name": "a", "type": type_name, "path": "b"})) is kind

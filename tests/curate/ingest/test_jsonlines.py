@@ -40,8 +40,18 @@ def test_bad_line_is_a_fault_and_the_next_is_read(line: str, what: str) -> None:
     assert isinstance(row, Row)
 
 
-def test_indented_array_is_one_fault() -> None:
-    (fault,) = _read_json('[\n  {"a": 1},\n  {"a": 2}\n]')
+def test_an_array_with_an_object_a_line_reads_like_lines() -> None:
+    rows = _read_json('\n[\n  {"a": 1},\n7,\n\n  {"a": 2}\n]\n')
+    assert [row.fields if isinstance(row, Row) else row.detail for row in rows] == [
+        {"a": 1},
+        "a:4: expected a JSON object, got a number",
+        {"a": 2},
+    ]
+    assert _read_json("[\n]") == []
+
+
+def test_an_array_spread_otherwise_is_one_fault() -> None:
+    (fault,) = _read_json('[\n  {\n    "a": 1\n  },\n  {\n    "a": 2\n  }\n]')
     assert isinstance(fault, Fault)
     assert fault.reason is IngestReason.UNREADABLE_FILE
 

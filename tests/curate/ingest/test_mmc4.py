@@ -41,6 +41,23 @@ def test_unmatched_images_stand_in_front_in_the_order_listed() -> None:
     ]
 
 
+def test_a_natural_place_goes_before_a_match() -> None:
+    images = [
+        _image("http://i/2", 0, natural_text_index=2, alt_text="last"),
+        _image("http://i/0", 1, natural_text_index=0),
+        _image("http://i/1", natural_text_index=1),
+    ]
+    document = _read(text_list=["a", "b"], image_info=images)
+    assert _flat(document) == ["http://i/0", "a", "http://i/1", "b", "http://i/2"]
+    assert [item.alt_text for item in document.items if item.image_url] == [None, None, "last"]
+
+
+@pytest.mark.parametrize("place", [-1, 3, True, 0.0, "1"])
+def test_a_natural_place_outside_the_text_is_refused(place: object) -> None:
+    with pytest.raises(RecordError, match="natural_text_index must be an integer from 0 to 2"):
+        _read(text_list=["a", "b"], image_info=[_image("http://i/", natural_text_index=place)])
+
+
 def test_blank_sentence_makes_no_item_but_keeps_its_images_place() -> None:
     document = _read(text_list=["a", " ", "c"], image_info=[_image("http://i/1", 1)])
     assert _flat(document) == ["a", "http://i/1", "c"]
