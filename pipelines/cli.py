@@ -13,6 +13,7 @@ from rich.console import Console
 
 from curate.contract.errors import BlendError, CurateError, RecipeError
 from pipelines import views
+from shards.export.names import ExportFormat
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -129,6 +130,22 @@ def report(out: Path, *, debug: Debug = False) -> None:
 
         report_again(RunOptions(out=str(out)))
         typer.echo(out / "report.html")
+
+
+@app.command()
+def export(
+    shards: Annotated[str, typer.Argument(help="Shard set, such as RUN/shards/main, or its fsspec URL.")],
+    *,
+    format_name: Annotated[ExportFormat, typer.Option("--format", help="What to write.")],
+    out: Annotated[str, typer.Option(help="Folder to make; must be absent or empty.")],
+    debug: Debug = False,
+) -> None:
+    """Write a shard set in another tool's format, and say what that format cannot express."""
+    with _errors_to_exit_codes(debug=debug):
+        from shards.export.formats import export_shards  # noqa: PLC0415 - keeps --help fast
+
+        tally = export_shards(shards, format_name=format_name, out=out)
+        typer.echo(f"{out}: " + "\n".join(tally.describe()))
 
 
 @app.command()
