@@ -15,7 +15,7 @@ from train_bridge.config import StageConfig
 from train_bridge.loop import CHECKPOINTS, FINAL, train_stage
 from train_bridge.plan_summary import summarise_plan
 from train_bridge.prepare import prepare
-from train_bridge.ranks import Ranks, joined_ranks
+from train_bridge.ranks import Ranks, is_peer_loss, joined_ranks
 from train_bridge.stage_file import load_stage
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
@@ -34,17 +34,27 @@ def main(arguments: Sequence[str]) -> int:
     try:
         config = load_stage(options.stage, overrides=options.set)
         _check_output(config, resume=options.resume or options.plan_only)
-        with joined_ranks() as ranks:
+        with joined_ranks(timeout_s=config.run.peer_timeout_s) as ranks:
             if options.plan_only:
                 _print_plan(config, ranks)
             else:
                 _store_stage(config, ranks)
                 train_stage(config, ranks=ranks)
     except CurateError as error:
-        if os.environ.get("RANK", "0") == "0":
-            sys.stderr.write(f"error: {error}\n")
+        _report(str(error))
         return EXIT_USAGE if isinstance(error, RecipeError) else EXIT_FAILED
+    except RuntimeError as error:
+        if not is_peer_loss(error):
+            raise
+        _report("another rank has ended; what it says is the reason")
+        return EXIT_FAILED
     return 0
+
+
+def _report(text: str) -> None:
+    """Write an error; every rank does, because it may be the only one that has it."""
+    rank = os.environ.get("RANK", "0")
+    sys.stderr.write(f"error: {text}\n" if rank == "0" else f"error on rank {rank}: {text}\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""Writes the trained model as an ordinary LLaVA folder, which plain ``transformers`` loads."""
+"""Writes the trained model as an ordinary folder, which plain ``transformers`` loads."""
 
 import shutil
 from pathlib import Path
@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
-from transformers import LlavaForConditionalGeneration, LlavaProcessor
+from transformers import LlavaProcessor
 
-from train_bridge.ranks import Ranks, wait_for_all
+from curate.contract.errors import CurateError
+from train_bridge.model import model_class
+from train_bridge.ranks import Ranks, failing_together
 
 
 def export_model(folder: str, *, model: Any, processor: LlavaProcessor, ranks: Ranks) -> None:
@@ -19,16 +21,25 @@ def export_model(folder: str, *, model: Any, processor: LlavaProcessor, ranks: R
         model: Sharded or not.
         processor: Of the stage.
         ranks: The callers.
+
+    Raises:
+        CurateError: The plain class has other weights, so it could not load them; or the folder cannot be written.
     """
     weights = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
-    if ranks.is_first:
-        target = Path(folder)
-        partial = target.with_name(f".{target.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        with torch.device("meta"):  # sharding has changed the class of the model itself
-            plain = LlavaForConditionalGeneration(model.config)
-        plain.save_pretrained(partial, state_dict=weights)
-        processor.save_pretrained(partial)
-        shutil.rmtree(target, ignore_errors=True)
-        partial.rename(target)
-    wait_for_all()
+    with failing_together():
+        if ranks.is_first:
+            _write(Path(folder), weights=weights, config=model.config, processor=processor)
+
+
+def _write(target: Path, *, weights: dict[str, Any], config: Any, processor: LlavaProcessor) -> None:
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    with torch.device("meta"):  # sharding has changed the class of the model itself
+        plain = model_class(config)(config)
+    strange = sorted(plain.state_dict().keys() ^ weights.keys())
+    if strange:
+        raise CurateError(f"{type(plain).__name__} of plain transformers cannot hold these weights: {strange[0]}, ...")
+    plain.save_pretrained(partial, state_dict=weights)
+    processor.save_pretrained(partial)
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)

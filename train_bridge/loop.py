@@ -1,33 +1,45 @@
 """The training loop of a stage: steps, checkpoints, metrics, export."""
 
 import math
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
 
 from curate.contract.errors import CurateError, RecipeError
 from curate.contract.ids import seed_for
-from train_bridge.checkpoint import Progress, list_checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
+from train_bridge.checkpoint import CheckpointWriter, Progress, list_checkpoints, load_checkpoint
 from train_bridge.collate import Batch
 from train_bridge.config import StageConfig
 from train_bridge.cursor import Cursor
 from train_bridge.dataset import ShardDataset, load_batches
 from train_bridge.export import export_model
+from train_bridge.flops import ModelCost, cost_of, peak_flops
 from train_bridge.images import ImageForm, image_form
-from train_bridge.metrics import MetricsLog, step_record
-from train_bridge.model import build_model, enable_checkpointing, set_trainable
+from train_bridge.mask import Attention, resolve_attention
+from train_bridge.metrics import MetricsLog, model_share, step_record
+from train_bridge.model import build_model, enable_checkpointing, set_attention, set_trainable
+from train_bridge.not_finite import describe_packs
 from train_bridge.optimiser import build_optimiser, learning_rate, set_learning_rate
 from train_bridge.prepare import Prepared, prepare, run_identity
-from train_bridge.ranks import Ranks, autocast, compute_dtype, gather, spread_model, sum_over_ranks
-from train_bridge.step import StepTotals, accumulate, update
+from train_bridge.processor import tokens_per_image
+from train_bridge.ranks import (
+    Ranks,
+    autocast,
+    compute_dtype,
+    failing_together,
+    gather,
+    layers_of,
+    spread_model,
+    sum_over_ranks,
+)
+from train_bridge.step import StepTotals, accumulate, checksums, update
+from train_bridge.stopping import StopRequest
 
 CHECKPOINTS = "checkpoints"
 FINAL = "final"
@@ -44,27 +56,10 @@ class Job:
     optimiser: torch.optim.Optimizer
     form: ImageForm
     dtype: torch.dtype
-
-
-class StopRequest:
-    """Turns SIGTERM into a flag while open, so that a step ends and is saved."""
-
-    def __init__(self) -> None:
-        self._asked = False
-
-    def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGTERM, self._note)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        signal.signal(signal.SIGTERM, self._before)
-
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
-        self._asked = True
-
-    def asked(self) -> bool:
-        """Say whether the signal has come."""
-        return self._asked
+    attention: Attention
+    cost: ModelCost
+    peak: float | None
+    """FLOPs per second of the device; None where there is no figure."""
 
 
 def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] | None = None) -> Progress:
@@ -81,26 +76,25 @@ def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] 
     Raises:
         CurateError: Something about data, weights or settings cannot be used, or a gradient is not finite.
     """
-    job = _start(config, ranks)
-    identity = run_identity(config, job.prepared)
-    folder = f"{config.output}/{CHECKPOINTS}"
-    progress = Progress()
-    if checkpoints := list_checkpoints(folder):
-        progress = load_checkpoint(checkpoints[-1], model=job.model, optimiser=job.optimiser, identity=identity)
-        _say(ranks, f"going on after step {progress.step} of {job.prepared.num_steps}")
-    with StopRequest() as request, _log(job, progress) as log:
-        for done, must_stop in _steps(job, progress, asked=asked or request.asked, log=log):
-            progress = done
-            is_last = progress.step == job.prepared.num_steps
-            if is_last or must_stop or progress.step % config.run.checkpoint_every == 0:
-                save_checkpoint(
-                    folder, progress, model=job.model, optimiser=job.optimiser, identity=identity, ranks=ranks
-                )
-                if ranks.is_first:
-                    prune_checkpoints(folder, keep=config.run.keep_checkpoints)
-            if must_stop and not is_last:
-                _say(ranks, f"stopped after step {progress.step}, saved")
-                return progress
+    with StopRequest() as request:
+        job = _start(config, ranks)
+        identity = run_identity(config, job.prepared)
+        folder = f"{config.output}/{CHECKPOINTS}"
+        progress = Progress()
+        if checkpoints := list_checkpoints(folder):
+            progress = load_checkpoint(checkpoints[-1], model=job.model, optimiser=job.optimiser, identity=identity)
+            _say(ranks, f"going on after step {progress.step} of {job.prepared.num_steps}")
+        writer = CheckpointWriter(folder, identity=identity, keep=config.run.keep_checkpoints, ranks=ranks)
+        with _log(job, progress) as log, writer:
+            for done, must_stop in _steps(job, progress, asked=asked or request.asked, log=log):
+                progress = done
+                is_last = progress.step == job.prepared.num_steps
+                if is_last or must_stop or progress.step % config.run.checkpoint_every == 0:
+                    writer.save(progress, model=job.model, optimiser=job.optimiser)
+                if must_stop and not is_last:
+                    writer.wait()
+                    _say(ranks, f"stopped after step {progress.step}, saved")
+                    return progress
     export_model(f"{config.output}/{FINAL}", model=job.model, processor=job.prepared.processor, ranks=ranks)
     _say(ranks, f"exported to {config.output}/{FINAL}")
     return progress
@@ -108,17 +102,19 @@ def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] 
 
 def _start(config: StageConfig, ranks: Ranks) -> Job:
     prepared = prepare(config, ranks=ranks)
-    model = build_model(config, processor=prepared.processor)
-    names = set_trainable(model, config.model.trainable)
-    if not names:
-        raise RecipeError(("model.trainable: nothing learns",))
-    if config.run.gradient_checkpointing:
-        enable_checkpointing(model)
-    model.train()
+    attention = resolve_attention(config.run.attention, device=ranks.device)
+    if attention == "flex" and ranks.device.type == "cpu":
+        raise RecipeError(("run.attention: flex attention has no backward pass on the CPU; take mask",))
+    with failing_together():
+        model = build_model(config, processor=prepared.processor)
+        chosen = config.model
+        if not set_trainable(model, chosen.trainable, unfreeze=chosen.unfreeze, freeze=chosen.freeze):
+            raise RecipeError(("model.trainable: nothing learns",))
+    cost = cost_of(model, tokens_per_image=tokens_per_image(prepared.processor))
     dtype = compute_dtype(config.run.precision, device=ranks.device)
+    _spread(model, config, ranks=ranks, dtype=dtype, attention=attention)
     num_learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     num_all = sum(parameter.numel() for parameter in model.parameters())
-    spread_model(model, ranks=ranks, dtype=dtype)
     _say(
         ranks, f"{num_learning:,} of {num_all:,} weights learn; {prepared.num_steps} steps on {ranks.world_size} ranks"
     )
@@ -130,7 +126,22 @@ def _start(config: StageConfig, ranks: Ranks) -> Job:
         optimiser=build_optimiser(model, config.optim),
         form=image_form(prepared.processor.image_processor),
         dtype=dtype,
+        attention=attention,
+        cost=cost,
+        peak=peak_flops(ranks.device, dtype=dtype),
     )
+
+
+def _spread(model: Any, config: StageConfig, *, ranks: Ranks, dtype: torch.dtype, attention: Attention) -> None:
+    """Make a model ready to train on all ranks."""
+    set_attention(model, attention)
+    if config.run.gradient_checkpointing:
+        enable_checkpointing(model)
+    model.train()
+    if config.run.compile:
+        for layer in layers_of(model):
+            layer.compile()
+    spread_model(model, ranks=ranks, dtype=dtype)
 
 
 def _steps(
@@ -141,12 +152,16 @@ def _steps(
     for step in range(progress.step, job.prepared.num_steps):
         start = time.perf_counter()
         totals, cursor, norm = _one_step(job, batches, step=step, asked=asked)
-        progress = Progress(step=step + 1, cursor=cursor, num_skipped=progress.num_skipped + int(totals.num_skipped))
+        seconds = time.perf_counter() - start
         skipped = gather(totals.skipped) if totals.num_skipped else []
+        seen = gather(totals.seen) if job.config.run.log_packs else []
+        _check_finite(job, totals, norm, progress=progress, log=log)
+        progress = Progress(step=step + 1, cursor=cursor, num_skipped=progress.num_skipped + int(totals.num_skipped))
         if log is not None:
-            seconds = time.perf_counter() - start
             _write_metrics(job, log, totals, step=progress.step, extra={"grad_norm": norm, "seconds": seconds})
             log.write_skipped(progress.step, [sample for samples in skipped for sample in samples])
+            if seen:
+                log.write_packs(progress.step, sorted(pack for packs in seen for pack in packs))
         yield progress, totals.stop > 0
 
 
@@ -166,18 +181,38 @@ def _one_step(
         batch = next(batches)
         totals.wait_s += time.perf_counter() - start
         cursor = Cursor.from_json(batch.cursor)
+        if job.config.run.log_packs:
+            totals.seen += checksums(batch)
         context = autocast(ranks=ranks, dtype=job.dtype)
-        accumulate(job.model, batch.to(ranks.device), totals, form=job.form, scale=scale, context=context)
+        batch = batch.to(ranks.device)
+        accumulate(job.model, batch, totals, form=job.form, scale=scale, context=context, attention=job.attention)
         totals.num_places += optim.micro_batch * job.config.pack.seq_length
     totals.stop = float(asked())
     totals.reduce(sum_over_ranks)
     # FSDP averages gradients over ranks; the loss is a mean over the label tokens of all of them.
     divisor = max(1.0, totals.num_labels) * scale / ranks.world_size
     norm = update(job.model, job.optimiser, divisor=divisor, clip_norm=optim.clip_norm)
-    if not math.isfinite(norm):
-        first = step * optim.global_batch
-        raise CurateError(f"step {step + 1}: the gradient is {norm}; packs {first} to {first + optim.global_batch - 1}")
     return totals, replace(cursor, next_pack=(step + 1) * optim.global_batch).to_json(), norm
+
+
+def _check_finite(job: Job, totals: StepTotals, norm: float, *, progress: Progress, log: MetricsLog | None) -> None:
+    """Stop all ranks at a loss or gradient that is not finite, and name what they had read; the weights are as before.
+
+    Raises:
+        CurateError: On every rank, with the packs and their documents.
+    """
+    if math.isfinite(totals.loss) and math.isfinite(norm):
+        return
+    # All ranks come here together: both figures are those of all of them.
+    bad = sorted(number for numbers in gather(totals.bad_packs) for number in numbers)
+    first = progress.step * job.config.optim.global_batch
+    what = f"the loss of pack {', '.join(map(str, bad))} is not finite" if bad else f"the gradient is {norm}"
+    numbers = bad or list(range(first, first + job.config.optim.global_batch))
+    packs = describe_packs(job.prepared, Cursor.from_json(progress.cursor), numbers=numbers)
+    if log is not None:
+        log.write_bad(progress.step + 1, packs)
+    detail = "; ".join(pack.brief() for pack in packs)
+    raise CurateError(f"step {progress.step + 1}: {what}; packs {numbers[0]} to {numbers[-1]} hold {detail}")
 
 
 def _write_metrics(job: Job, log: MetricsLog, totals: StepTotals, *, step: int, extra: dict[str, float]) -> None:
@@ -187,6 +222,7 @@ def _write_metrics(job: Job, log: MetricsLog, totals: StepTotals, *, step: int, 
     record = step_record(
         totals, groups=job.prepared.corpus.groups, seconds=extra["seconds"], ranks=job.ranks.world_size
     )
+    record["mfu"] = model_share(totals, cost=job.cost, peak=job.peak, seconds=extra["seconds"], ranks=job.ranks)
     rate = learning_rate(step - 1, num_steps=num_steps, config=job.config.optim)
     log.write(step, {**record, "lr": rate, "grad_norm": extra["grad_norm"]})
     _say(

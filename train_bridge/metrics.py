@@ -7,8 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from torch.utils.tensorboard import SummaryWriter
-
+from train_bridge.flops import ModelCost
+from train_bridge.not_finite import PackDocuments
+from train_bridge.ranks import Ranks
 from train_bridge.samples import SkippedSample
 from train_bridge.step import StepTotals
 
@@ -43,6 +44,18 @@ def step_record(totals: StepTotals, *, groups: Sequence[tuple[str, str]], second
     }
 
 
+def model_share(
+    totals: StepTotals, *, cost: ModelCost, peak: float | None, seconds: float, ranks: Ranks
+) -> float | None:
+    """Return model FLOPs over the devices' peak (MFU); None where the peak is not known, as on a CPU."""
+    if peak is None:
+        return None
+    flops = cost.flops(
+        tokens=totals.num_tokens, pairs=totals.num_pairs, labels=totals.num_labels, images=totals.num_images
+    )
+    return round(flops / seconds / (peak * ranks.world_size), 4)
+
+
 def _by_part(totals: StepTotals, names: Sequence[str]) -> dict[str, float]:
     sums: dict[str, list[float]] = {}
     for name, loss, labels in zip(names, totals.group_loss.tolist(), totals.group_labels.tolist(), strict=True):
@@ -64,7 +77,7 @@ class MetricsLog:
         partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
         partial.replace(path)
         self._file = path.open("a", encoding="utf-8")
-        self._board = SummaryWriter(f"{folder}/tensorboard", purge_step=first_step) if tensorboard else None
+        self._board = _open_board(folder, first_step=first_step) if tensorboard else None
 
     def __enter__(self) -> Self:
         return self
@@ -82,6 +95,8 @@ class MetricsLog:
         for name, value in record.items():
             values = value.items() if isinstance(value, Mapping) else [("", value)]
             for part, number in values:
+                if number is None:
+                    continue
                 self._board.add_scalar(f"{name}/{part}".rstrip("/"), number, step)
 
     def write_skipped(self, step: int, skipped: Sequence[SkippedSample]) -> None:
@@ -90,9 +105,24 @@ class MetricsLog:
             entry = {"key": sample.key, "doc_id": sample.doc_id, "fault": str(sample.fault), "detail": sample.detail}
             self._write_line({"step": step, "skipped_sample": entry})
 
+    def write_packs(self, step: int, packs: Sequence[tuple[int, int]]) -> None:
+        """Say which packs a step learned from: number and checksum of each."""
+        self._write_line({"step": step, "packs": packs})
+
+    def write_bad(self, step: int, packs: Sequence[PackDocuments]) -> None:
+        """Name all documents of packs whose loss or gradient is not finite."""
+        entries = [{"pack": pack.number, "doc_ids": pack.doc_ids} for pack in packs]
+        self._write_line({"step": step, "not_finite": entries})
+
     def _write_line(self, content: Mapping[str, Any]) -> None:
         self._file.write(json.dumps(content, ensure_ascii=False) + "\n")
         self._file.flush()
+
+
+def _open_board(folder: str, *, first_step: int) -> Any:
+    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - a second to import, on one rank only
+
+    return SummaryWriter(f"{folder}/tensorboard", purge_step=first_step)
 
 
 def _lines(path: Path) -> list[str]:

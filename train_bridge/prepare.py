@@ -14,7 +14,7 @@ from train_bridge.lengths import count_lengths
 from train_bridge.plan import PlanSettings
 from train_bridge.plan_summary import count_steps
 from train_bridge.processor import build_processor, tokens_per_image
-from train_bridge.ranks import Ranks, share, wait_for_all
+from train_bridge.ranks import Ranks, failing_together, share
 from train_bridge.split import Capacity
 from train_bridge.tokens import TextEncoder, TextForm
 
@@ -43,9 +43,9 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
         share_size = f"{ranks.world_size} ranks of {optim.micro_batch} packs each"
         raise RecipeError((f"optim.global_batch: {optim.global_batch} packs do not divide by {share_size}",))
     folder = Path(config.output) / PROCESSOR_FOLDER
-    if ranks.is_first:
-        build_processor(config).save_pretrained(folder)
-    wait_for_all()
+    with failing_together():
+        if ranks.is_first:
+            build_processor(config).save_pretrained(folder)
     processor = AutoProcessor.from_pretrained(folder)
     form = _text_form(config)
     encoder = TextEncoder(processor.tokenizer, form=form, image_mark=processor.image_token)
@@ -114,7 +114,9 @@ def _text_form(config: StageConfig) -> TextForm:
 def _count(config: StageConfig, encoder: TextEncoder, ranks: Ranks) -> tuple[str, ...]:
     """Count once per machine; where machines share storage, they write the same bytes."""
     paths: list[str] | None = None
-    if ranks.local_rank == 0:
-        paths = [count_lengths(folder, encoder=encoder, cache_dir=config.cache_dir) for folder in config.data.shards]
-    wait_for_all()
+    with failing_together():
+        if ranks.local_rank == 0:
+            paths = [
+                count_lengths(folder, encoder=encoder, cache_dir=config.cache_dir) for folder in config.data.shards
+            ]
     return tuple(share(paths))

@@ -13,13 +13,15 @@ from train_bridge.tokens import IMAGE_MARK
 
 SELECT_BY_MODEL = {"clip_vision_model": "default", "siglip_vision_model": "full"}
 """Which tokens of the vision tower are images: all but the class token, or, where there is none, all."""
+DOWNSAMPLE = 2
+"""Patches per side that ``downsample_mlp`` joins into one token (VILA-1.5)."""
 
 
 def build_processor(config: StageConfig) -> LlavaProcessor:
     """Return the processor of the stage's model.
 
     Raises:
-        CurateError: A vision tower or processor of an unknown kind.
+        CurateError: A vision tower or processor of an unknown kind, or one that the projector does not fit.
     """
     if config.init_from is not None:
         processor = AutoProcessor.from_pretrained(config.init_from)
@@ -28,8 +30,12 @@ def build_processor(config: StageConfig) -> LlavaProcessor:
         return processor
     if config.model.tiny is not None:
         texts = shard_texts(config.data.shards, num_samples=config.model.tiny.tokenizer_samples)
-        return build_tiny_processor(config.model.tiny, texts=texts)
-    return _combine(str(config.model.vision), str(config.model.llm))
+        processor = build_tiny_processor(config.model.tiny, texts=texts)
+    else:
+        processor = _combine(str(config.model.vision), str(config.model.llm))
+    if config.model.projector == "downsample_mlp":
+        _join_patches(processor)
+    return processor
 
 
 def tokens_per_image(processor: LlavaProcessor) -> int:
@@ -52,6 +58,19 @@ def vision_config(name: str) -> Any:
         known = ", ".join(SELECT_BY_MODEL)
         raise CurateError(f"{name}: vision tower of type {config.model_type}; known are {known}")
     return config
+
+
+def _join_patches(processor: LlavaProcessor) -> None:
+    """Let an image be a quarter of the tokens."""
+    form = image_form(processor.image_processor)
+    sides = {form.height // processor.patch_size, form.width // processor.patch_size}
+    if len(sides) != 1 or min(sides) % DOWNSAMPLE:
+        raise CurateError(
+            f"downsample_mlp joins {DOWNSAMPLE}x{DOWNSAMPLE} patches, and this vision tower sees "
+            f"{form.height // processor.patch_size} x {form.width // processor.patch_size}: plain transformers has no "
+            "class that pads an odd grid, as VILA-1.5's own code does; take a tower with an even one, or mlp"
+        )
+    processor.patch_size *= DOWNSAMPLE
 
 
 def _combine(vision: str, llm: str) -> LlavaProcessor:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -12,6 +13,11 @@ from torch import nn
 from torch._C._distributed_c10d import HashStore
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+
+from curate.contract.errors import CurateError
+
+DEFAULT_TIMEOUT_S = 7200
+PEER_LOSS_MARKS = ("gloo", "nccl", "connection closed", "connection reset", "broken pipe")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,18 +37,24 @@ class Ranks:
 
 
 @contextmanager
-def joined_ranks() -> Iterator[Ranks]:
-    """Join the group that ``torchrun`` has set up, or form a group of one; leave it at the end."""
+def joined_ranks(*, timeout_s: int = DEFAULT_TIMEOUT_S) -> Iterator[Ranks]:
+    """Join the group that ``torchrun`` has set up, or form a group of one; leave it at the end.
+
+    Args:
+        timeout_s: How long a rank waits for the others. A rank that has ended is noticed at once; this is for one that
+            hangs.
+    """
     has_cuda = torch.cuda.is_available()
     backend = "cpu:gloo,cuda:nccl" if has_cuda else "gloo"
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     device = torch.device("cuda", local_rank) if has_cuda else torch.device("cpu")
     if has_cuda:
         torch.cuda.set_device(device)
+    timeout = timedelta(seconds=timeout_s)
     if "RANK" in os.environ:
-        dist.init_process_group(backend)
+        dist.init_process_group(backend, timeout=timeout)
     else:
-        dist.init_process_group(backend, store=HashStore(), rank=0, world_size=1)
+        dist.init_process_group(backend, store=HashStore(), rank=0, world_size=1, timeout=timeout)
     try:
         yield Ranks(rank=dist.get_rank(), world_size=dist.get_world_size(), local_rank=local_rank, device=device)
     finally:
@@ -56,6 +68,11 @@ def compute_dtype(precision: str, *, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if precision == "bf16" else torch.float32
 
 
+def layers_of(model: Any) -> list[nn.Module]:
+    """Return the layers of both towers: the units that are sharded and compiled."""
+    return [*model.model.vision_tower.encoder.layers, *model.model.language_model.layers]
+
+
 def spread_model(model: Any, *, ranks: Ranks, dtype: torch.dtype) -> None:
     """Move the model to its device and, with several ranks, shard it with FSDP2: each layer, then the rest.
 
@@ -66,8 +83,7 @@ def spread_model(model: Any, *, ranks: Ranks, dtype: torch.dtype) -> None:
         policy = MixedPrecisionPolicy()
         if dtype != torch.float32:
             policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
-        layers: list[nn.Module] = [*model.model.vision_tower.encoder.layers, *model.model.language_model.layers]
-        for layer in layers:
+        for layer in layers_of(model):
             fully_shard(layer, mesh=mesh, mp_policy=policy)
         fully_shard(model, mesh=mesh, mp_policy=policy)
     model.to(ranks.device)
@@ -100,6 +116,33 @@ def gather(value: Any) -> list[Any]:
     return values
 
 
-def wait_for_all() -> None:
-    """Return once every rank is here."""
-    dist.barrier()
+def wait_for_all(group: Any = None) -> None:
+    """Return once every rank (of the group) is here."""
+    dist.barrier(group)
+
+
+@contextmanager
+def failing_together() -> Iterator[None]:
+    """Raise on every rank what a block raised on any, so that none waits for one that has failed.
+
+    The block must not talk to other ranks itself, and every rank must enter it.
+
+    Raises:
+        CurateError: Of the lowest rank that has one; an ``OSError`` becomes one.
+    """
+    fault: CurateError | None = None
+    try:
+        yield
+    except CurateError as error:
+        fault = error
+    except OSError as error:
+        fault = CurateError(" ".join(str(error).split()))
+    faults = [other for other in gather(fault) if other is not None]
+    if faults:
+        raise fault or faults[0]
+
+
+def is_peer_loss(error: RuntimeError) -> bool:
+    """Say whether an error means that another rank has ended or hangs; gloo raises a bare ``RuntimeError`` then."""
+    text = str(error).lower()
+    return isinstance(error, dist.DistError) or any(mark in text for mark in PEER_LOSS_MARKS)

@@ -6,20 +6,34 @@ ranks have read their packs, so gradients of *sums* are accumulated and divided 
 Shapes: B packs, L tokens, K positions with a label in any row, V words, G groups of (source, kind).
 """
 
+import zlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from train_bridge.collate import Batch
+from train_bridge.collate import PADDING, Batch
 from train_bridge.images import ImageForm, normalise
-from train_bridge.mask import block_causal_mask
+from train_bridge.mask import BLOCK, Attention, packed_mask
 from train_bridge.samples import SkippedSample
 from train_bridge.tokens import IGNORED
+
+SUMS = (
+    "loss",
+    "num_labels",
+    "num_tokens",
+    "num_places",
+    "num_images",
+    "num_pairs",
+    "num_skipped",
+    "wait_s",
+    "stop",
+)
+"""Fields of ``StepTotals`` that are summed over ranks."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -32,6 +46,9 @@ class StepTotals:
     num_tokens: float = 0.0
     num_places: float = 0.0
     """Packs times sequence length."""
+    num_images: float = 0.0
+    num_pairs: float = 0.0
+    """Queries and keys that see each other."""
     num_skipped: float = 0.0
     wait_s: float = 0.0
     """Seconds spent waiting for data; of all ranks together."""
@@ -41,6 +58,10 @@ class StepTotals:
     group_labels: torch.Tensor = field(init=False)
     skipped: list[SkippedSample] = field(default_factory=list)
     """Of this rank."""
+    bad_packs: list[int] = field(default_factory=list)
+    """Packs of this rank with a loss that is not finite."""
+    seen: list[tuple[int, int]] = field(default_factory=list)
+    """Packs of this rank, each with a checksum of its labels, where that is asked for."""
 
     def __post_init__(self) -> None:
         self.group_loss = torch.zeros(self.num_groups, dtype=torch.float64)
@@ -48,7 +69,7 @@ class StepTotals:
 
     def reduce(self, reducer: Callable[[torch.Tensor], torch.Tensor]) -> None:
         """Replace the sums of this rank by those of all."""
-        names = ("loss", "num_labels", "num_tokens", "num_places", "num_skipped", "wait_s", "stop")
+        names = SUMS
         scalars = torch.tensor([getattr(self, name) for name in names], dtype=torch.float64)
         reduced = reducer(torch.cat([scalars, self.group_loss, self.group_labels]))
         for name, value in zip(names, reduced.tolist(), strict=False):
@@ -56,7 +77,9 @@ class StepTotals:
         self.group_loss, self.group_labels = reduced[len(names) :].view(2, self.num_groups)
 
 
-def token_losses(model: Any, batch: Batch, *, form: ImageForm) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def token_losses(
+    model: Any, batch: Batch, *, form: ImageForm, attention: Attention = "mask"
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Run the model on a batch.
 
     Logits are computed where some row has a label and nowhere else: most positions of an interleaved pack are images.
@@ -65,10 +88,13 @@ def token_losses(model: Any, batch: Batch, *, form: ImageForm) -> tuple[torch.Te
         model: ``LlavaForConditionalGeneration``, sharded or not.
         batch: On the model's device.
         form: How pixels are normalised.
+        attention: What the language model's attention takes.
 
     Returns:
         Cross-entropy in fp32, 0 where there is no label; whether there is one; the group of the label: each [B, K].
     """
+    if attention == "flex":
+        batch = pad_to_blocks(batch)
     targets = functional.pad(batch.labels[:, 1:], (0, 1), value=IGNORED)
     # The label of a place is the next token; where that starts another segment, its label is IGNORED already.
     places = (targets != IGNORED).any(dim=0).nonzero()[:, 0]
@@ -77,7 +103,7 @@ def token_losses(model: Any, batch: Batch, *, form: ImageForm) -> tuple[torch.Te
     logits = model(
         input_ids=batch.input_ids,
         pixel_values=normalise(batch.pixel_values, form=form) if len(batch.pixel_values) else None,
-        attention_mask=block_causal_mask(batch.segment_ids),
+        attention_mask=packed_mask(batch.segment_ids, attention=attention),
         position_ids=batch.position_ids,
         use_cache=False,
         logits_to_keep=places,
@@ -89,8 +115,29 @@ def token_losses(model: Any, batch: Batch, *, form: ImageForm) -> tuple[torch.Te
     return losses, wanted != IGNORED, batch.groups[:, places]
 
 
-def accumulate(
-    model: Any, batch: Batch, totals: StepTotals, *, form: ImageForm, scale: float, context: AbstractContextManager[Any]
+def pad_to_blocks(batch: Batch) -> Batch:
+    """Pad rows to whole blocks of flex attention: few shapes to compile for, and no block that is half there."""
+    missing = -batch.input_ids.shape[1] % BLOCK
+    values = {"input_ids": 0, "labels": IGNORED, "position_ids": 0, "segment_ids": PADDING, "groups": 0}
+    padded = {name: functional.pad(getattr(batch, name), (0, missing), value=value) for name, value in values.items()}
+    return replace(batch, **padded)  # type: ignore[arg-type]  # these fields are tensors
+
+
+def checksums(batch: Batch) -> list[tuple[int, int]]:
+    """Return each pack's number and the CRC-32 of its labels, which padding and dummy images do not change."""
+    rows = zip(batch.packs, batch.labels.cpu(), strict=True)
+    return [(number, zlib.crc32(labels[labels != IGNORED].numpy().tobytes())) for number, labels in rows]
+
+
+def accumulate(  # noqa: PLR0913 - what a forward pass takes
+    model: Any,
+    batch: Batch,
+    totals: StepTotals,
+    *,
+    form: ImageForm,
+    scale: float,
+    context: AbstractContextManager[Any],
+    attention: Attention = "mask",
 ) -> None:
     """Add a batch's gradients and sums.
 
@@ -101,18 +148,25 @@ def accumulate(
         form: How pixels are normalised.
         scale: Multiplies the gradients; a constant that keeps sums of thousands of losses in bf16's comfort.
         context: Autocast.
+        attention: What the language model's attention takes.
     """
     with context:
-        losses, has_label, groups = token_losses(model, batch, form=form)
+        losses, has_label, groups = token_losses(model, batch, form=form, attention=attention)
     torch.autograd.backward(losses.sum() * scale)
-    chosen, values = groups[has_label].cpu(), losses.detach()[has_label].double().cpu()
+    losses = losses.detach().double().cpu()
+    has_label = has_label.cpu()
+    chosen, values = groups.cpu()[has_label], losses[has_label]
     totals.group_loss.index_add_(0, chosen, values)
     totals.group_labels.index_add_(0, chosen, torch.ones_like(values))
     totals.loss += float(values.sum())
     totals.num_labels += len(values)
     totals.num_tokens += batch.num_tokens
+    totals.num_images += len(batch.pixel_values)
+    totals.num_pairs += float((batch.position_ids + 1)[batch.segment_ids != PADDING].sum())
     totals.num_skipped += len(batch.skipped)
     totals.skipped += batch.skipped
+    is_bad = (~losses.isfinite()).any(dim=1).tolist()
+    totals.bad_packs += [number for number, bad in zip(batch.packs, is_bad, strict=True) if bad]
 
 
 def update(model: nn.Module, optimiser: torch.optim.Optimizer, *, divisor: float, clip_norm: float | None) -> float:

@@ -6,11 +6,11 @@ from torch import nn
 
 from curate.contract.errors import CurateError
 from train_bridge.checkpoint import (
+    CheckpointWriter,
     Progress,
     list_checkpoints,
     load_checkpoint,
     prune_checkpoints,
-    save_checkpoint,
 )
 from train_bridge.ranks import joined_ranks
 
@@ -29,15 +29,11 @@ def trained(seed: int) -> tuple[nn.Module, torch.optim.Optimizer]:
 
 def save(folder: Path, *, step: int, identity: dict[str, object] | None = None) -> nn.Module:
     model, optimiser = trained(step)
-    with joined_ranks() as ranks:
-        save_checkpoint(
-            str(folder),
-            Progress(step=step, cursor="{}", num_skipped=7),
-            model=model,
-            optimiser=optimiser,
-            identity=identity or {"lr": 1.0},
-            ranks=ranks,
-        )
+    with (
+        joined_ranks() as ranks,
+        CheckpointWriter(str(folder), identity=identity or {"lr": 1.0}, keep=9, ranks=ranks) as writer,
+    ):
+        writer.save(Progress(step=step, cursor="{}", num_skipped=7), model=model, optimiser=optimiser)
     return model
 
 
@@ -90,6 +86,58 @@ def test_no_folder_has_no_checkpoints(tmp_path: Path) -> None:
 
 def test_saving_a_step_again_replaces_it(tmp_path: Path) -> None:
     save(tmp_path, step=4)
-    (tmp_path / ".step-00000004.partial").mkdir()
+    (tmp_path / ".step-00000004.partial" / "old").mkdir(parents=True)
     save(tmp_path, step=4)
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000004"]
+
+
+def test_what_is_written_is_the_state_when_it_was_saved(tmp_path: Path) -> None:
+    model, optimiser = trained(0)
+    wanted = {name: weight.clone() for name, weight in model.state_dict().items()}
+    with joined_ranks() as ranks, CheckpointWriter(str(tmp_path), identity={}, keep=2, ranks=ranks) as writer:
+        for step in (1, 2, 3):
+            writer.save(Progress(step=step, cursor="{}"), model=model, optimiser=optimiser)
+            with torch.no_grad():
+                model.get_parameter("1.weight").add_(1.0)  # training goes on while the checkpoint is written
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["step-00000002", "step-00000003"]
+    other, its_optimiser = trained(1)
+    with joined_ranks():
+        load_checkpoint(tmp_path / "step-00000003", model=other, optimiser=its_optimiser, identity={})
+    assert torch.equal(other.get_parameter("1.weight"), wanted["1.weight"] + 2.0)
+
+
+def test_what_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    model, optimiser = trained(0)
+    (tmp_path / "file").touch()
+    with joined_ranks() as ranks, pytest.raises(CurateError, match="file"):  # noqa: SIM117 - the writer's own exit
+        with CheckpointWriter(str(tmp_path / "file"), identity={}, keep=2, ranks=ranks) as writer:
+            writer.save(Progress(step=1), model=model, optimiser=optimiser)
+
+
+def test_what_was_begun_before_a_failure_is_completed(tmp_path: Path) -> None:
+    model, optimiser = trained(0)
+    with joined_ranks() as ranks, pytest.raises(KeyError):  # noqa: SIM117, PT012
+        with CheckpointWriter(str(tmp_path), identity={}, keep=2, ranks=ranks) as writer:
+            writer.save(Progress(step=1, cursor="{}"), model=model, optimiser=optimiser)
+            raise KeyError
+    assert [path.name for path in list_checkpoints(str(tmp_path))] == ["step-00000001"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"step": 1}', '{"identity": {}, "epoch": 3}'])
+def test_a_damaged_checkpoint_is_an_error_that_names_it(tmp_path: Path, content: str) -> None:
+    save(tmp_path, step=1)
+    (path,) = list_checkpoints(str(tmp_path))
+    (path / "progress.json").write_text(content)
+    model, optimiser = trained(0)
+    with joined_ranks(), pytest.raises(CurateError, match=r"progress\.json: not the progress"):
+        load_checkpoint(path, model=model, optimiser=optimiser, identity={"lr": 1.0})
+
+
+def test_lost_weights_are_an_error_that_names_the_checkpoint(tmp_path: Path) -> None:
+    save(tmp_path, step=1)
+    (path,) = list_checkpoints(str(tmp_path))
+    for shard in path.glob("*.distcp"):
+        shard.unlink()
+    model, optimiser = trained(0)
+    with joined_ranks(), pytest.raises(CurateError, match="step-00000001 cannot be read: rank 0"):
+        load_checkpoint(path, model=model, optimiser=optimiser, identity={"lr": 1.0})

@@ -5,7 +5,10 @@ import pytest
 import torch
 
 from train_bridge.faults import SampleFault
-from train_bridge.metrics import MetricsLog, read_metrics, step_record
+from train_bridge.flops import ModelCost
+from train_bridge.metrics import MetricsLog, model_share, read_metrics, step_record
+from train_bridge.not_finite import PackDocuments
+from train_bridge.ranks import Ranks
 from train_bridge.samples import SkippedSample
 from train_bridge.step import StepTotals
 
@@ -61,3 +64,22 @@ def test_tensorboard_files_are_written(tmp_path: Path) -> None:
 
 def test_no_file_has_no_metrics(tmp_path: Path) -> None:
     assert read_metrics(tmp_path) == []
+
+
+def test_model_flops_are_a_share_of_all_devices() -> None:
+    sums = StepTotals(num_groups=0, num_tokens=100.0, num_pairs=10.0, num_labels=5.0, num_images=2.0)
+    cost = ModelCost(per_token=6.0, per_pair=2.0, per_label=4.0, per_image=80.0)
+    ranks = Ranks(rank=0, world_size=2, local_rank=0, device=torch.device("cpu"))
+    assert model_share(sums, cost=cost, peak=500.0, seconds=2.0, ranks=ranks) == pytest.approx(800 / 2 / 1000)
+    assert model_share(sums, cost=cost, peak=None, seconds=2.0, ranks=ranks) is None
+
+
+def test_packs_are_logged_beside_the_steps(tmp_path: Path) -> None:
+    with MetricsLog(str(tmp_path), first_step=1, tensorboard=True) as log:
+        log.write(1, {"loss": 1.0, "mfu": None})
+        log.write_packs(1, [(0, 17)])
+        log.write_bad(2, [PackDocuments(number=3, doc_ids=("a", "b"))])
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert lines[1] == {"step": 1, "packs": [[0, 17]]}
+    assert lines[2] == {"step": 2, "not_finite": [{"pack": 3, "doc_ids": ["a", "b"]}]}
+    assert read_metrics(tmp_path) == [{"step": 1, "loss": 1.0, "mfu": None}]

@@ -1,7 +1,18 @@
 import pytest
 import torch
+from torch import distributed
 
-from train_bridge.ranks import autocast, compute_dtype, gather, joined_ranks, share, sum_over_ranks
+from curate.contract.errors import CurateError, RecipeError
+from train_bridge.ranks import (
+    autocast,
+    compute_dtype,
+    failing_together,
+    gather,
+    is_peer_loss,
+    joined_ranks,
+    share,
+    sum_over_ranks,
+)
 
 CPU = torch.device("cpu")
 
@@ -35,3 +46,25 @@ def test_autocast_computes_in_bf16_where_asked() -> None:
             assert (weights @ weights).dtype == torch.bfloat16
         with autocast(ranks=ranks, dtype=torch.float32):
             assert (weights @ weights).dtype == torch.float32
+
+
+def test_a_failure_is_everybodys_and_an_os_error_is_one_of_ours() -> None:
+    with joined_ranks():
+        with failing_together():
+            pass
+        with pytest.raises(RecipeError, match="once"), failing_together():
+            raise RecipeError(("once",))
+        with pytest.raises(CurateError, match="no such weights"), failing_together():
+            raise FileNotFoundError("no such\nweights")
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (RuntimeError("[../gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:4242"), True),
+        (distributed.DistNetworkError("timed out"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+    ],
+)
+def test_a_lost_peer_is_told_from_other_errors(error: RuntimeError, *, lost: bool) -> None:
+    assert is_peer_loss(error) is lost

@@ -9,16 +9,16 @@ from torch.nn import functional
 from transformers import LlavaProcessor
 
 from tests.train_bridge.conftest import TOKENS_PER_IMAGE, stage_config
-from train_bridge.collate import Batch, CollateSettings, collate
+from train_bridge.collate import PADDING, Batch, CollateSettings, collate
 from train_bridge.config import Module
 from train_bridge.cursor import Cursor
 from train_bridge.dataset import DatasetSpec, ShardDataset
 from train_bridge.images import image_form, normalise
-from train_bridge.mask import block_causal_mask
+from train_bridge.mask import BLOCK, block_causal_mask
 from train_bridge.model import build_model, set_trainable
 from train_bridge.plan import Pack
 from train_bridge.samples import Content, LoadedSample, SampleReader
-from train_bridge.step import StepTotals, accumulate, token_losses, update
+from train_bridge.step import StepTotals, accumulate, checksums, pad_to_blocks, token_losses, update
 from train_bridge.tokens import IGNORED, TextEncoder
 
 
@@ -173,3 +173,40 @@ def test_update_refuses_a_gradient_that_is_not_finite() -> None:
     norm = update(layer, torch.optim.SGD(layer.parameters(), lr=1.0), divisor=1.0, clip_norm=None)
     assert norm != norm  # noqa: PLR0124 - a NaN
     assert torch.equal(layer.weight, before)
+
+
+def test_a_loss_that_is_not_finite_names_its_pack(
+    model: Any, loaded: list[LoadedSample], processor: LlavaProcessor
+) -> None:
+    with torch.no_grad():
+        model.model.multi_modal_projector.linear_1.bias.fill_(float("nan"))  # only images are spoiled
+    batch = batch_of(processor, [loaded[1]], [loaded[0]], [loaded[1]])
+    totals, _ = run(model, [batch], processor)
+    assert totals.bad_packs == [1]
+    assert totals.loss != totals.loss
+
+
+def test_pairs_and_images_are_counted(model: Any, loaded: list[LoadedSample], processor: LlavaProcessor) -> None:
+    totals, _ = run(model, [batch_of(processor, [*loaded], [loaded[1]])], processor)
+    lengths = [len(sample.ids) for sample in (*loaded, loaded[1])]
+    assert totals.num_pairs == sum(length * (length + 1) / 2 for length in lengths)
+    assert totals.num_images == 3
+
+
+def test_whole_blocks_have_the_same_losses(model: Any, loaded: list[LoadedSample], processor: LlavaProcessor) -> None:
+    batch = batch_of(processor, [*loaded])
+    padded = pad_to_blocks(batch)
+    assert padded.input_ids.shape[1] % BLOCK == 0
+    assert set(padded.segment_ids[0, batch.input_ids.shape[1] :].tolist()) == {PADDING}
+    form = image_form(processor.image_processor)
+    plain, wide = (token_losses(model, each, form=form)[0] for each in (batch, padded))
+    assert torch.allclose(plain, wide, atol=1e-5)
+    assert pad_to_blocks(padded).input_ids.shape == padded.input_ids.shape
+
+
+def test_checksums_know_packs_by_what_is_learned(loaded: list[LoadedSample], processor: LlavaProcessor) -> None:
+    one, dummy = (batch_of(processor, [loaded[1]], always_image=always) for always in (False, True))
+    assert checksums(one) == checksums(dummy)
+    (_, first), (number, other) = checksums(batch_of(processor, [loaded[1]], [loaded[0]]))
+    assert (first, number) == (checksums(one)[0][1], 1)
+    assert first != other
