@@ -4,23 +4,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from distributed import Client
 
 from curate.blend.plan import BlendPlan, plan_blend
 from curate.contract.errors import CurateError, RecipeError
-from curate.contract.schemas import POOL
 from pipelines.cluster import has_resource
 from pipelines.context import RunContext
-from pipelines.decide import decide
+from pipelines.decided import load_or_decide
 from pipelines.engine import Report, Task, run_tasks
 from pipelines.poison import set_poison_aside
 from pipelines.progress import Progress
 from pipelines.recipe import Recipe, rule_configs
 from pipelines.recipe_load import dump_recipe
-from pipelines.run_folder import read_json, write_json, write_table, write_text
-from pipelines.shard_set import DecidedPool, Rejections, write_shard_set
+from pipelines.run_folder import read_json, write_json, write_text
+from pipelines.shard_set import write_shard_set
 from pipelines.stages.admit import fetch_admitted_images
+from pipelines.stages.count_tokens import count_partition_tokens, load_token_counts, store_tokenizer
 from pipelines.stages.ingest import ingest_file, input_files
 from pipelines.stages.measure import measure_partition_clip, measure_partition_images, measure_partition_text
 from pipelines.stages.pages import fetch_page_bodies, parse_pages
@@ -63,23 +65,26 @@ def decide_and_write(client: Client, context: RunContext, progress: Progress, pa
     """
     recipe, folder = context.recipe, context.folder
     write_text(folder.file("blend", f"{recipe.blend.name}.recipe.yaml"), dump_recipe(recipe))
-    decided = _decide_all(context, progress, partitions)
+    decided = load_or_decide(context, progress, partitions)
     pool = decided.pool
-    write_table(folder.file("blend", "pool.parquet"), pool, schema=POOL, made_from="decided")
-    plan = plan_blend(pool, recipe.blend)
+    text_tokens = _count_tokens(client, context, progress, pool) if recipe.blend.tokenizer is not None else None
+    plan = plan_blend(pool, recipe.blend, text_tokens=text_tokens)
     write_shard_set(client, context, progress, decided=decided, plan=plan, window=_window(client, context))
     return Built(partitions=partitions, pool=pool, plan=plan)
 
 
-def _decide_all(context: RunContext, progress: Progress, partitions: tuple[str, ...]) -> DecidedPool:
-    progress.begin("decide", len(partitions))
-    rejections, pool = Rejections(), [POOL.empty_table()]
-    for decision in decide(context, partitions):
-        pool.append(decision.pool)
-        rejections += decision.rejections
-        report = Report(stage="decide", partition=decision.partition, counters={"kept": decision.pool.num_rows})
+def _count_tokens(client: Client, context: RunContext, progress: Progress, pool: pa.Table) -> npt.NDArray[np.int64]:
+    """Count tokens where they are not counted yet; return those of every pool row's text."""
+    digest = store_tokenizer(context)
+    names = sorted(pool["partition"].unique().to_pylist())
+    progress.begin("tokens", len(names))
+    tasks = (
+        Task(stage="tokens", partition=name, call=count_partition_tokens, args=(context, name, digest))
+        for name in names
+    )
+    for report in run_tasks(client, tasks, window=_window(client, context)):
         progress.report(report)
-    return DecidedPool(pool=pa.concat_tables(pool).combine_chunks(), rejections=rejections)
+    return load_token_counts(context, pool, digest)
 
 
 def _measure_all(client: Client, context: RunContext, progress: Progress, window: int) -> tuple[str, ...]:

@@ -1,14 +1,13 @@
 """Write a planned blend as a shard set: cut, write in parallel, finish with index, card and manifest."""
 
 import hashlib
-from collections import Counter
-from dataclasses import dataclass
 
 import pyarrow as pa
 from distributed import Client
 
 from curate.blend.plan import BlendPlan
 from pipelines.context import RunContext, items_digest, stage_fingerprint
+from pipelines.decided import DecidedPool, Rejections
 from pipelines.engine import Task, run_tasks
 from pipelines.progress import Progress
 from pipelines.recipe import Recipe, rule_configs
@@ -20,18 +19,6 @@ from shards.finish import finish_shard_set, start_shard_set
 from shards.writer import shard_name
 
 VERSION = 1
-
-Rejections = Counter[tuple[str, str]]
-"""(reason, "documents" | "images") -> how many."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DecidedPool:
-    """What the decision left to blend, and what it took away."""
-
-    pool: pa.Table
-    """Schema POOL."""
-    rejections: Rejections
 
 
 def write_shard_set(

@@ -14,20 +14,33 @@ from shards.writer import ShardResult, make_result
 _COUNTS_KEY = b"vila-curate.shard"
 
 
-def save_result(path: str, result: ShardResult) -> None:
-    """Write a ShardResult as one Parquet file: the index as rows, the counts as metadata."""
-    counts = {"name": result.name, "num_bytes": result.num_bytes, "sha256": result.sha256}
+def save_result(path: str, result: ShardResult, *, made_from: str) -> None:
+    """Write a ShardResult as one Parquet file: the index as rows, the rest as metadata.
+
+    Args:
+        path: Local or an fsspec URL.
+        result: Of ``write_shard``.
+        made_from: Fingerprint of what the shard's samples were made from.
+    """
+    counts = {"name": result.name, "num_bytes": result.num_bytes, "sha256": result.sha256, "made_from": made_from}
     table = result.index.replace_schema_metadata({_COUNTS_KEY: json.dumps(counts)})
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
     write_bytes(path, buffer.getvalue())
 
 
-def load_result(path: str) -> ShardResult:
+def remove_result(path: str) -> None:
+    """Forget a result before its shard is written anew: it must not outlive the shard that it speaks of."""
+    file_system, target = open_folder(path)
+    if file_system.exists(target):
+        file_system.rm_file(target)
+
+
+def load_result(path: str, *, made_from: str) -> ShardResult:
     """Read what ``save_result`` wrote.
 
     Raises:
-        ShardError: No such file, or one of another kind.
+        ShardError: No such file, one of another kind, or of a shard that was made from something else.
     """
     file_system, target = open_folder(path)
     try:
@@ -36,6 +49,9 @@ def load_result(path: str) -> ShardResult:
         counts = json.loads((table.schema.metadata or {})[_COUNTS_KEY])
         index = table.replace_schema_metadata(None)
         check_schema(index, SHARD_INDEX, where=path)
+        told = counts["made_from"]
     except (OSError, pa.ArrowInvalid, KeyError, SchemaError) as error:
         raise ShardError(f"{path}: not the result of a written shard ({error})") from error
+    if told != made_from:
+        raise ShardError(f"{path}: its shard was made from something else")
     return make_result(index, name=counts["name"], num_bytes=counts["num_bytes"], sha256=counts["sha256"])

@@ -1,5 +1,6 @@
 """Where shard sets live: a local folder or any fsspec URL, with writes that are whole or absent."""
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -11,6 +12,10 @@ from typing import Any, BinaryIO
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from curate.contract.errors import ShardError
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system answers when a disk or a quota is full."""
 TEMP_SUFFIX = ".partial"
 BUFFER_BYTES = 1 << 20
 
@@ -51,29 +56,54 @@ def open_atomic(path: str) -> Iterator[HashingFile]:
 
     Local paths: a temporary name in the same folder, fsync, rename. Others: a local temporary file, put at the end.
     The folder is made. On any error nothing appears and the temporary file is removed.
+
+    Raises:
+        ShardError: The disk is full; what was written before stays, so the same command goes on from there.
+        OSError: Anything else that keeps the file from being written.
     """
     file_system, target = open_folder(path)
     folder, _, name = target.rpartition("/")
+    with _explain_full_disk(folder if is_local(file_system) else tempfile.gettempdir()):
+        spool = _make_spool(file_system, folder, name)
+        try:
+            with spool.open("wb", buffering=BUFFER_BYTES) as raw:
+                yield HashingFile(raw)
+                raw.flush()
+                os.fsync(raw.fileno())
+            _put_in_place(file_system, spool, target)
+        finally:
+            spool.unlink(missing_ok=True)
+
+
+@contextmanager
+def _explain_full_disk(folder: str) -> Iterator[None]:
+    """Say the same of every file that does not fit, so that a failed run is one line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        raise ShardError(f"no space left on the disk of {folder}; free some and run again") from error
+
+
+def _make_spool(file_system: Any, folder: str, name: str) -> Path:
+    """Return where a file is written first."""
     if is_local(file_system):
         Path(folder or ".").mkdir(parents=True, exist_ok=True)
-        spool = Path(folder or ".") / f".{name}.{os.getpid()}{TEMP_SUFFIX}"
+        return Path(folder or ".") / f".{name}.{os.getpid()}{TEMP_SUFFIX}"
+    handle, spool_name = tempfile.mkstemp(suffix=TEMP_SUFFIX)
+    os.close(handle)
+    return Path(spool_name)
+
+
+def _put_in_place(file_system: Any, spool: Path, target: str) -> None:
+    folder = target.rpartition("/")[0]
+    if is_local(file_system):
+        spool.replace(target)
+        _fsync_folder(folder or ".")
     else:
-        handle, spool_name = tempfile.mkstemp(suffix=TEMP_SUFFIX)
-        os.close(handle)
-        spool = Path(spool_name)
-    try:
-        with spool.open("wb", buffering=BUFFER_BYTES) as raw:
-            yield HashingFile(raw)
-            raw.flush()
-            os.fsync(raw.fileno())
-        if is_local(file_system):
-            spool.replace(target)
-            _fsync_folder(folder or ".")
-        else:
-            file_system.makedirs(folder, exist_ok=True)
-            file_system.put_file(str(spool), target)
-    finally:
-        spool.unlink(missing_ok=True)
+        file_system.makedirs(folder, exist_ok=True)
+        file_system.put_file(str(spool), target)
 
 
 def write_bytes(path: str, data: bytes) -> None:

@@ -15,7 +15,7 @@ from pipelines.run_folder import read_table
 from pipelines.samples import load_samples
 from shards.config import ShardsConfig
 from shards.cut import cut_shards
-from shards.results import load_result, save_result
+from shards.results import load_result, remove_result, save_result
 from shards.sample import Sample
 from shards.writer import ShardResult, shard_name, write_shard
 
@@ -48,30 +48,31 @@ def cut_order(order: pa.Table, pool: pa.Table, config: ShardsConfig) -> pa.Table
 
 def write_one_shard(context: RunContext, name: str, shard: int, made_from: str) -> Report:
     """Write one shard of the set ``name``, or skip it if it is there, made from the same order and content."""
-    path, note = context.folder.file("shards", name, shard_name(shard)), note_path(context, name, shard, made_from)
-    if _is_written(path, note):
+    path, note = context.folder.file("shards", name, shard_name(shard)), note_path(context, name, shard)
+    if _is_written(path, note, made_from):
         return Report(stage="shards", partition=shard_name(shard), skipped=True)
     order = read_table(context.folder.file("blend", f"{name}.parquet"))
+    remove_result(note)
     result = write_shard(path, _samples(context, order.filter(pc.equal(order["shard"], shard))), shard=shard)
-    save_result(note, result)
+    save_result(note, result, made_from=made_from)
     counters = {"samples": result.num_samples, "images": result.num_images, "bytes": result.num_bytes}
     return Report(stage="shards", partition=result.name, counters=counters)
 
 
 def load_results(context: RunContext, name: str, num_shards: int, made_from: str) -> list[ShardResult]:
     """Return what the written shards of a set said of themselves, in order."""
-    return [load_result(note_path(context, name, shard, made_from)) for shard in range(num_shards)]
+    return [load_result(note_path(context, name, shard), made_from=made_from) for shard in range(num_shards)]
 
 
-def note_path(context: RunContext, name: str, shard: int, made_from: str) -> str:
-    """Return where a written shard's result is kept; the name says what the shard was made from."""
-    return context.folder.file("blend", "written", name, f"{shard:05d}-{made_from[:16]}.parquet")
+def note_path(context: RunContext, name: str, shard: int) -> str:
+    """Return where a written shard's result is kept: removed before the shard is written, saved after it."""
+    return context.folder.file("blend", "written", name, f"{shard:05d}.parquet")
 
 
-def _is_written(path: str, note: str) -> bool:
+def _is_written(path: str, note: str, made_from: str) -> bool:
     filesystem, target = fsspec.url_to_fs(path)
     try:
-        return bool(filesystem.size(target) == load_result(note).num_bytes)
+        return bool(filesystem.size(target) == load_result(note, made_from=made_from).num_bytes)
     except (ShardError, FileNotFoundError):
         return False
 

@@ -1,9 +1,14 @@
+import errno
 import hashlib
+import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
 import pytest
 
+from curate.contract.errors import ShardError
 from shards.storage import is_local, open_atomic, open_folder, write_bytes
 
 
@@ -43,7 +48,34 @@ def test_folders_are_named_without_a_slash_at_the_end(tmp_path: Path) -> None:
     assert not is_local(open_folder("memory://x/")[0])
 
 
-def write_and_fail(path: str) -> None:
+def write_and_fail(path: str, error: OSError | None = None) -> None:
     with open_atomic(path) as file:
         file.write(b"half")
-        raise OSError("disk full")
+        raise error or OSError("disk full")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_said_once_and_leaves_nothing(tmp_path: Path, code: int) -> None:
+    with pytest.raises(ShardError, match=f"no space left on the disk of {tmp_path}; free some and run again"):
+        write_and_fail(str(tmp_path / "file"), OSError(code, "full"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a file system of 256 KiB, which only root may mount."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_real_full_disk_leaves_what_fitted(tiny_disk: Path) -> None:
+    write_bytes(str(tiny_disk / "small"), b"a" * 1000)
+    with pytest.raises(ShardError, match="no space left"):
+        write_bytes(str(tiny_disk / "large"), b"a" * 1_000_000)
+    assert [path.name for path in tiny_disk.iterdir()] == ["small"]
+    write_bytes(str(tiny_disk / "next"), b"a" * 1000)
