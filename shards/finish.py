@@ -17,6 +17,7 @@ from shards.index import SHARD_DIGITS
 from shards.manifest import MANIFEST_NAME, Manifest, ManifestShard, add_up, encode_manifest
 from shards.reader import INDEX_NAME
 from shards.storage import TEMP_SUFFIX, open_folder, write_bytes
+from shards.wids import WIDS_NAME, encode_wids
 from shards.writer import ShardResult
 
 SHARD_PATTERN = re.compile(rf"\d{{{SHARD_DIGITS}}}\.tar")
@@ -56,6 +57,8 @@ def finish_shard_set(folder: str, results: Sequence[ShardResult], *, info: Shard
     for result in ordered:
         offsets, sizes = result.index["offset"].to_pylist(), result.index["num_bytes"].to_pylist()
         write_bytes(f"{folder}/{result.name}{INDEX_SUFFIX}", encode_offsets(offsets, offsets[-1] + sizes[-1]))
+    sizes_by_name = {result.name: (result.num_samples, result.num_bytes) for result in ordered}
+    write_bytes(f"{folder}/{WIDS_NAME}", encode_wids(sizes_by_name, name=info.name))
     write_bytes(f"{folder}/{MANIFEST_NAME}", encode_manifest(_make_manifest(ordered, info)))
 
 
