@@ -12,6 +12,17 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
+from shards.datasheet import (
+    OPT_OUT_RULES,
+    CollectionFacts,
+    Datasheet,
+    DatasheetConfig,
+    render_collection,
+    render_composition,
+    render_limits,
+    render_rights,
+    size_category,
+)
 from shards.sample import JSON_PART, image_part
 
 CARD_NAME = "README.md"
@@ -41,8 +52,10 @@ class ShardSetInfo:
     """Summary of the blend; JSON values."""
     filters: Sequence[FilterYield] = ()
     """In the order they ran."""
-    license: str = "other"
-    """Identifier of the Hugging Face hub; the images' rights stay with their owners whatever it says."""
+    datasheet: DatasheetConfig = field(default_factory=DatasheetConfig)
+    """Purpose, licences, contact."""
+    facts: CollectionFacts = field(default_factory=CollectionFacts)
+    """How the content was fetched."""
 
 
 def card_features(max_images: int) -> list[dict[str, str]]:
@@ -73,13 +86,27 @@ def render_card(index: pa.Table, *, info: ShardSetInfo, num_bytes: int) -> str:
         num_bytes: Of all tars.
     """
     header = {
-        "license": info.license,
+        "license": info.datasheet.license,
         "pretty_name": info.name,
+        "size_categories": [size_category(index.num_rows)],
+        "task_categories": ["image-text-to-text"],
+        "tags": ["interleaved", "webdataset"],
         "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": DATA_FILES}]}],
         "dataset_info": {"features": card_features(max(index["num_images"].to_pylist()))},
     }
     yaml_header = yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=1000)
-    sections = [_render_contents(index, info, num_bytes), _render_blend(info), _render_filters(info), _render_usage()]
+    refusals = {one.name: (one.num_documents, one.num_images) for one in info.filters if one.name in OPT_OUT_RULES}
+    sheet = Datasheet(config=info.datasheet, facts=info.facts, refusals=refusals)
+    sections = [
+        _render_contents(index, info, num_bytes),
+        render_composition(index),
+        render_collection(sheet),
+        _render_filters(info),
+        _render_blend(info),
+        render_rights(sheet, sources=sorted(index["source"].unique().to_pylist())),
+        render_limits(),
+        _render_usage(),
+    ]
     return f"---\n{yaml_header}---\n\n# {info.name}\n\n" + "\n".join(part for part in sections if part)
 
 
@@ -95,12 +122,12 @@ def _render_contents(index: pa.Table, info: ShardSetInfo, num_bytes: int) -> str
         ]
     )
     table = _render_table(["source", "kind", "samples", "images", "words"], rows)
+    purpose = f"{info.datasheet.description}\n\n" if info.datasheet.description else ""
     return (
-        f"Interleaved image-text documents: {index.num_rows:,} samples with {num_images:,} images in {num_shards:,} "
-        f"shards, {num_bytes:,} bytes.\n\n## Sources\n\n{table}\n"
+        f"{purpose}Interleaved image-text documents: {index.num_rows:,} samples with {num_images:,} images in "
+        f"{num_shards:,} shards, {num_bytes:,} bytes.\n\n## Sources\n\n{table}\n"
         "A document may stand in the set more than once where the blend repeats it. The sha256 of the recipe that made "
-        f"the set is `{info.recipe_sha256}`. Images and texts come from the pages named in each sample's `url` fields; "
-        "rights in them stay with their owners.\n"
+        f"the set is `{info.recipe_sha256}`. Images and texts come from the pages that each sample names.\n"
     )
 
 
@@ -136,9 +163,13 @@ samples = webdataset.WebDataset("00000.tar", shardshuffle=False)
 
 import datasets
 rows = datasets.load_dataset("path/to/this/folder", split="train")
+
+import wids
+samples = wids.ShardListDataset("path/to/this/folder/wids.json")
 ```
 
-Megatron Energon reads the folder as it is, as a crude dataset.
+Megatron Energon reads the folder as it is, as a crude dataset; vila-curate's `shards.cooker.cook_interleaved` turns its
+samples into dataclasses. `curate verify` checks the folder, `curate export` writes other tools' formats.
 """
 
 

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import yaml
 
-from shards.card import card_features, read_card_features, render_card
+from shards.card import FilterYield, card_features, read_card_features, render_card
+from shards.datasheet import CollectionFacts, DatasheetConfig
 from shards.reader import read_index
 from tests.shards.conftest import INFO
 
@@ -31,6 +32,28 @@ def test_people_read_sources_filters_and_blend(shard_set: Path) -> None:
     assert "| image.clip min=0.15 | 2 | 1,234 |" in card
     assert "| we\\|b | 0.5 | 1.0000 | 0.9999 | 2 |" in card
     assert INFO.recipe_sha256 in card
+
+
+def test_the_datasheet_is_part_of_the_card(shard_set: Path) -> None:
+    refused = FilterYield(name="fetch.opted_out", num_documents=3, num_images=40)
+    info = replace(
+        INFO,
+        filters=[*INFO.filters, refused],
+        datasheet=DatasheetConfig(description="For tests.", license="mit", source_licenses={"web": "CC0"}),
+        facts=CollectionFacts(honoured=["robots.txt"]),
+    )
+    card = render_card(read_index(str(shard_set)), info=info, num_bytes=1)
+    header = yaml.safe_load(card.split("---\n")[1])
+    assert (header["license"], header["size_categories"]) == ("mit", ["n<1K"])
+    assert header["tags"] == ["interleaved", "webdataset"]
+    assert "# main\n\nFor tests.\n\nInterleaved" in card
+    assert "Left out because of them: 3 documents and 40 images." in card
+    assert "- flan: not stated\n- web: CC0\n" in card
+    titles = [line for line in card.splitlines() if line.startswith("## ")]
+    assert titles == [
+        *("## Sources", "## Composition", "## Collection and opt-outs", "## Filters"),
+        *("## Rights and removal", "## Limits", "## Layout"),
+    ]
 
 
 def test_sections_without_content_are_left_out(shard_set: Path) -> None:
