@@ -38,14 +38,14 @@ class FetchStatus(StrEnum):
     FORBIDDEN_ADDRESS = "forbidden_address"  # loopback, private or link-local, on any redirect hop
     CONNECT_ERROR = "connect_error"  # refused, reset, unreachable
     TLS_ERROR = "tls_error"
-    TIMEOUT = "timeout"  # the total deadline per URL passed
+    TIMEOUT = "timeout"  # the total deadline per URL passed, or the body came too slowly
     TOO_LARGE = "too_large"  # more body than max_bytes
     TRUNCATED_BODY = "truncated_body"  # the connection closed before the announced end
     PROTOCOL_ERROR = "protocol_error"  # malformed HTTP or content encoding
     TOO_MANY_REDIRECTS = "too_many_redirects"
     ROBOTS_DISALLOWED = "robots_disallowed"  # robots.txt forbids it; the URL was not requested
     ROBOTS_UNREACHABLE = "robots_unreachable"  # robots.txt answered 5xx or not at all (RFC 9309, 2.3.1.4)
-    OPTED_OUT = "opted_out"  # a response header reserves the content from such use
+    OPTED_OUT = "opted_out"  # the site reserves the content from such use: X-Robots-Tag, TDMRep or Content-Usage
     HTTP_4XX = "http_4xx"
     HTTP_404 = "http_404"
     HTTP_410 = "http_410"
@@ -56,6 +56,7 @@ class FetchStatus(StrEnum):
     NOT_AN_IMAGE = "not_an_image"  # bytes of no image format that is decoded here
     NOT_HTML = "not_html"  # a page URL that answered with something else
     BROKEN_IMAGE = "broken_image"  # truncated or corrupt
+    HASH_MISMATCH = "hash_mismatch"  # not the bytes that the source promised
     TOO_MANY_PIXELS = "too_many_pixels"  # over the pixel cap, read from the header before decoding
     INTERNAL_ERROR = "internal_error"  # a fault of ours in one item; the detail names it
 

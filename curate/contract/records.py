@@ -15,6 +15,8 @@ class Item:
     role: Role | None = None
     image_url: str | None = None
     alt_text: str | None = None
+    expected_sha256: str | None = None
+    """Of the image's original bytes, lower-case hex, where the source promises them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -27,8 +27,20 @@ ITEMS = pa.schema(
         pa.field("role", pa.string()),  # null, or system | user | assistant
         pa.field("image_url", pa.string()),  # image items: absolute URL
         pa.field("alt_text", pa.string()),  # image items
+        pa.field(
+            "expected_sha256", pa.string()
+        ),  # image items: hex hash of the original bytes, where the source says it
     ]
 )
+
+OPT_OUT_CHECKS = (
+    pa.field("fetched_at", pa.timestamp("ms", "UTC")),  # when the checks below were made, to the second
+    pa.field("robots", pa.string()),  # allowed | disallowed | unreachable; null here and below = not checked
+    pa.field("x_robots_tag", pa.string()),  # the header as sent, cut; empty if there was none
+    pa.field("tdm_reservation", pa.int8()),  # TDMRep: 1 = reserved, 0 = not
+    pa.field("content_usage", pa.string()),  # preferences of robots.txt and header, cut; empty if there were none
+)
+"""What a site said about such use of its content; part of PAGES and IMAGES."""
 
 PAGES = pa.schema(
     [
@@ -40,6 +52,7 @@ PAGES = pa.schema(
         pa.field("detail", pa.string()),
         pa.field("charset", pa.string()),  # from the Content-Type header, null if not said
         pa.field("data", pa.large_binary()),  # the body, null unless ok
+        *OPT_OUT_CHECKS,
     ]
 )
 
@@ -61,6 +74,7 @@ IMAGES = pa.schema(
         pa.field("original_height", pa.int32()),
         pa.field("original_sha256", pa.string()),
         pa.field("original_num_bytes", pa.int64()),
+        *OPT_OUT_CHECKS,
     ]
 )
 

@@ -76,6 +76,12 @@ class AddressPolicy:
         either = {address, unmap(address)}
         return is_public(address) or any(one in network for network in self._networks for one in either)
 
+    def names_host(self, host: str) -> bool:
+        """Return whether the allow-list names a host, or a block that holds its literal address."""
+        address = parse_address(host)
+        is_near = address is not None and any(address in network for network in self._networks)
+        return is_near or host.lower().rstrip(".") in self._hosts
+
     def check_host(self, host: str) -> None:
         """Refuse a URL whose host is a literal address that may not be connected to.
 

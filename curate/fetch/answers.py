@@ -1,19 +1,13 @@
 """What an answer's status line and headers mean, before its body is read."""
 
-from collections.abc import Iterator
-
 from multidict import CIMultiDictProxy
 
 from curate.contract.reasons import FetchStatus
-from curate.fetch.config import AGENT_NAME
 from curate.fetch.errors import FetchError
 from curate.fetch.retry import retry_after_s
 from curate.fetch.transport import Response
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-RESERVING_DIRECTIVES = frozenset({"noai", "noimageai", "noml", "noindex", "noimageindex", "none"})
-"""X-Robots-Tag directives that reserve content from such use; `none` means noindex, nofollow."""
 
 _OWN_STATUS = {404: FetchStatus.HTTP_404, 410: FetchStatus.HTTP_410, 429: FetchStatus.HTTP_429}
 _CLASS_STATUS = {4: FetchStatus.HTTP_4XX, 5: FetchStatus.HTTP_5XX}
@@ -39,31 +33,6 @@ def check_status(response: Response) -> None:
 def redirect_location(response: Response) -> str | None:
     """Return where a redirect leads, or None if the answer is none."""
     return response.headers.get("Location") if response.status in REDIRECTS else None
-
-
-def check_opt_out(headers: CIMultiDictProxy[str], *, status: int) -> None:
-    """Refuse content that an X-Robots-Tag header reserves from every agent or from this one.
-
-    Raises:
-        FetchError: OPTED_OUT.
-    """
-    for line in headers.getall("X-Robots-Tag", []):
-        for agent, directive in parse_x_robots(line):
-            if directive in RESERVING_DIRECTIVES and agent in {"", "*", AGENT_NAME}:
-                raise FetchError(FetchStatus.OPTED_OUT, f"X-Robots-Tag: {directive}", status)
-
-
-def parse_x_robots(line: str) -> Iterator[tuple[str, str]]:
-    """Yield (agent, directive) pairs of one header line, in lower case; an empty agent means everyone.
-
-    ``agent: a, b`` scopes both a and b. Lines that a proxy has joined with commas name the next agent in the middle.
-    """
-    agent = ""
-    for part in line.lower().split(","):
-        name, colon, rest = (text.strip() for text in part.partition(":"))
-        if colon and not name.startswith(("unavailable_after", "max-")):
-            agent, name = name, rest
-        yield agent, name
 
 
 def content_type(headers: CIMultiDictProxy[str]) -> tuple[str | None, str | None]:

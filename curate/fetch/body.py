@@ -1,8 +1,11 @@
 """Reading a body within a byte cap, before and after its content coding is undone."""
 
+import asyncio
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 from curate.contract.reasons import FetchStatus
@@ -22,33 +25,73 @@ _ZLIB_METHOD_MASK, _ZLIB_METHOD = 0x0F, 8  # RFC 1950, section 2.2
 _DIGITS = re.compile(r"\d{1,18}")
 
 
-async def read_body(response: Response, *, max_bytes: int, keep_prefix: bool = False) -> bytes:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pace:
+    """The slowest body that is waited for."""
+
+    min_bytes: int
+    """Bytes in every window; 0 allows any pace."""
+    window_s: float
+
+
+ANY_PACE = Pace(min_bytes=0, window_s=1.0)
+
+
+async def read_body(response: Response, *, max_bytes: int, keep_prefix: bool = False, pace: Pace = ANY_PACE) -> bytes:
     """Return the decoded body.
 
     Args:
         response: Its headers have been read, its body has not.
         max_bytes: Cap on the bytes received and on the bytes decoded from them.
         keep_prefix: Return the first `max_bytes` of a larger body instead of failing.
+        pace: How slow the sender may be.
 
     Raises:
-        FetchError: TOO_LARGE, PROTOCOL_ERROR, or what the transport raises.
+        FetchError: TOO_LARGE, TIMEOUT, PROTOCOL_ERROR, or what the transport raises.
     """
     announced = content_length(response.headers)
     if announced is not None and announced > max_bytes and not keep_prefix:
         raise FetchError(FetchStatus.TOO_LARGE, f"Content-Length is {announced}", response.status)
     decoder = _decoder_for(response.headers)
     received, decoded, parts = 0, 0, list[bytes]()
-    async for chunk in response.chunks():
-        received += len(chunk)
-        part = decoder.decode(chunk, max_bytes - decoded + 1)
-        parts.append(part)
-        decoded += len(part)
-        if max(received, decoded) > max_bytes:
-            if keep_prefix:
-                return b"".join(parts)[:max_bytes]
-            raise FetchError(FetchStatus.TOO_LARGE, f"more than {max_bytes} bytes", response.status)
+    async with _watched(pace, response.status) as watch:
+        async for chunk in response.chunks():
+            received += len(chunk)
+            watch.saw(received)
+            part = decoder.decode(chunk, max_bytes - decoded + 1)
+            parts.append(part)
+            decoded += len(part)
+            if max(received, decoded) > max_bytes:
+                if keep_prefix:
+                    return b"".join(parts)[:max_bytes]
+                raise FetchError(FetchStatus.TOO_LARGE, f"more than {max_bytes} bytes", response.status)
     decoder.finish()
     return b"".join(parts)
+
+
+@asynccontextmanager
+async def _watched(pace: Pace, status: int) -> "AsyncIterator[_Watch]":
+    """End the block with TIMEOUT once a window passes that brought too little."""
+    try:
+        async with asyncio.timeout(pace.window_s if pace.min_bytes else None) as deadline:
+            yield _Watch(pace, deadline)
+    except TimeoutError as error:
+        text = f"fewer than {pace.min_bytes} bytes in {pace.window_s:g} s"
+        raise FetchError(FetchStatus.TIMEOUT, text, status) from error
+
+
+class _Watch:
+    """Moves the deadline on with every window's worth of bytes."""
+
+    def __init__(self, pace: Pace, deadline: asyncio.Timeout) -> None:
+        self._pace = pace
+        self._deadline = deadline
+        self._next_bytes = pace.min_bytes
+
+    def saw(self, received: int) -> None:
+        if self._pace.min_bytes and received >= self._next_bytes:
+            self._next_bytes = received + self._pace.min_bytes
+            self._deadline.reschedule(asyncio.get_running_loop().time() + self._pace.window_s)
 
 
 def content_length(headers: Mapping[str, str]) -> int | None:

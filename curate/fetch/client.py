@@ -9,13 +9,19 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from curate.contract.reasons import FetchStatus
-from curate.fetch.answers import check_opt_out, check_status, redirect_location
-from curate.fetch.body import ACCEPT_ENCODING, content_length, read_body
+from curate.fetch.answers import check_status, redirect_location
+from curate.fetch.body import ACCEPT_ENCODING, Pace, content_length, read_body
 from curate.fetch.config import FetchConfig, user_agent
 from curate.fetch.errors import FetchError
-from curate.fetch.gates import ByteGate, ByteLease, Clock, HostGates
-from curate.fetch.retry import backoff_delay_s, is_retried
-from curate.fetch.robots import MAX_ROBOTS_BYTES, MAX_ROBOTS_REDIRECTS, Robots, RulesStore
+from curate.fetch.gates import ByteGate, ByteLease, Clock
+from curate.fetch.host_gates import HostGates, Turn
+from curate.fetch.hosts import HostLimits, host_key
+from curate.fetch.memory import Memory
+from curate.fetch.optouts import Checks, check_headers
+from curate.fetch.retry import asks_to_come_back, backoff_delay_s, is_retried
+from curate.fetch.robots import MAX_ROBOTS_BYTES, MAX_ROBOTS_REDIRECTS, Robots
+from curate.fetch.slots import HostSlots
+from curate.fetch.tdmrep import Reservations
 from curate.fetch.transport import Response, Transport
 from curate.fetch.urls import join_redirect, parse_url
 
@@ -38,42 +44,56 @@ class Body:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Job:
-    """The limits under which one URL is fetched, and the time and memory it holds."""
+    """The limits under which one URL is fetched, the time and memory it holds, and what was found out about it."""
 
     accept: str
     max_bytes: int
     max_redirects: int
     clock: Clock
     lease: ByteLease
-    is_robots_txt: bool = False
+    checks: Checks
+    retries: int
+    is_rules_file: bool = False
+    """robots.txt or tdmrep.json: bound by no rules, and its beginning is enough."""
     check_headers: HeadersCheck | None = None
 
 
 class Client:
     """Fetches URLs within the limits of a config. One per event loop; the caller closes the transport."""
 
-    def __init__(self, transport: Transport, *, config: FetchConfig, rules: RulesStore) -> None:
+    def __init__(self, transport: Transport, *, config: FetchConfig, memory: Memory, slots: HostSlots) -> None:
         self._transport = transport
         self._config = config
-        self._gates = HostGates(per_host=config.per_host, total=config.concurrency)
+        limits = HostLimits(
+            per_host=config.per_host,
+            max_wait_s=config.max_wait_s,
+            dead_after=config.dead_after,
+            dead_for_s=config.dead_for_s,
+        )
+        self._gates = HostGates(limits=limits, total=config.concurrency, book=memory.hosts, slots=slots)
         self._bytes = ByteGate(config.max_bytes_in_flight)
-        self._robots = Robots(self._fetch_robots, store=rules)
+        self._robots = Robots(self._fetch_robots, config=config, store=memory.rules)
+        self._reservations = Reservations(self._fetch_tdmrep, store=memory.reservations)
         self._agent = user_agent(config)
+        self._pace = Pace(min_bytes=int(config.min_bytes_per_s * config.slow_window_s), window_s=config.slow_window_s)
         self._rng = random.Random()
 
     @asynccontextmanager
-    async def fetch(self, url: str, *, accept: str, check_headers: HeadersCheck | None = None) -> AsyncIterator[Body]:
+    async def fetch(
+        self, url: str, *, accept: str, checks: Checks, check_headers: HeadersCheck | None = None
+    ) -> AsyncIterator[Body]:
         """Fetch one URL and hold its share of the bytes in flight until the block ends.
 
         Args:
             url: As found in a source.
             accept: The Accept header.
+            checks: Takes down what the site says about the use of its content, also if the fetch fails.
             check_headers: Looks at a successful answer before its body is read.
 
         Raises:
             FetchError: There is no such body.
         """
-        job = replace(self._new_job(), accept=accept, check_headers=check_headers)
+        job = replace(self._new_job(), accept=accept, checks=checks, check_headers=check_headers)
         try:
             yield await self._fetch_with_retries(parse_url(url), job)
         finally:
@@ -87,14 +107,23 @@ class Client:
             max_redirects=config.max_redirects,
             clock=Clock(timeout_s=config.timeout_s, max_wait_s=config.max_wait_s),
             lease=ByteLease(self._bytes),
+            checks=Checks(),
+            retries=config.retries,
         )
 
     async def _fetch_robots(self, url: URL) -> bytes:
+        return await self._fetch_rules_file(url, retries=self._config.retries)
+
+    async def _fetch_tdmrep(self, url: URL) -> bytes:
+        return await self._fetch_rules_file(url, retries=0)
+
+    async def _fetch_rules_file(self, url: URL, *, retries: int) -> bytes:
         job = replace(
             self._new_job(),
             max_bytes=min(MAX_ROBOTS_BYTES, self._config.max_bytes_in_flight),
             max_redirects=MAX_ROBOTS_REDIRECTS,
-            is_robots_txt=True,
+            retries=retries,
+            is_rules_file=True,
         )
         try:
             return (await self._fetch_with_retries(url, job)).data
@@ -102,30 +131,40 @@ class Client:
             await job.lease.release()
 
     async def _fetch_with_retries(self, url: URL, job: _Job) -> Body:
-        for attempt in range(self._config.retries + 1):
+        num_faults = num_refusals = 0
+        while True:
             try:
-                return await self._follow(url, job)
+                return await self._follow(url, job, first=num_faults + num_refusals > 0)
             except FetchError as error:
-                delay_s = backoff_delay_s(
-                    attempt, base_s=self._config.backoff_s, retry_after_s=error.retry_after_s, rng=self._rng
-                )
+                if asks_to_come_back(error):
+                    num_refusals += 1
+                else:
+                    num_faults += 1
                 # Sooner than a host has asked for is worse than not at all.
                 out_of_time = job.clock.expired or (error.retry_after_s or 0.0) > job.clock.wait_left_s
-                if attempt == self._config.retries or out_of_time or not is_retried(error):
+                out_of_tries = num_faults > job.retries or num_refusals > self._config.max_refusals
+                if out_of_time or out_of_tries or not is_retried(error):
                     raise
-                await job.lease.release()
-                await job.clock.wait(min(delay_s, job.clock.wait_left_s))
-        raise AssertionError("the last attempt returns or raises")
+                delay_s = backoff_delay_s(
+                    num_faults + num_refusals - 1,
+                    base_s=self._config.backoff_s,
+                    retry_after_s=error.retry_after_s,
+                    rng=self._rng,
+                )
+            await job.lease.release()
+            await job.clock.wait(min(delay_s, job.clock.wait_left_s))
 
-    async def _follow(self, url: URL, job: _Job) -> Body:
+    async def _follow(self, url: URL, job: _Job, *, first: bool) -> Body:
         """Request a URL and what it redirects to, one hop after the other, each checked like the first."""
         seen = set[URL]()
         http_status: int | None = None
         while len(seen) <= job.max_redirects and url not in seen:
             seen.add(url)
-            if self._config.respect_robots and not job.is_robots_txt:
-                await self._robots.check(url)
-            answer = await self._exchange(url, job)
+            if not job.is_rules_file:
+                await self._robots.check(url, job.checks)
+                if self._config.respect_tdmrep:
+                    await self._reservations.check(url, job.checks)
+            answer = await self._exchange(url, job, first=first)
             if isinstance(answer, Body):
                 return answer
             http_status, location = answer
@@ -136,17 +175,12 @@ class Client:
         text = "redirects in a circle" if url in seen else f"more than {job.max_redirects} redirects"
         raise FetchError(FetchStatus.TOO_MANY_REDIRECTS, text, http_status)
 
-    async def _exchange(self, url: URL, job: _Job) -> Body | tuple[int, str]:
+    async def _exchange(self, url: URL, job: _Job, *, first: bool) -> Body | tuple[int, str]:
         """Send one request; return its body, or a redirect's status and location."""
-        headers = {"User-Agent": self._agent, "Accept": job.accept, "Accept-Encoding": ACCEPT_ENCODING}
-        async with self._gates.slot(url.host or ""):
-            async with job.clock.running():
-                response = await self._transport.request(url, headers)
+        async with self._gates.turn(host_key(url), first=first) as turn:
+            response = await self._request(url, job, turn)
             try:
-                location = redirect_location(response)
-                if location is not None:
-                    return response.status, location
-                return await self._read(url, response, job)
+                return await self._receive(url, response, job, turn)
             except FetchError as error:
                 raise FetchError(
                     error.status, error.detail, error.http_status or response.status, error.retry_after_s
@@ -154,16 +188,43 @@ class Client:
             finally:
                 response.close()
 
+    async def _request(self, url: URL, job: _Job, turn: Turn) -> Response:
+        headers = {"User-Agent": self._agent, "Accept": job.accept, "Accept-Encoding": ACCEPT_ENCODING}
+        if turn.is_last and not job.is_rules_file:
+            headers["Connection"] = "close"
+        try:
+            async with job.clock.running():
+                return await self._transport.request(url, headers)
+        except FetchError as error:
+            turn.failed(error, was_answered=False)
+            raise
+
+    async def _receive(self, url: URL, response: Response, job: _Job, turn: Turn) -> Body | tuple[int, str]:
+        try:
+            location = redirect_location(response)
+            if location is None:
+                check_status(response)
+        except FetchError as error:
+            turn.answered(error)
+            raise
+        turn.answered(None)
+        if location is not None:
+            return response.status, location
+        try:
+            return await self._read(url, response, job)
+        except FetchError as error:
+            turn.failed(error, was_answered=True)
+            raise
+
     async def _read(self, url: URL, response: Response, job: _Job) -> Body:
-        check_status(response)
-        if self._config.respect_x_robots and not job.is_robots_txt:
-            check_opt_out(response.headers, status=response.status)
+        if not job.is_rules_file:
+            check_headers(response.headers, status=response.status, config=self._config, checks=job.checks)
         if job.check_headers is not None:
             job.check_headers(response.headers)
         announced = content_length(response.headers)
         await job.lease.reserve(min(UNKNOWN_BODY_BYTES if announced is None else announced, job.max_bytes))
         async with job.clock.running():
-            data = await read_body(response, max_bytes=job.max_bytes, keep_prefix=job.is_robots_txt)
+            data = await read_body(response, max_bytes=job.max_bytes, keep_prefix=job.is_rules_file, pace=self._pace)
         await job.lease.settle(len(data))
         if not data:
             raise FetchError(FetchStatus.EMPTY_BODY, "no bytes", response.status)

@@ -45,7 +45,7 @@ class FetchConfig(BaseModel):
     concurrency: int = Field(default=256, ge=1)
     """Requests in flight per worker process."""
     per_host: int = Field(default=4, ge=1)
-    """Requests in flight to one host per worker process. Browsers open 6; large hosts ask robots for 2 to 4."""
+    """Requests in flight to one host, by all workers of a run together. Browsers open 6; large hosts ask for 2 to 4."""
     timeout_s: float = Field(default=20.0, gt=0)
     """Total time on the wire for one URL: every redirect and every attempt, without waiting for a turn."""
     connect_timeout_s: float = Field(default=10.0, gt=0)
@@ -54,8 +54,18 @@ class FetchConfig(BaseModel):
     """Further attempts after a transient fault (no answer, cut short, 429, 500, 502, 503, 504)."""
     backoff_s: float = Field(default=0.5, ge=0)
     """Mean base of the exponential back-off with full jitter: attempt n waits up to 2 * backoff_s * 2**n seconds."""
-    max_wait_s: float = Field(default=30.0, ge=0)
-    """Longest total back-off of one URL, seconds. A host that asks for more (Retry-After) is not asked again."""
+    max_wait_s: float = Field(default=120.0, ge=0)
+    """Longest total back-off of one URL, seconds. A host that asks for more (Retry-After) is left alone until then."""
+    max_refusals: int = Field(default=6, ge=0)
+    """How often one URL comes back to a host that has too many requests (429, or 503 with Retry-After)."""
+    min_bytes_per_s: ByteSize = Field(default=ByteSize(1_000), ge=0)
+    """Slowest body, over every `slow_window_s`: 53 KB at this pace would take a minute. 0 allows any."""
+    slow_window_s: float = Field(default=5.0, gt=0)
+    """Time, seconds, in which a body must have brought its share of `min_bytes_per_s`."""
+    dead_after: int = Field(default=5, ge=1)
+    """Failures in a row (no connection, no name, no answer) after which a host is dead and its URLs end at once."""
+    dead_for_s: float = Field(default=60.0, ge=0)
+    """Seconds until one request probes a dead host; a host that answered within that time is not dead."""
     max_redirects: int = Field(default=5, ge=0)
     """Redirects followed per URL; RFC 9309 wants at least five for robots.txt, which obeys its own limit of five."""
     max_bytes: ByteSize = Field(default=ByteSize(20_000_000), ge=1)
@@ -76,6 +86,14 @@ class FetchConfig(BaseModel):
     """Obey robots.txt (RFC 9309)."""
     respect_x_robots: bool = True
     """Obey X-Robots-Tag headers that reserve content: noai, noimageai, noml, noindex, noimageindex."""
+    respect_tdmrep: bool = True
+    """Obey the TDM Reservation Protocol: /.well-known/tdmrep.json and the TDM-Reservation header."""
+    respect_content_usage: bool = True
+    """Obey Content-Usage preferences against training (IETF aipref): the header and the rules of robots.txt."""
+    ca_file: str | None = None
+    """PEM file of certificate authorities to trust instead of the system's, such as a company's or a test's."""
+    use_proxies: bool = True
+    """Take proxies from the environment: HTTP_PROXY, HTTPS_PROXY, NO_PROXY; see `proxies.py`."""
 
 
 def user_agent(config: FetchConfig) -> str:

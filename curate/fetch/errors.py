@@ -18,3 +18,7 @@ class FetchError(Exception):
         self.detail = detail
         self.http_status = http_status
         self.retry_after_s = retry_after_s
+
+
+class HostGivenUpError(FetchError):
+    """The URL was not requested, because its host is dead or wants to be left alone; trying again is no use."""

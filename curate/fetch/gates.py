@@ -1,27 +1,11 @@
-"""Who may go on when: connections per host and in total, bytes in flight, and the time one URL may take."""
+"""Bytes in flight, and the time one URL may take."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from curate.contract.reasons import FetchStatus
 from curate.fetch.errors import FetchError
-
-
-class HostGates:
-    """Holds requests back: at most `per_host` to one host and `total` altogether, first come first served."""
-
-    def __init__(self, *, per_host: int, total: int) -> None:
-        self._total = asyncio.Semaphore(total)
-        self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_host))
-
-    @asynccontextmanager
-    async def slot(self, host: str) -> AsyncIterator[None]:
-        """Hold one request to `host`. Never ask for a second slot while holding one: two hosts could deadlock."""
-        # The host's turn comes first, so that a crowd waiting for one slow host takes nobody else's slots.
-        async with self._hosts[host], self._total:
-            yield
 
 
 class ByteGate:

@@ -1,69 +1,94 @@
 """URLs of images -> the IMAGES table; fetching and decoding overlap."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pyarrow as pa
 from multidict import CIMultiDictProxy
 
 from curate.contract.ids import sha256_hex
 from curate.contract.reasons import FetchStatus
-from curate.contract.schemas import IMAGES, table_from_rows
+from curate.contract.schemas import IMAGES, OPT_OUT_CHECKS, table_from_rows
 from curate.fetch.answers import content_type
 from curate.fetch.client import Client
 from curate.fetch.config import FetchConfig
 from curate.fetch.decode import decode_image
 from curate.fetch.errors import FetchError
+from curate.fetch.optouts import Checks
 from curate.fetch.session import Row, fetch_each, open_client, run_loop
+from curate.fetch.slots import HostSlots
 from curate.fetch.transport import Transport
 
 ACCEPT = "image/jpeg,image/*;q=0.9,*/*;q=0.5"
 """Servers that can choose send JPEG, which is stored as it is."""
 
 
-def fetch_images(wanted: pa.Table, *, config: FetchConfig, transport: Transport | None = None) -> pa.Table:
+def fetch_images(
+    wanted: pa.Table, *, config: FetchConfig, transport: Transport | None = None, slots: HostSlots | None = None
+) -> pa.Table:
     """Fetch, decode and scale images.
 
     Args:
-        wanted: Columns doc_id, position, image_url; N rows. Each distinct URL is requested once.
+        wanted: Columns doc_id, position, image_url, and perhaps expected_sha256 (hex; null expects nothing); N rows.
+            Each distinct URL is requested once.
         config: Limits and output size.
         transport: Stands in for the network in tests.
+        slots: Shares each host's connections with other processes; None fetches alone.
 
     Returns:
         IMAGES, N rows in the order of `wanted`. A URL that failed is a row with its status, never an exception.
     """
     urls = [url or "" for url in wanted["image_url"].to_pylist()]
-    fetched = run_loop(_fetch_all(urls, config=config, transport=transport))
-    keys = zip(wanted["doc_id"].to_pylist(), wanted["position"].to_pylist(), urls, strict=True)
-    rows = [{"doc_id": doc_id, "position": position, "image_url": url} | fetched[url] for doc_id, position, url in keys]
+    has_hashes = "expected_sha256" in wanted.column_names
+    hashes = wanted["expected_sha256"].to_pylist() if has_hashes else [None] * len(urls)
+    expected: dict[str, set[str | None]] = {url: set() for url in urls}
+    for url, sha256 in zip(urls, hashes, strict=True):
+        expected[url].add(sha256)
+    fetched = run_loop(_fetch_all(expected, config=config, transport=transport, slots=slots))
+    keys = zip(wanted["doc_id"].to_pylist(), wanted["position"].to_pylist(), urls, hashes, strict=True)
+    rows = [
+        {"doc_id": doc_id, "position": position, "image_url": url} | _verified(fetched[url], sha256)
+        for doc_id, position, url, sha256 in keys
+    ]
     return table_from_rows(rows, IMAGES)
 
 
-async def _fetch_all(urls: list[str], *, config: FetchConfig, transport: Transport | None) -> dict[str, Row]:
+async def _fetch_all(
+    expected: dict[str, set[str | None]], *, config: FetchConfig, transport: Transport | None, slots: HostSlots | None
+) -> dict[str, Row]:
     with ThreadPoolExecutor(config.decode_threads, thread_name_prefix="decode") as threads:
-        async with open_client(config, transport) as client:
+        async with open_client(config, transport=transport, slots=slots) as client:
 
             async def fetch_one(url: str) -> Row:
-                return await _fetch_image(url, client=client, threads=threads, config=config)
+                checks = Checks()
+                decode = partial(_decode_row, expected=expected[url], config=config)
+                row = await _fetch_image(url, client=client, threads=threads, decode=decode, checks=checks)
+                return checks.to_row() | row
 
-            return await fetch_each(urls, fetch_one)
+            return await fetch_each(expected, fetch_one)
 
 
-async def _fetch_image(url: str, *, client: Client, threads: ThreadPoolExecutor, config: FetchConfig) -> Row:
+async def _fetch_image(
+    url: str, *, client: Client, threads: ThreadPoolExecutor, decode: Callable[[bytes], Row], checks: Checks
+) -> Row:
     http_status: int | None = None
     try:
         # The block ends after decoding: until then the body counts as bytes in flight.
-        async with client.fetch(url, accept=ACCEPT, check_headers=_refuse_streams) as body:
+        async with client.fetch(url, accept=ACCEPT, checks=checks, check_headers=_refuse_streams) as body:
             http_status = body.http_status
-            row = await asyncio.get_running_loop().run_in_executor(threads, _decode_row, body.data, config)
+            row = await asyncio.get_running_loop().run_in_executor(threads, decode, body.data)
             return {"status": FetchStatus.OK, "http_status": http_status} | row
     except FetchError as error:
         return {"status": error.status, "http_status": error.http_status or http_status, "detail": error.detail}
 
 
-def _decode_row(data: bytes, config: FetchConfig) -> Row:
-    image = decode_image(data, resize=config.resize, max_pixels=config.max_pixels)
+def _decode_row(data: bytes, *, expected: set[str | None], config: FetchConfig) -> Row:
     original_sha256 = sha256_hex(data)
+    if expected.isdisjoint({None, original_sha256}):  # nobody wants other bytes than promised, so nobody decodes them
+        raise FetchError(FetchStatus.HASH_MISMATCH, f"sha256 is {original_sha256}")
+    image = decode_image(data, resize=config.resize, max_pixels=config.max_pixels)
     return {
         "data": image.data,
         "num_bytes": len(image.data),
@@ -76,6 +101,14 @@ def _decode_row(data: bytes, config: FetchConfig) -> Row:
         "original_sha256": original_sha256,
         "original_num_bytes": len(data),
     }
+
+
+def _verified(row: Row, expected_sha256: str | None) -> Row:
+    """Return a URL's row as one of those who want it sees it: rows of one URL may promise different bytes."""
+    if row["status"] != FetchStatus.OK or expected_sha256 in {None, row["original_sha256"]}:
+        return row
+    kept = {name: row[name] for name in ("http_status", *(field.name for field in OPT_OUT_CHECKS))}
+    return kept | {"status": FetchStatus.HASH_MISMATCH, "detail": f"sha256 is {row['original_sha256']}"}
 
 
 def _refuse_streams(headers: CIMultiDictProxy[str]) -> None:

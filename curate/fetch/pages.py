@@ -9,7 +9,9 @@ from curate.fetch.answers import content_type
 from curate.fetch.client import Body, Client
 from curate.fetch.config import FetchConfig
 from curate.fetch.errors import FetchError
+from curate.fetch.optouts import Checks
 from curate.fetch.session import Row, fetch_each, open_client, run_loop
+from curate.fetch.slots import HostSlots
 from curate.fetch.sniff import markup_kind
 from curate.fetch.transport import Transport
 
@@ -17,25 +19,30 @@ ACCEPT = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5"
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 
 
-def fetch_pages(documents: pa.Table, *, config: FetchConfig, transport: Transport | None = None) -> pa.Table:
+def fetch_pages(
+    documents: pa.Table, *, config: FetchConfig, transport: Transport | None = None, slots: HostSlots | None = None
+) -> pa.Table:
     """Fetch web pages.
 
     Args:
         documents: Columns doc_id, url; N rows. Each distinct URL is requested once.
         config: Limits.
         transport: Stands in for the network in tests.
+        slots: Shares each host's connections with other processes; None fetches alone.
 
     Returns:
         PAGES, N rows in the order of `documents`. A URL that failed is a row with its status, never an exception.
     """
     urls = [url or "" for url in documents["url"].to_pylist()]
-    fetched = run_loop(_fetch_all(urls, config=config, transport=transport))
+    fetched = run_loop(_fetch_all(urls, config=config, transport=transport, slots=slots))
     keys = zip(documents["doc_id"].to_pylist(), urls, strict=True)
     return table_from_rows([{"doc_id": doc_id, "url": url} | fetched[url] for doc_id, url in keys], PAGES)
 
 
-async def _fetch_all(urls: list[str], *, config: FetchConfig, transport: Transport | None) -> dict[str, Row]:
-    async with open_client(config, transport) as client:
+async def _fetch_all(
+    urls: list[str], *, config: FetchConfig, transport: Transport | None, slots: HostSlots | None
+) -> dict[str, Row]:
+    async with open_client(config, transport=transport, slots=slots) as client:
 
         async def fetch_one(url: str) -> Row:
             return await _fetch_page(url, client=client)
@@ -44,10 +51,11 @@ async def _fetch_all(urls: list[str], *, config: FetchConfig, transport: Transpo
 
 
 async def _fetch_page(url: str, *, client: Client) -> Row:
+    checks = Checks()
     try:
-        async with client.fetch(url, accept=ACCEPT, check_headers=_check_type) as body:
+        async with client.fetch(url, accept=ACCEPT, checks=checks, check_headers=_check_type) as body:
             _check_start(body)
-            return {
+            return checks.to_row() | {
                 "status": FetchStatus.OK,
                 "http_status": body.http_status,
                 "final_url": body.final_url,
@@ -55,7 +63,7 @@ async def _fetch_page(url: str, *, client: Client) -> Row:
                 "data": body.data,
             }
     except FetchError as error:
-        return {"status": error.status, "http_status": error.http_status, "detail": error.detail}
+        return checks.to_row() | {"status": error.status, "http_status": error.http_status, "detail": error.detail}
 
 
 def _check_type(headers: CIMultiDictProxy[str]) -> None:

@@ -2,6 +2,9 @@
 
 import asyncio
 import socket
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,6 +19,37 @@ Lookup = Callable[[str], Awaitable[list[str]]]
 
 DNS_THREADS = 32
 """getaddrinfo blocks, and slow name servers are the first bottleneck of a crawl over many hosts."""
+
+FOUND_AGE_S = 300.0
+"""How long addresses are reused: a common time-to-live; getaddrinfo does not tell the name's own."""
+
+MISSING_AGE_S = 30.0
+"""How long a name without an address stays so."""
+
+MAX_NAMES = 100_000
+
+
+class AddressCache:
+    """Names that a process has looked up, failures included. Holds no judgement: every use is checked anew."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, tuple[float, list[str] | FetchError]] = OrderedDict()
+
+    def get(self, host: str) -> list[str] | FetchError | None:
+        """Return a name's addresses, or how its lookup failed, unless that is too old."""
+        with self._lock:
+            expires_s, found = self._kept.get(host, (0.0, None))
+            return found if time.monotonic() < expires_s else None
+
+    def put(self, host: str, found: list[str] | FetchError) -> None:
+        """Keep a lookup's result; the oldest make room."""
+        age_s = MISSING_AGE_S if isinstance(found, FetchError) else FOUND_AGE_S
+        with self._lock:
+            self._kept[host] = (time.monotonic() + age_s, found)
+            self._kept.move_to_end(host)
+            if len(self._kept) > MAX_NAMES:
+                self._kept.popitem(last=False)
 
 
 class SystemLookup:
@@ -50,16 +84,17 @@ def _lookup(host: str) -> list[str]:
 
 
 class CheckedResolver(AbstractResolver):
-    """Resolves each name once per session, failures included, and lets permitted addresses through.
+    """Resolves each name once, however many wait for it, and lets permitted addresses through.
 
     aiohttp connects to exactly what `resolve` returns, so a name cannot be checked as one address and connected to
     as another (DNS rebinding).
     """
 
-    def __init__(self, policy: AddressPolicy, *, lookup: Lookup) -> None:
+    def __init__(self, policy: AddressPolicy, *, lookup: Lookup, cache: AddressCache) -> None:
         self._policy = policy
         self._lookup = lookup
-        self._known: dict[str, asyncio.Task[list[str]]] = {}
+        self._cache = cache
+        self._asked: dict[str, asyncio.Task[list[str] | FetchError]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -69,22 +104,34 @@ class CheckedResolver(AbstractResolver):
         Raises:
             FetchError: DNS_ERROR or FORBIDDEN_ADDRESS.
         """
-        task = self._known.get(host)
-        if task is None:
-            task = self._known[host] = asyncio.create_task(self._find(host))
-        # One caller's deadline must not cancel what others are waiting for.
-        addresses = await asyncio.shield(task)
-        results = [_result(host, port, address) for address in addresses]
+        found = self._cache.get(host)
+        if found is None:
+            task = self._asked.get(host)
+            if task is None:
+                task = self._asked[host] = asyncio.create_task(self._look_up(host))
+            # One caller's deadline must not cancel what others are waiting for.
+            found = await asyncio.shield(task)
+        if isinstance(found, FetchError):
+            raise FetchError(*found.args)
+        results = [_result(host, port, address) for address in self._policy.keep_allowed(host, found)]
         return [result for result in results if family in {socket.AF_UNSPEC, result["family"]}]
 
-    async def _find(self, host: str) -> list[str]:
-        return self._policy.keep_allowed(host, await self._lookup(host))
+    async def _look_up(self, host: str) -> list[str] | FetchError:
+        found: list[str] | FetchError
+        try:
+            found = await self._lookup(host)
+        except FetchError as error:
+            found = error.with_traceback(None)
+        self._cache.put(host, found)
+        del self._asked[host]
+        return found
 
     async def close(self) -> None:
         """Stop lookups that nobody waits for any more."""
-        for task in self._known.values():
+        tasks = list(self._asked.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._known.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _result(host: str, port: int, address: str) -> ResolveResult:

@@ -1,9 +1,5 @@
 """robots.txt (RFC 9309): each origin's rules are fetched once and asked before every request."""
 
-import asyncio
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -11,8 +7,11 @@ from protego import Protego
 from yarl import URL
 
 from curate.contract.reasons import FetchStatus
-from curate.fetch.config import AGENT_NAME
-from curate.fetch.errors import FetchError
+from curate.fetch.config import AGENT_NAME, FetchConfig
+from curate.fetch.content_usage import UsageRule, parse_usage_rules, usage_for
+from curate.fetch.errors import FetchError, HostGivenUpError
+from curate.fetch.optouts import Checks
+from curate.fetch.origins import AskOnce, OriginStore
 from curate.fetch.urls import origin
 
 MAX_ROBOTS_BYTES = 500 * 1024
@@ -20,11 +19,6 @@ MAX_ROBOTS_BYTES = 500 * 1024
 
 MAX_ROBOTS_REDIRECTS = 5
 """RFC 9309, section 2.3.1.2."""
-
-MAX_AGE_S = 3_600.0
-"""How long rules are reused by later calls of one process; RFC 9309, section 2.4 allows 24 hours."""
-
-MAX_STORED_ORIGINS = 4_096
 
 _UNAVAILABLE = frozenset(
     {
@@ -52,72 +46,53 @@ class Rules:
 
     parser: Protego | None
     refusal: FetchError | None = None
+    usage: tuple[UsageRule, ...] = ()
 
-    def check(self, url: URL) -> None:
+    def check(self, url: URL, checks: Checks) -> None:
         """Refuse a URL that must not be requested.
 
         Raises:
             FetchError: ROBOTS_DISALLOWED, ROBOTS_UNREACHABLE, or how the host itself failed.
         """
         if self.refusal is not None:
-            raise FetchError(*self.refusal.args)
+            checks.robots = "unreachable"
+            raise HostGivenUpError(*self.refusal.args)  # asked for often enough
         if self.parser is not None and not self.parser.can_fetch(str(url), AGENT_NAME):
+            checks.robots = "disallowed"
             raise FetchError(FetchStatus.ROBOTS_DISALLOWED, f"{origin(url)}/robots.txt disallows {url.raw_path[:120]}")
-
-
-class RulesStore:
-    """Rules that outlive a call: the next partition of a worker process need not ask again. Safe in threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[float, Rules]] = OrderedDict()
-
-    def get(self, key: str) -> Rules | None:
-        """Return an origin's rules unless they are too old."""
-        with self._lock:
-            stored_s, rules = self._kept.get(key, (0.0, None))
-            return rules if time.monotonic() - stored_s < MAX_AGE_S else None
-
-    def put(self, key: str, rules: Rules) -> None:
-        """Keep an origin's rules; the oldest make room."""
-        with self._lock:
-            self._kept[key] = (time.monotonic(), rules)
-            self._kept.move_to_end(key)
-            if len(self._kept) > MAX_STORED_ORIGINS:
-                self._kept.popitem(last=False)
+        checks.robots = "allowed"
 
 
 class Robots:
-    """Asks each origin once per session, however many URLs wait for its answer."""
+    """The robots.txt of every origin that one session meets."""
 
-    def __init__(self, fetch: FetchRobots, *, store: RulesStore) -> None:
+    def __init__(self, fetch: FetchRobots, *, config: FetchConfig, store: OriginStore[Rules]) -> None:
         self._fetch = fetch
-        self._store = store
-        self._asked: dict[str, asyncio.Task[Rules]] = {}
+        self._config = config
+        self._asked = AskOnce(store)
 
-    async def check(self, url: URL) -> None:
-        """Refuse a URL that its origin's robots.txt forbids; see `Rules.check`."""
-        key = origin(url)
-        rules = self._store.get(key)
-        if rules is None:
-            task = self._asked.get(key)
-            if task is None:
-                task = self._asked[key] = asyncio.create_task(self._ask(key, url))
-            rules = await asyncio.shield(task)
-        rules.check(url)
+    async def check(self, url: URL, checks: Checks) -> None:
+        """Refuse a URL that its origin's robots.txt forbids, and note the preferences that it states.
 
-    async def _ask(self, key: str, url: URL) -> Rules:
+        Raises:
+            FetchError: See `Rules.check`.
+        """
+        if not (self._config.respect_robots or self._config.respect_content_usage):
+            return
+        rules = await self._asked.get(origin(url), lambda: self._ask(url))
+        if self._config.respect_robots:
+            rules.check(url, checks)
+        if self._config.respect_content_usage:
+            checks.content_usage = usage_for(rules.usage, url.raw_path_qs)
+
+    async def _ask(self, url: URL) -> tuple[Rules, bool]:
         try:
             body = await self._fetch(url.origin().with_path("/robots.txt"))
         except FetchError as error:
-            if error.status not in _UNAVAILABLE:
-                # Kept for this session only: the host may be back for the next partition.
-                return Rules(None, _refusal(error))
-            rules = Rules(None)
-        else:
-            rules = Rules(parse_robots(body))
-        self._store.put(key, rules)
-        return rules
+            # Transient faults are kept for this session only: the host may be back for the next partition.
+            is_final = error.status in _UNAVAILABLE
+            return Rules(None, None if is_final else _refusal(error)), is_final
+        return Rules(parse_robots(body), usage=parse_usage_rules(body.decode("utf-8-sig", "replace"))), True
 
 
 def parse_robots(body: bytes) -> Protego:

@@ -1,7 +1,6 @@
 """One fetch call: an event loop, a client, and a task for every distinct URL."""
 
 import asyncio
-import functools
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -11,17 +10,13 @@ import uvloop
 from curate.fetch.aiohttp_transport import AiohttpTransport
 from curate.fetch.client import Client
 from curate.fetch.config import FetchConfig
-from curate.fetch.robots import RulesStore
+from curate.fetch.memory import Memory, process_memory
+from curate.fetch.slots import HostSlots, OwnSlots
 from curate.fetch.transport import Transport
 
 T = TypeVar("T")
 Row = dict[str, object]
 """Columns of one fetched URL, without those that say who wanted it."""
-
-
-@functools.cache
-def _process_rules() -> RulesStore:
-    return RulesStore()
 
 
 def run_loop(main: Coroutine[object, object, T]) -> T:
@@ -31,19 +26,24 @@ def run_loop(main: Coroutine[object, object, T]) -> T:
 
 
 @asynccontextmanager
-async def open_client(config: FetchConfig, transport: Transport | None) -> AsyncIterator[Client]:
+async def open_client(
+    config: FetchConfig, *, transport: Transport | None = None, slots: HostSlots | None = None
+) -> AsyncIterator[Client]:
     """Open a client for one call.
 
     Args:
         config: Its limits.
-        transport: Injected by tests, closed by their owner, and given robots rules of its own; None is the network.
+        transport: Injected by tests, closed by their owner, and given a memory of its own; None is the network.
+        slots: Shares each host's connections with other processes; None fetches alone.
     """
+    slots = slots or OwnSlots()
     if transport is not None:
-        yield Client(transport, config=config, rules=RulesStore())
+        yield Client(transport, config=config, memory=Memory(), slots=slots)
         return
-    network = AiohttpTransport(config)
+    memory = process_memory()
+    network = AiohttpTransport(config, addresses=memory.addresses)
     try:
-        yield Client(network, config=config, rules=_process_rules())
+        yield Client(network, config=config, memory=memory, slots=slots)
     finally:
         await network.close()
 

@@ -12,6 +12,9 @@ URL_COLUMNS = ("url", "URL")
 TEXT_COLUMNS = ("text", "TEXT", "caption", "alt")
 """Columns taken for a pair's text where the recipe names none, the first present one first."""
 
+HASH_COLUMNS = ("sha256",)
+"""Columns taken for the hash of a pair's image where the recipe names none: DataComp's spelling."""
+
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 Path = Annotated[str, Field(min_length=1)]
 
@@ -59,6 +62,11 @@ class PairsSource(BaseModel):
     """Column that holds the image URL; null takes ``url`` or ``URL``."""
     text_column: str | None = None
     """Column that holds the text; null takes the first of ``text``, ``TEXT``, ``caption``, ``alt``."""
+    sha256_column: str | None = None
+    """Column that holds the sha256 of the image's original bytes, in hex: an image with other bytes is refused.
+
+    Null takes ``sha256`` where that holds such hashes.
+    """
 
 
 class InstructionsSource(BaseModel):

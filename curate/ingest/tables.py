@@ -76,6 +76,7 @@ def item_rows(row_id: str, items: Sequence[Item]) -> list[dict[str, object]]:
             "role": None if item.role is None else str(item.role),
             "image_url": clean_text(item.image_url),
             "alt_text": clean_text(item.alt_text),
+            "expected_sha256": item.expected_sha256,
         }
         for position, item in enumerate(items)
     ]

@@ -11,12 +11,15 @@ import pyarrow.compute as pc
 from curate.contract.reasons import Modality, Stage
 from curate.contract.schemas import IMAGES
 from curate.fetch.images import fetch_images
-from pipelines.context import RunContext, load_documents, load_items, without_documents
+from pipelines.context import RunContext, load_documents, load_items, load_poison, without_documents
 from pipelines.engine import Report
+from pipelines.host_leases import leased_slots
 from pipelines.recipe import rule_configs
 from pipelines.rules import first_reasons, join_kind, rules_at, verdict_rows
 from pipelines.run_folder import read_stamp, read_table
 from pipelines.stages.refetch import fetch_missing, fetcher_config
+
+IMAGE_COLUMNS = ("doc_id", "position", "image_url", "expected_sha256")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +29,7 @@ class Admission:
     verdicts: list[dict[str, object]]
     """VERDICTS rows: ingest and page faults, then rules on text and on URLs."""
     images: pa.Table
-    """doc_id, position, image_url of the admitted image items, in document order."""
+    """doc_id, position, image_url, expected_sha256 of the admitted image items, in document order."""
     items: pa.Table
     """Items of the documents that are not rejected."""
 
@@ -35,11 +38,13 @@ def admit(context: RunContext, partition: str) -> Admission:
     """Apply the admit rules to a partition."""
     documents, items = load_documents(context, partition), load_items(context, partition)
     verdicts = _earlier_verdicts(context, partition)
-    rejected = [str(row["doc_id"]) for row in verdicts]
+    # A document that was set aside later may have been measured before: its poison is its one reason.
+    rejected = [*(str(row["doc_id"]) for row in verdicts), *load_poison(context, partition)]
     verdicts += _text_verdicts(context, partition, without_documents(documents, rejected))
     rejected = [str(row["doc_id"]) for row in verdicts]
     items = without_documents(items, rejected)
-    images = items.filter(pc.equal(items["modality"], str(Modality.IMAGE))).select(["doc_id", "position", "image_url"])
+    images = items.filter(pc.equal(items["modality"], str(Modality.IMAGE)))
+    images = images.select([name for name in IMAGE_COLUMNS if name in images.column_names])
     url_verdicts, admitted = _url_verdicts(context, documents, images)
     return Admission(verdicts=verdicts + url_verdicts, images=admitted, items=items)
 
@@ -48,6 +53,11 @@ def fetch_admitted_images(context: RunContext, partition: str) -> Report:
     """Fetch the admitted images of a partition that are not stored yet."""
     wanted = admit(context, partition).images
     config = fetcher_config(context)
+
+    def fetch(missing: pa.Table) -> pa.Table:
+        with leased_slots(per_host=config.per_host) as slots:
+            return fetch_images(missing, config=config, slots=slots)
+
     return fetch_missing(
         context,
         partition,
@@ -55,7 +65,7 @@ def fetch_admitted_images(context: RunContext, partition: str) -> Report:
         wanted=wanted,
         schema=IMAGES,
         url_column="image_url",
-        fetch=lambda missing: fetch_images(missing, config=config),
+        fetch=fetch,
     )
 
 

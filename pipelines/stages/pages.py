@@ -1,12 +1,13 @@
 """Pages: fetch the HTML of a pages source, then parse it into items."""
 
 import pyarrow as pa
-from curate.ingest.html import build_page_items
 
 from curate.contract.schemas import ITEMS, PAGES, VERDICTS
 from curate.fetch.pages import fetch_pages
+from curate.ingest.html import build_page_items
 from pipelines.context import RunContext, load_documents, make_tables, stage_fingerprint
 from pipelines.engine import Report
+from pipelines.host_leases import leased_slots
 from pipelines.run_folder import read_table, require_digest
 from pipelines.stages.refetch import fetch_missing, fetcher_config
 
@@ -19,6 +20,11 @@ def fetch_page_bodies(context: RunContext, partition: str) -> Report:
     wanted = documents.filter(documents["url"].is_valid()).select(["doc_id", "url"])
     config = fetcher_config(context)
     path = context.folder.table("fetch", "pages", partition)
+
+    def fetch(missing: pa.Table) -> pa.Table:
+        with leased_slots(per_host=config.per_host) as slots:
+            return fetch_pages(missing, config=config, slots=slots)
+
     return fetch_missing(
         context,
         partition,
@@ -26,7 +32,7 @@ def fetch_page_bodies(context: RunContext, partition: str) -> Report:
         wanted=wanted,
         schema=PAGES,
         url_column="url",
-        fetch=lambda missing: fetch_pages(missing, config=config),
+        fetch=fetch,
     )
 
 

@@ -18,18 +18,15 @@ from pipelines.context import RunContext
 from pipelines.engine import Report
 from pipelines.run_folder import digest_of, fingerprint, read_stamp, read_table, write_table
 
-SPEED_FIELDS = frozenset({"concurrency", "per_host"})
+SPEED_FIELDS = frozenset({"concurrency", "per_host", "use_proxies"})
 """Options that change how fast URLs are fetched, never what comes back."""
 KEY_COLUMNS = ("doc_id", "position")
 
 
 def fetcher_config(context: RunContext) -> FetchConfig:
-    """Return the fetch options of one worker: limits on connections are shared out among the workers."""
+    """Return the fetch options of one worker: the total is shared out, hosts are shared by leases; see host_leases."""
     config = context.recipe.fetch
-    share = max(1, context.num_fetchers)
-    return config.model_copy(
-        update={"concurrency": max(1, config.concurrency // share), "per_host": max(1, config.per_host // share)}
-    )
+    return config.model_copy(update={"concurrency": max(1, config.concurrency // max(1, context.num_fetchers))})
 
 
 def fetch_missing(  # noqa: PLR0913 - pages and images differ in all of these
@@ -55,10 +52,10 @@ def fetch_missing(  # noqa: PLR0913 - pages and images differ in all of these
     """
     policy = _policy(context.recipe.fetch)
     stamp, stage = read_stamp(path), path.removeprefix(context.folder.root + "/").rsplit("/", 1)[0]
-    made_from = fingerprint("fetch", 1, policy, [digest_of(wanted)])
+    made_from = fingerprint("fetch", 2, policy, [digest_of(wanted)])
     if stamp is not None and stamp.fingerprint == made_from and not context.retry_failed and context.only is None:
         return Report(stage=stage, partition=partition, skipped=True)
-    stored = read_table(path) if stamp is not None else schema.empty_table()
+    stored = _with_all_columns(read_table(path), schema) if stamp is not None else schema.empty_table()
     usable = _usable(stored, same_policy=stamp is not None and stamp.note == policy, retry=context.retry_failed)
     missing = _rows_without(wanted, usable, url_column)
     fetched = fetch(missing)
@@ -73,6 +70,13 @@ def fetch_missing(  # noqa: PLR0913 - pages and images differ in all of these
 def _policy(config: FetchConfig) -> str:
     options = config.model_dump(mode="json", exclude=set(SPEED_FIELDS))
     return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
+
+
+def _with_all_columns(stored: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a table that an earlier version wrote with the columns it lacks, null."""
+    names = set(stored.column_names)
+    columns = [stored[field.name] if field.name in names else pa.nulls(stored.num_rows, field.type) for field in schema]
+    return pa.table(columns, schema=schema)
 
 
 def _usable(stored: pa.Table, *, same_policy: bool, retry: bool) -> pa.Table:

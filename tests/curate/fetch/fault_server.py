@@ -3,11 +3,13 @@
 import asyncio
 import gzip
 import socket
+import ssl
 import struct
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 from aiohttp import web
 
@@ -23,13 +25,24 @@ class FaultServer:
 
     def __init__(self) -> None:
         self.port = 0
+        self.lone_port = 0
+        """The same server as another host."""
+        self.tls_port = 0
         self.requested: Counter[str] = Counter()
         self.user_agents: set[str] = set()
+        self.refused = 0
+        self.scarce_until_s = 0.0
         self.active = 0
         self.most_active = 0
 
     def url(self, path: str, *, host: str = "127.0.0.1") -> str:
         return f"http://{host}:{self.port}{path}"
+
+    def lone_url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.lone_port}{path}"
+
+    def tls_url(self, path: str) -> str:
+        return f"https://127.0.0.1:{self.tls_port}{path}"
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self.requested[request.path] += 1
@@ -51,13 +64,17 @@ class FaultServer:
 
 
 @contextmanager
-def serve() -> Iterator[FaultServer]:
-    """Run a server on a free port until the block ends."""
+def serve(certificate: tuple[Path, Path] | None = None) -> Iterator[FaultServer]:
+    """Run a server on free ports until the block ends.
+
+    Args:
+        certificate: Files of a certificate and its key; None serves no TLS.
+    """
     server, ready, loop = FaultServer(), threading.Event(), asyncio.new_event_loop()
     done = asyncio.Event()
 
     async def main() -> None:
-        async with _listening(server):
+        async with _listening(server, certificate):
             ready.set()
             await done.wait()
 
@@ -73,12 +90,17 @@ def serve() -> Iterator[FaultServer]:
 
 
 @asynccontextmanager
-async def _listening(server: FaultServer) -> AsyncIterator[None]:
+async def _listening(server: FaultServer, certificate: tuple[Path, Path] | None) -> AsyncIterator[None]:
     runner = web.ServerRunner(web.Server(server.handle, max_line_size=20_000), shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server.port = runner.addresses[0][1]
+    for _ in range(2):
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+    server.port, server.lone_port = (address[1] for address in runner.addresses)
+    if certificate is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*certificate)
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        server.tls_port = ({address[1] for address in runner.addresses} - {server.port, server.lone_port}).pop()
     try:
         yield
     finally:
@@ -142,6 +164,16 @@ async def _slow(_: FaultServer, __: web.BaseRequest) -> web.StreamResponse:
     return web.Response(body=samples.jpeg(), content_type="image/jpeg")
 
 
+async def _scarce(server: FaultServer, request: web.BaseRequest) -> web.StreamResponse:
+    """Serve one request every 30 ms; the others are told to come back."""
+    now_s = asyncio.get_running_loop().time()
+    if now_s < server.scarce_until_s:
+        server.refused += 1
+        return web.Response(status=429)
+    server.scarce_until_s = now_s + 0.03
+    return await _slow(server, request)
+
+
 async def _stream(request: web.BaseRequest, chunk: bytes, pause_s: float) -> web.StreamResponse:
     response = web.StreamResponse()
     await response.prepare(request)
@@ -179,8 +211,9 @@ _FILES: dict[str, tuple[bytes, str]] = {
     "/html.jpg": (PAGE, "image/jpeg"),
     "/drawing.svg": (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "image/svg+xml"),
     "/truncated.jpg": (samples.jpeg()[:-400], "image/jpeg"),
-    "/bomb-rgba.png": (samples.png_header(16_000, 16_000, bits=8, color=6), "image/png"),
-    "/bomb-1bit.png": (samples.png_header(20_000, 20_000, bits=1, color=0), "image/png"),
+    "/bomb-rgba.png": (samples.blank_png(16_000, 16_000, bits=8, color=6), "image/png"),
+    "/bomb-1bit.png": (samples.blank_png(20_000, 20_000, bits=1, color=0), "image/png"),
+    "/frames.gif": (samples.gif(10_000), "image/gif"),
     "/rotated.jpg": (samples.jpeg(orientation=6), "image/jpeg"),
     "/cmyk.jpg": (samples.jpeg(mode="CMYK"), "image/jpeg"),
     "/gray16.png": (samples.gray16_png(), "image/png"),
@@ -226,6 +259,7 @@ _ROUTES: dict[str, Route] = {
     "/to-mapped.jpg": _redirect("http://[::ffff:10.0.0.1]/x.jpg"),
     "/to-name.jpg": _redirect("http://localhost:PORT/ok.jpg"),
     "/slow.jpg": _slow,
+    "/scarce.jpg": _scarce,
     "/no-type": _raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(PAGE), PAGE)),
     "/moved.html": _redirect("/page.html"),
 }

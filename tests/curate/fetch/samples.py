@@ -51,5 +51,30 @@ def png_header(width: int, height: int, *, bits: int, color: int) -> bytes:
         (b"IDAT", zlib.compress(bytes(100))),
         (b"IEND", b""),
     )
+    return _png(*chunks)
+
+
+def blank_png(width: int, height: int, *, bits: int, color: int) -> bytes:
+    """Return a whole PNG file of zeros, which may be thousands of times smaller than its pixels."""
+    channels = {0: 1, 6: 4}[color]
+    num_bytes = height * (1 + (width * bits * channels + 7) // 8)
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    block_bytes = 1 << 20
+    block = compressor.compress(bytes(block_bytes)) + compressor.flush(zlib.Z_FULL_FLUSH)
+    num_blocks, rest = divmod(num_bytes, block_bytes)
+    checksum = (num_bytes % 65_521) << 16 | 1  # Adler-32 of zeros
+    data = b"\x78\xda" + block * num_blocks + compressor.compress(bytes(rest)) + compressor.flush()
+    header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)
+    return _png((b"IHDR", header), (b"IDAT", data + struct.pack(">I", checksum)), (b"IEND", b""))
+
+
+def gif(num_frames: int) -> bytes:
+    """Return an animation of small frames, the first of which fills the canvas."""
+    first = encoded(picture("P"), "GIF")
+    frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x08\x04\x00\x01\x04\x04\x00"
+    return first.removesuffix(b";") + frame * (num_frames - 1) + b";"
+
+
+def _png(*chunks: tuple[bytes, bytes]) -> bytes:
     parts = (struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)

@@ -1,4 +1,5 @@
 import asyncio
+import resource
 import ssl
 from collections.abc import Callable, Coroutine
 
@@ -8,9 +9,10 @@ from aiohttp.http_exceptions import BadHttpMessage, ContentLengthError, Transfer
 from yarl import URL
 
 from curate.contract.reasons import FetchStatus
-from curate.fetch.aiohttp_transport import AiohttpTransport, classify, tls_context
+from curate.fetch.aiohttp_transport import AiohttpTransport, allow_many_sockets, classify, tls_context
 from curate.fetch.config import FetchConfig
 from curate.fetch.errors import FetchError
+from curate.fetch.resolver import AddressCache
 from tests.curate.fetch import samples
 from tests.curate.fetch.fault_server import FaultServer
 
@@ -19,7 +21,7 @@ LOOPBACK = FetchConfig(allow_private=("127.0.0.1",))
 
 def run(config: FetchConfig, use: Callable[[AiohttpTransport], Coroutine[None, None, None]]) -> None:
     async def main() -> None:
-        transport = AiohttpTransport(config)
+        transport = AiohttpTransport(config, addresses=AddressCache())
         try:
             await use(transport)
         finally:
@@ -72,6 +74,24 @@ def test_an_allowed_name_is_connected_to(server: FaultServer) -> None:
 def test_one_tls_context_per_process() -> None:
     assert tls_context() is tls_context()
     assert tls_context().verify_mode == ssl.CERT_REQUIRED
+
+
+def test_files_may_be_opened_up_to_the_hard_limit() -> None:
+    allow_many_sockets()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert soft == hard or soft >= 65_536
+
+
+def test_an_unknown_authority_is_refused_and_a_named_one_trusted(server: FaultServer, ca_file: str) -> None:
+    async def use(transport: AiohttpTransport) -> None:
+        response = await transport.request(URL(server.tls_url("/ok.jpg")), {})
+        assert response.status == 200
+        response.close()
+
+    run(LOOPBACK.model_copy(update={"ca_file": ca_file}), use)
+    with pytest.raises(FetchError) as caught:
+        run(LOOPBACK, use)
+    assert caught.value.status == FetchStatus.TLS_ERROR
 
 
 def payload_error(cause: Exception | None) -> aiohttp.ClientPayloadError:

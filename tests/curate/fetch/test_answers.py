@@ -1,8 +1,7 @@
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from curate.contract.reasons import FetchStatus
-from curate.fetch.answers import check_opt_out, check_status, content_type, parse_x_robots, redirect_location
+from curate.fetch.answers import check_status, content_type, redirect_location
 from curate.fetch.errors import FetchError
 from tests.curate.fetch.fake_transport import FakeResponse
 
@@ -42,51 +41,6 @@ def test_redirects_need_a_location() -> None:
     assert redirect_location(FakeResponse(status=308)) is None
     assert redirect_location(FakeResponse(status=200, headers=there)) is None
     assert redirect_location(FakeResponse(status=304, headers=there)) is None
-
-
-def headers(*lines: str) -> CIMultiDictProxy[str]:
-    return CIMultiDictProxy(CIMultiDict([("X-Robots-Tag", line) for line in lines]))
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "noai",
-        "NoAI",
-        "nofollow, noimageai",
-        "noml",
-        "noindex",
-        "none",
-        "noimageindex",
-        "vila-curate: noai",
-        "*: noai",
-        "googlebot: nofollow, vila-curate: noarchive, noindex",
-        "unavailable_after: 25 Jun 2026 15:00:00 PST, noai",
-    ],
-)
-def test_reserved(line: str) -> None:
-    with pytest.raises(FetchError) as caught:
-        check_opt_out(headers("all", line), status=200)
-    assert caught.value.status == FetchStatus.OPTED_OUT
-
-
-@pytest.mark.parametrize("line", ["", "all", "nofollow", "googlebot: noindex, noai", "max-snippet: 5", "noaix"])
-def test_not_reserved(line: str) -> None:
-    check_opt_out(headers(line), status=200)
-
-
-def test_a_scope_ends_with_its_line() -> None:
-    with pytest.raises(FetchError):
-        check_opt_out(headers("googlebot: nofollow", "noai"), status=200)
-
-
-def test_parse_x_robots() -> None:
-    assert list(parse_x_robots("a: x, y, B: z, max-snippet: 3")) == [
-        ("a", "x"),
-        ("a", "y"),
-        ("b", "z"),
-        ("b", "max-snippet"),
-    ]
 
 
 @pytest.mark.parametrize(

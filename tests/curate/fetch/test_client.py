@@ -1,4 +1,5 @@
 import asyncio
+import time
 
 import pytest
 
@@ -6,11 +7,13 @@ from curate.contract.reasons import FetchStatus
 from curate.fetch.client import Body, Client
 from curate.fetch.config import FetchConfig
 from curate.fetch.errors import FetchError
-from curate.fetch.robots import RulesStore
+from curate.fetch.memory import Memory
+from curate.fetch.optouts import Checks
+from curate.fetch.slots import OwnSlots
 from tests.curate.fetch.fake_transport import FakeResponse, FakeTransport, refused
 
 A, B = "http://a.example/x", "http://b.example/y"
-QUICK = FetchConfig(backoff_s=0.001, max_wait_s=1)
+QUICK = FetchConfig(backoff_s=0.001, max_wait_s=1, respect_tdmrep=False)
 
 
 def moved(location: str) -> FakeResponse:
@@ -23,8 +26,8 @@ def robots(text: str) -> FakeResponse:
 
 def fetch(transport: FakeTransport, url: str = A, *, config: FetchConfig = QUICK) -> Body:
     async def main() -> Body:
-        client = Client(transport, config=config, rules=RulesStore())
-        async with client.fetch(url, accept="image/*") as body:
+        client = Client(transport, config=config, memory=Memory(), slots=OwnSlots())
+        async with client.fetch(url, accept="image/*", checks=Checks()) as body:
             return body
 
     return asyncio.run(main())
@@ -94,7 +97,7 @@ def test_opt_outs_can_be_ignored() -> None:
     transport = FakeTransport({A: [FakeResponse(b"x", headers={"X-Robots-Tag": "noai"})]})
     assert failure(transport).status == FetchStatus.OPTED_OUT
     assert transport.requested.count(A) == 1
-    assert fetch(transport, config=FetchConfig(respect_x_robots=False)).data == b"x"
+    assert fetch(transport, config=QUICK.model_copy(update={"respect_x_robots": False})).data == b"x"
 
 
 def test_transient_faults_are_tried_again() -> None:
@@ -119,9 +122,78 @@ def test_a_host_that_asks_for_too_long_a_wait_is_left_alone() -> None:
     assert transport.requested.count(A) == 1
 
 
+def test_refusals_are_no_faults_but_have_their_own_bound() -> None:
+    busy = FakeResponse(status=429, headers={"Retry-After": "0"})
+    transport = FakeTransport({A: [busy, busy, busy, busy, FakeResponse(b"x")]})
+    assert fetch(transport).data == b"x"
+    assert transport.requested.count(A) == 5 > QUICK.retries + 1
+    transport = FakeTransport({A: [busy]})
+    assert failure(transport).status == FetchStatus.HTTP_429
+    assert transport.requested.count(A) == QUICK.max_refusals + 1
+
+
+def test_every_url_of_a_host_waits_when_one_is_told_to() -> None:
+    second = "http://a.example/second"
+    busy = FakeResponse(status=503, headers={"Retry-After": "1"})
+    transport = FakeTransport({A: [busy, FakeResponse(b"x")], second: [FakeResponse(b"y")]})
+    times: list[float] = []
+
+    async def main() -> None:
+        config = QUICK.model_copy(update={"max_wait_s": 5, "respect_robots": False, "respect_content_usage": False})
+        client = Client(transport, config=config, memory=Memory(), slots=OwnSlots())
+
+        async def get(url: str) -> None:
+            async with client.fetch(url, accept="*/*", checks=Checks()):
+                times.append(time.monotonic())
+
+        started_s = time.monotonic()
+        first = asyncio.create_task(get(A))
+        await asyncio.sleep(0.05)
+        await asyncio.gather(first, get(second))
+        assert min(times) - started_s >= 1
+
+    asyncio.run(main())
+
+
+def test_a_host_that_does_not_answer_is_given_up() -> None:
+    config = QUICK.model_copy(update={"retries": 9, "dead_after": 3, "respect_robots": False})
+    config = config.model_copy(update={"respect_content_usage": False})
+    transport = FakeTransport({A: [refused()]})
+    error = failure(transport, config=config)
+    assert (error.status, transport.requested) == (FetchStatus.CONNECT_ERROR, [A] * 3)
+    assert "failed 3 times in a row" in error.detail
+
+
+def test_what_a_site_reserves_is_taken_down_and_its_page_not_read() -> None:
+    tdmrep = FakeResponse(b'[{"location": "/x", "tdm-reservation": 1}]')
+    answers: dict[str, list[FakeResponse | FetchError]] = {
+        "http://a.example/robots.txt": [robots("User-agent: *\nContent-Usage: search=n")],
+        "http://a.example/.well-known/tdmrep.json": [tdmrep],
+        A: [FakeResponse(b"x", headers={"X-Robots-Tag": "nofollow"})],
+    }
+    checks, transport = Checks(), FakeTransport(answers)
+
+    async def main() -> None:
+        client = Client(transport, config=FetchConfig(), memory=Memory(), slots=OwnSlots())
+        with pytest.raises(FetchError) as caught:
+            async with client.fetch(A, accept="*/*", checks=checks):
+                pass
+        assert (caught.value.status, caught.value.http_status) == (FetchStatus.OPTED_OUT, 200)
+
+    asyncio.run(main())
+    assert checks == Checks(robots="allowed", x_robots_tag="nofollow", tdm_reservation=1, content_usage="search=n")
+    assert transport.requested[-1] == A
+
+
+def test_the_last_request_to_a_host_asks_to_close() -> None:
+    transport = FakeTransport({A: [FakeResponse(b"x")]})
+    fetch(transport)
+    assert [sent.get("Connection") for sent in transport.headers] == [None, "close"]
+
+
 def test_redirects_are_capped_and_circles_found_at_once() -> None:
     chain = FakeTransport({f"http://a.example/{n}": [moved(f"/{n + 1}")] for n in range(9)})
-    error = failure(chain, "http://a.example/0", config=FetchConfig(max_redirects=3))
+    error = failure(chain, "http://a.example/0", config=QUICK.model_copy(update={"max_redirects": 3}))
     assert (error.status, error.http_status) == (FetchStatus.TOO_MANY_REDIRECTS, 301)
     assert len(chain.requested) == 1 + 4
     circle = FakeTransport({A: [moved("/y")], "http://a.example/y": [moved("/x")]})
@@ -140,13 +212,13 @@ def test_an_empty_body() -> None:
 
 def test_headers_can_be_refused_before_the_body() -> None:
     async def main() -> None:
-        client = Client(FakeTransport({A: [FakeResponse(b"x")]}), config=QUICK, rules=RulesStore())
+        client = Client(FakeTransport({A: [FakeResponse(b"x")]}), config=QUICK, memory=Memory(), slots=OwnSlots())
 
         def refuse(_: object) -> None:
             raise FetchError(FetchStatus.NOT_HTML, "no")
 
         with pytest.raises(FetchError) as caught:
-            async with client.fetch(A, accept="*/*", check_headers=refuse):
+            async with client.fetch(A, accept="*/*", checks=Checks(), check_headers=refuse):
                 pass
         assert (caught.value.status, caught.value.http_status) == (FetchStatus.NOT_HTML, 200)
 
@@ -156,13 +228,15 @@ def test_headers_can_be_refused_before_the_body() -> None:
 def test_bodies_count_as_bytes_in_flight_until_they_are_used() -> None:
     async def main() -> None:
         transport = FakeTransport({A: [FakeResponse(bytes(60))], B: [FakeResponse(bytes(60))]})
-        client = Client(transport, config=FetchConfig(max_bytes_in_flight=100), rules=RulesStore())
+        client = Client(
+            transport, config=QUICK.model_copy(update={"max_bytes_in_flight": 100}), memory=Memory(), slots=OwnSlots()
+        )
 
         async def second() -> None:
-            async with client.fetch(B, accept="*/*"):
+            async with client.fetch(B, accept="*/*", checks=Checks()):
                 pass
 
-        async with client.fetch(A, accept="*/*"):
+        async with client.fetch(A, accept="*/*", checks=Checks()):
             waiting = asyncio.create_task(second())
             await asyncio.sleep(0.02)
             assert not waiting.done()

@@ -4,50 +4,7 @@ import pytest
 
 from curate.contract.reasons import FetchStatus
 from curate.fetch.errors import FetchError
-from curate.fetch.gates import ByteGate, ByteLease, Clock, HostGates
-
-
-def most_at_once(hosts: list[str], *, per_host: int, total: int) -> int:
-    active = most = 0
-
-    async def use(gates: HostGates, host: str) -> None:
-        nonlocal active, most
-        async with gates.slot(host):
-            active += 1
-            most = max(most, active)
-            await asyncio.sleep(0)
-            active -= 1
-
-    async def main() -> None:
-        gates = HostGates(per_host=per_host, total=total)
-        await asyncio.gather(*(use(gates, host) for host in hosts))
-
-    asyncio.run(main())
-    return most
-
-
-def test_slots_per_host_and_in_total() -> None:
-    assert most_at_once(["a"] * 9, per_host=2, total=8) == 2
-    assert most_at_once(["a", "b", "c"] * 3, per_host=2, total=8) == 6
-    assert most_at_once(["a", "b", "c"] * 3, per_host=2, total=3) == 3
-
-
-def test_a_crowd_at_one_host_holds_up_no_other() -> None:
-    async def main() -> None:
-        gates = HostGates(per_host=1, total=2)
-        release = asyncio.Event()
-
-        async def hold() -> None:
-            async with gates.slot("slow"):
-                await release.wait()
-
-        crowd = [asyncio.create_task(hold()) for _ in range(9)]
-        await asyncio.sleep(0)
-        async with asyncio.timeout(1), gates.slot("quick"):
-            release.set()
-        await asyncio.gather(*crowd)
-
-    asyncio.run(main())
+from curate.fetch.gates import ByteGate, ByteLease, Clock
 
 
 def test_bytes_wait_for_room() -> None:

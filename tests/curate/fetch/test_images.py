@@ -1,5 +1,9 @@
 import io
+import json
+import subprocess
+import sys
 import time
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
@@ -19,8 +23,11 @@ CONFIG = FetchConfig(
     timeout_s=TIMEOUT_S,
     backoff_s=0.01,
     max_wait_s=2,
+    max_refusals=1,
     retries=1,
-    max_bytes="1MB",
+    min_bytes_per_s=100,
+    slow_window_s=0.5,
+    max_bytes="2MB",
     per_host=8,
     contact="mailto:crawl@example.org",
 )
@@ -37,7 +44,6 @@ EXPECTED: dict[str, tuple[str, int | None]] = {
     "/304.jpg": ("http_other", 304),
     "/busy-503.jpg": ("ok", 200),
     "/busy-429.jpg": ("ok", 200),
-    "/busy-for-an-hour.jpg": ("http_5xx", 503),
     "/reset.jpg": ("connect_error", None),
     "/hang.jpg": ("timeout", None),
     "/drip.jpg": ("timeout", 200),
@@ -66,6 +72,7 @@ EXPECTED: dict[str, tuple[str, int | None]] = {
     "/truncated.jpg": ("broken_image", 200),
     "/bomb-rgba.png": ("too_many_pixels", 200),
     "/bomb-1bit.png": ("too_many_pixels", 200),
+    "/frames.gif": ("ok", 200),
     "/rotated.jpg": ("ok", 200),
     "/cmyk.jpg": ("ok", 200),
     "/gray16.png": ("ok", 200),
@@ -119,7 +126,37 @@ def test_only_transient_faults_are_asked_again(fetched: dict[str, dict[str, obje
     again = {"/500.jpg", "/429.jpg", "/busy-503.jpg", "/busy-429.jpg", "/reset.jpg", "/short.jpg", "/cut-chunk.jpg"}
     reached_twice = {"/ok.jpg", "/a b/bild-ü.jpg"}  # through redirects, and in two spellings
     assert {path for path in EXPECTED if server.requested[path] > 1} == again | reached_twice
-    assert server.requested["/404.jpg"] == server.requested["/busy-for-an-hour.jpg"] == 1
+    assert server.requested["/404.jpg"] == 1
+
+
+def test_a_slow_body_ends_before_its_deadline(fetched: dict[str, dict[str, object]], server: FaultServer) -> None:
+    assert fetched[server.url("/drip.jpg")]["detail"] == "fewer than 50 bytes in 0.5 s"
+
+
+def test_every_check_is_dated_and_stored(fetched: dict[str, dict[str, object]], server: FaultServer) -> None:
+    now = datetime.now(UTC)
+    assert all(abs((now - row["fetched_at"]).total_seconds()) < 120 for row in fetched.values())  # type: ignore[operator]
+    checks = {
+        path: tuple(fetched[server.url(path)][name] for name in ("robots", "x_robots_tag", "tdm_reservation"))
+        for path in ("/ok.jpg", "/noai.jpg", "/private/secret.jpg", "/reset.jpg", "/" + "x" * 10_000)
+    }
+    assert list(checks.values()) == [
+        ("allowed", "", 0),
+        ("allowed", "noai", 0),
+        ("disallowed", None, None),
+        ("allowed", None, 0),
+        (None, None, None),
+    ]
+
+
+def test_a_host_that_wants_no_requests_for_an_hour_is_left_alone(server: FaultServer) -> None:
+    urls: list[str | None] = [server.lone_url("/busy-for-an-hour.jpg")]
+    first = fetch_images(wanted(urls), config=CONFIG).to_pylist()[0]
+    assert (first["status"], first["http_status"], first["detail"]) == ("http_5xx", 503, "HTTP 503")
+    second = fetch_images(wanted([*urls, server.lone_url("/ok.jpg?later")]), config=CONFIG).to_pylist()
+    assert [(row["status"], row["http_status"]) for row in second] == [("http_5xx", 503)] * 2
+    assert "asked to be left alone for 3600 s" in second[1]["detail"]
+    assert server.requested["/busy-for-an-hour.jpg"] == 1
 
 
 def test_the_user_agent_is_honest(fetched: dict[str, dict[str, object]], server: FaultServer) -> None:
@@ -169,6 +206,7 @@ def test_each_distinct_url_is_requested_once_and_copied_to_its_rows() -> None:
     assert table["position"].to_pylist() == [3, 3, 3]
     assert table["data"][0] == table["data"][2]
     assert sorted(transport.requested) == [
+        "http://example.org/.well-known/tdmrep.json",
         "http://example.org/a.jpg",
         "http://example.org/b.jpg",
         "http://example.org/robots.txt",
@@ -199,3 +237,66 @@ def test_a_host_gets_no_more_connections_than_it_may(server: FaultServer) -> Non
     config = CONFIG.model_copy(update={"per_host": 2})
     assert set(fetch_images(wanted(urls), config=config)["status"].to_pylist()) == {"ok"}
     assert server.most_active - server.active == 2
+
+
+def test_bytes_are_held_against_the_hash_that_was_promised() -> None:
+    url, other, html = (f"http://example.org/{name}" for name in ("a.jpg", "b.jpg", "c.jpg"))
+    transport = FakeTransport(
+        {url: [FakeResponse(samples.jpeg())], other: [FakeResponse(samples.jpeg())], html: [FakeResponse(b"<html>")]}
+    )
+    right, wrong = sha256_hex(samples.jpeg()), "0" * 64
+    table = wanted([url, url, url, other, html]).append_column("expected_sha256", [[right, wrong, None, wrong, wrong]])
+    rows = fetch_images(table, config=FetchConfig(), transport=transport).to_pylist()
+    assert [row["status"] for row in rows] == ["ok", "hash_mismatch", "ok", "hash_mismatch", "hash_mismatch"]
+    assert {row["data"] for row in rows if row["status"] != "ok"} == {None}
+    assert rows[1]["detail"] == rows[3]["detail"] == f"sha256 is {right}"
+    assert {(row["http_status"], row["robots"]) for row in rows} == {(200, "allowed")}
+    assert transport.requested.count(url) == 1
+
+
+def test_a_host_with_few_requests_to_give_ends_with_all_its_images(server: FaultServer) -> None:
+    urls: list[str | None] = [server.url(f"/scarce.jpg?{number}") for number in range(40)]
+    config = CONFIG.model_copy(update={"max_refusals": 20, "max_wait_s": 30, "per_host": 8, "backoff_s": 0.05})
+    table = fetch_images(wanted(urls), config=config)
+    assert set(table["status"].to_pylist()) == {"ok"}
+    assert server.refused > 0
+
+
+def test_an_untrusted_certificate(server: FaultServer, ca_file: str) -> None:
+    urls: list[str | None] = [server.tls_url("/ok.jpg")]
+    assert fetch_images(wanted(urls), config=CONFIG)["status"].to_pylist() == ["tls_error"]
+    trusting = CONFIG.model_copy(update={"ca_file": ca_file})
+    assert fetch_images(wanted(urls), config=trusting)["status"].to_pylist() == ["ok"]
+
+
+FAULTS_IN_A_CHILD = """
+import json, resource, sys
+from curate.fetch.config import FetchConfig
+from curate.fetch.images import fetch_images
+from tests.curate.fetch.test_images import wanted
+resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+config, urls = json.load(sys.stdin)
+statuses = fetch_images(wanted(urls), config=FetchConfig.model_validate(config))["status"].to_pylist()
+print(json.dumps([statuses, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+"""
+ADDRESS_SPACE_BYTES = 8 << 30  # libraries and thread stacks reserve much that they never touch
+PEAK_BYTES = 1 << 30
+CHILD_DEADLINE_S = 60
+
+
+def test_no_fault_takes_a_process_beyond_its_memory_or_time(server: FaultServer) -> None:
+    paths = [path for path in EXPECTED if not path.startswith("/busy")]
+    fault = {path: EXPECTED[path][0] for path in paths}
+    urls = [server.url(path) for path in paths]
+    child = subprocess.run(
+        [sys.executable, "-c", FAULTS_IN_A_CHILD.replace("ADDRESS_SPACE", str(ADDRESS_SPACE_BYTES))],
+        input=json.dumps([CONFIG.model_dump(mode="json"), urls]),
+        capture_output=True,
+        text=True,
+        timeout=CHILD_DEADLINE_S,
+        check=False,
+    )
+    assert child.returncode == 0, child.stderr
+    statuses, peak_kib = json.loads(child.stdout)
+    assert dict(zip(paths, statuses, strict=True)) == fault
+    assert peak_kib * 1024 < PEAK_BYTES

@@ -4,8 +4,11 @@ import pytest
 from yarl import URL
 
 from curate.contract.reasons import FetchStatus
-from curate.fetch.errors import FetchError
-from curate.fetch.robots import MAX_STORED_ORIGINS, Robots, Rules, RulesStore, parse_robots
+from curate.fetch.config import FetchConfig
+from curate.fetch.errors import FetchError, HostGivenUpError
+from curate.fetch.optouts import Checks
+from curate.fetch.origins import OriginStore
+from curate.fetch.robots import Robots, Rules, parse_robots
 
 TEXT = b"""User-agent: *
 Disallow: /all/
@@ -18,7 +21,7 @@ Disallow: /ours
 
 def allowed(text: bytes, path: str) -> bool:
     try:
-        Rules(parse_robots(text)).check(URL("http://a.example").with_path(path))
+        Rules(parse_robots(text)).check(URL("http://a.example").with_path(path), Checks())
     except FetchError:
         return False
     return True
@@ -26,7 +29,7 @@ def allowed(text: bytes, path: str) -> bool:
 
 def test_a_refusal_names_the_file() -> None:
     with pytest.raises(FetchError, match=r"http://a\.example/robots\.txt disallows /ours") as caught:
-        Rules(parse_robots(TEXT)).check(URL("http://a.example/ours/x?y"))
+        Rules(parse_robots(TEXT)).check(URL("http://a.example/ours/x?y"), Checks())
     assert caught.value.status == FetchStatus.ROBOTS_DISALLOWED
 
 
@@ -64,17 +67,17 @@ class Origin:
         return self.answer
 
 
-def check_many(origin: Origin, store: RulesStore, urls: list[str]) -> list[FetchStatus]:
+def check_many(origin: Origin, store: OriginStore[Rules], urls: list[str]) -> list[FetchStatus]:
     async def main() -> list[FetchStatus]:
-        robots = Robots(origin.fetch, store=store)
-        results = await asyncio.gather(*(robots.check(URL(url)) for url in urls), return_exceptions=True)
+        robots = Robots(origin.fetch, config=FetchConfig(), store=store)
+        results = await asyncio.gather(*(robots.check(URL(url), Checks()) for url in urls), return_exceptions=True)
         return [result.status if isinstance(result, FetchError) else FetchStatus.OK for result in results]
 
     return asyncio.run(main())
 
 
 def test_an_origin_is_asked_once_even_at_once_and_later() -> None:
-    origin, store = Origin(TEXT), RulesStore()
+    origin, store = Origin(TEXT), OriginStore[Rules]()
     urls = ["http://a.example/ours", "http://a.example/x", "http://a.example:80/y"]
     assert check_many(origin, store, urls) == ["robots_disallowed", "ok", "ok"]
     assert check_many(origin, store, urls) == ["robots_disallowed", "ok", "ok"]
@@ -83,7 +86,7 @@ def test_an_origin_is_asked_once_even_at_once_and_later() -> None:
 
 def test_scheme_and_port_are_origins_of_their_own() -> None:
     origin = Origin(b"")
-    check_many(origin, RulesStore(), ["http://a.example/", "https://a.example/", "http://a.example:8080/"])
+    check_many(origin, OriginStore[Rules](), ["http://a.example/", "https://a.example/", "http://a.example:8080/"])
     assert len(origin.asked) == 3
 
 
@@ -106,16 +109,43 @@ def test_scheme_and_port_are_origins_of_their_own() -> None:
     ],
 )
 def test_files_that_cannot_be_had(status: str, expected: str) -> None:
-    origin, store = Origin(FetchError(FetchStatus(status), "why")), RulesStore()
+    origin, store = Origin(FetchError(FetchStatus(status), "why")), OriginStore[Rules]()
     assert check_many(origin, store, ["http://a.example/x"] * 2) == [expected] * 2
     assert len(origin.asked) == 1
     check_many(origin, store, ["http://a.example/x"])
     assert len(origin.asked) == (1 if expected == "ok" else 2)  # a dead host is asked again by the next call
 
 
-def test_the_store_forgets_the_oldest() -> None:
-    store, rules = RulesStore(), Rules(None)
-    for number in range(MAX_STORED_ORIGINS + 1):
-        store.put(str(number), rules)
-    assert store.get("0") is None
-    assert store.get("1") is rules
+@pytest.mark.parametrize(
+    ("options", "robots", "content_usage"),
+    [
+        ({}, "disallowed", None),
+        ({"respect_robots": False}, None, "train-ai=n"),
+        ({"respect_content_usage": False}, "disallowed", None),
+        ({"respect_robots": False, "respect_content_usage": False}, None, None),
+    ],
+)
+def test_what_was_found_is_taken_down(options: dict[str, bool], robots: str | None, content_usage: str | None) -> None:
+    origin, checks = Origin(b"User-agent: *\nDisallow: /x\nContent-Usage: train-ai=n\n"), Checks()
+
+    async def main() -> None:
+        asked = Robots(origin.fetch, config=FetchConfig(**options), store=OriginStore())
+        await asyncio.gather(asked.check(URL("http://a.example/x"), checks), return_exceptions=True)
+
+    asyncio.run(main())
+    assert (checks.robots, checks.content_usage) == (robots, content_usage)
+    assert len(origin.asked) == (0 if len(options) > 1 else 1)
+
+
+def test_unreachable_files_are_taken_down_and_matter_only_where_they_are_obeyed() -> None:
+    async def main(config: FetchConfig, checks: Checks) -> None:
+        origin = Origin(FetchError(FetchStatus.HTTP_5XX, "why"))
+        await Robots(origin.fetch, config=config, store=OriginStore()).check(URL("http://a.example/x"), checks)
+
+    checks = Checks()
+    with pytest.raises(HostGivenUpError):
+        asyncio.run(main(FetchConfig(), checks))
+    assert checks == Checks(robots="unreachable")
+    checks = Checks()
+    asyncio.run(main(FetchConfig(respect_robots=False), checks))
+    assert checks == Checks(content_usage="")

@@ -5,6 +5,7 @@ from yarl import URL
 
 from curate.fetch.aiohttp_transport import AiohttpTransport
 from curate.fetch.config import FetchConfig
+from curate.fetch.resolver import AddressCache
 from curate.fetch.transport import Response, Transport
 from tests.curate.fetch.fake_transport import FakeResponse, FakeTransport
 from tests.curate.fetch.fault_server import FaultServer
@@ -22,8 +23,8 @@ async def body_of(transport: Transport, url: str) -> tuple[int, bytes]:
 
 def test_the_network_and_the_fake_stand_behind_one_seam(server: FaultServer) -> None:
     async def main() -> None:
-        url = server.url("/html.jpg")
-        real = await body_of(AiohttpTransport(FetchConfig(allow_private=("127.0.0.1",))), url)
+        url, config = server.url("/html.jpg"), FetchConfig(allow_private=("127.0.0.1",))
+        real = await body_of(AiohttpTransport(config, addresses=AddressCache()), url)
         assert await body_of(FakeTransport({url: [FakeResponse(real[1])]}), url) == real
 
     asyncio.run(main())

@@ -62,3 +62,35 @@ def test_missing_columns() -> None:
         _read({"text": "a"})
     with pytest.raises(ColumnError, match="for the text"):
         _read({"url": "u", "title": "a"})
+
+
+HASH = "0a" * 32
+
+
+@pytest.mark.parametrize(
+    ("fields", "options", "expected"),
+    [
+        ({"sha256": HASH.upper()}, {}, HASH),
+        ({"sha256": "not a hash"}, {}, None),
+        ({"sha256": None}, {}, None),
+        ({"sha256": 7}, {}, None),
+        ({}, {}, None),
+        ({"sha256": "1b" * 32, "digest": HASH}, {"sha256_column": "digest"}, HASH),
+        ({"sha256": HASH, "digest": None}, {"sha256_column": "digest"}, None),
+        ({"digest": ""}, {"sha256_column": "digest"}, None),
+    ],
+)
+def test_promised_hashes(fields: dict[str, object], options: dict[str, str], expected: str | None) -> None:
+    document = _read({"url": "u", "text": "a cat"} | fields, **options)
+    assert [item.expected_sha256 for item in document.items] == [expected, None]
+
+
+@pytest.mark.parametrize("value", ["0a", 7, "0g" * 32])
+def test_a_named_column_must_hold_hashes(value: object) -> None:
+    with pytest.raises(RecordError, match="digest must be 64 hex digits"):
+        _read({"url": "u", "text": "a cat", "digest": value}, sha256_column="digest")
+
+
+def test_a_named_hash_column_must_be_there() -> None:
+    with pytest.raises(ColumnError, match="for the image hash"):
+        _read({"url": "u", "text": "a cat"}, sha256_column="digest")
