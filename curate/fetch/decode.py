@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
 from PIL import Image, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
@@ -22,18 +24,17 @@ from PIL.WebPImagePlugin import WebPImageFile
 from curate.contract.reasons import FetchStatus
 from curate.fetch.config import ResizeConfig
 from curate.fetch.errors import FetchError
+from curate.fetch.jpeg import check_scans, is_whole, read_jpeg, write_jpeg
 from curate.fetch.pixels import (
     REDUCING_GAP,
     orientation,
+    shrink,
     target_size,
     to_opaque,
     turn_upright,
     upright_size,
 )
 from curate.fetch.sniff import image_format, markup_kind, webp_size
-
-JPEG_QUALITY = 95
-"""Of images that are stored anew; above it files grow without visible gain (libjpeg's documentation)."""
 
 MAX_SIDE = 65_500
 """Longest side, px, that libjpeg writes."""
@@ -143,21 +144,32 @@ def _store(data: bytes, *, kind: str, resize: ResizeConfig | None, max_pixels: i
     target = target_size(size, resize=resize)
     for one in (size, target):
         _check_size(one, max_pixels=max_pixels)
-    stored = data if _is_kept(image, turn=turn, target=target) else _encode(image, turn=turn, target=target)
+    stored = _store_jpeg(data, image, turn=turn, target=target) if isinstance(image, JpegImageFile) else None
+    if stored is None:
+        stored = _encode(image, turn=turn, target=target)
     (width, height), (original_width, original_height) = (upright_size(one, turn) for one in (target, size))
     return StoredImage(
         data=stored, width=width, height=height, original_width=original_width, original_height=original_height
     )
 
 
-def _is_kept(image: ImageFile.ImageFile, *, turn: int, target: tuple[int, int]) -> bool:
-    """Return whether the bytes can stay; if so, the image has been decoded once to prove that it is whole."""
-    if not isinstance(image, JpegImageFile) or image.mode not in {"L", "RGB"} or turn != 1 or image.size != target:
-        return False
-    # An eighth of the scale reads every coefficient and saves most of the inverse transform.
-    image.draft(None, (1, 1))
-    image.load()
-    return True
+def _store_jpeg(data: bytes, image: JpegImageFile, *, turn: int, target: tuple[int, int]) -> bytes | None:
+    """Return the file itself or its scaled copy, by the fast decoder where it has no doubts; None if neither goes."""
+    if "progressive" in image.info:
+        check_scans(data)
+    if image.mode not in {"L", "RGB"} or target[0] > image.size[0]:
+        return None
+    if turn == 1 and target == image.size:
+        if not is_whole(data):
+            image.draft(None, (1, 1))
+            image.load()
+        return data
+    pixels = read_jpeg(data, size=image.size, target=target)
+    if pixels is None:
+        return None
+    _keep_opencv_on_one_thread()
+    scaled = shrink(pixels, size=target)
+    return write_jpeg(scaled if turn == 1 else np.asarray(turn_upright(Image.fromarray(scaled), turn)))
 
 
 def _encode(image: ImageFile.ImageFile, *, turn: int, target: tuple[int, int]) -> bytes:
@@ -168,11 +180,13 @@ def _encode(image: ImageFile.ImageFile, *, turn: int, target: tuple[int, int]) -
     pixels = to_opaque(image)
     if pixels.size != target:
         pixels = pixels.resize(target, Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
-    pixels = turn_upright(pixels if pixels.mode == "RGB" else pixels.convert("RGB"), turn)
-    pixels.info = {}  # comments and profiles of the original do not describe these pixels
-    buffer = io.BytesIO()
-    pixels.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return buffer.getvalue()
+    return write_jpeg(np.asarray(turn_upright(pixels if pixels.mode == "RGB" else pixels.convert("RGB"), turn)))
+
+
+def _keep_opencv_on_one_thread() -> None:
+    """Stop OpenCV from starting threads of its own in every decode thread; the setting holds for the process."""
+    if cv2.getNumThreads() != 1:
+        cv2.setNumThreads(1)
 
 
 @contextmanager

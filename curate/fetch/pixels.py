@@ -1,5 +1,8 @@
 """Pixel arithmetic of stored images: target sizes, colour modes, orientation."""
 
+import math
+
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -21,6 +24,20 @@ _WHITE = (255, 255, 255)
 
 REDUCING_GAP = 2.0
 """Large images are averaged down to no less than twice the target before LANCZOS; the gap of Pillow's `thumbnail`."""
+
+MAX_SHRINK = 2.6
+"""Largest factor that `shrink` filters in one step; beyond it, text aliases."""
+
+# Fitted to Lanczos on photographs and text, see docs/LOG.md. Wider filters, which 3 x 3 weights cannot hold, blur.
+_BLUR_PX = 0.45
+_SHARPENED = 0.3
+_BINOMIAL_PX = 0.85
+"""Its weights round to 1/4, 1/2, 1/4, for which OpenCV has a path of twice the speed."""
+_BINOMIAL_FACTORS = (1.85, 2.4)
+"""Where those weights serve as well as the fitted ones."""
+_LARGE_STEP = 2.25
+"""Factor left by a first step over images that shrink by more than `MAX_SHRINK`."""
+_KERNEL = (3, 3)
 
 
 def target_size(size: tuple[int, int], *, resize: ResizeConfig | None) -> tuple[int, int]:
@@ -84,3 +101,43 @@ def _stretch(values: np.ndarray) -> np.ndarray:
         block = np.nan_to_num(block, nan=low, posinf=high, neginf=low)
         stretched[start : start + _STRETCHED_ROWS] = ((block - low) * scale).round()
     return stretched
+
+
+def shrink(pixels: np.ndarray, *, size: tuple[int, int]) -> np.ndarray:
+    """Scale samples down: low-pass, bilinear, then a little of the lost contrast back.
+
+    It takes half the time of OpenCV's INTER_AREA and comes closer to Lanczos. All three steps are integer arithmetic
+    or exact in float, so the result does not depend on the processor's instruction set, which cannot be said of
+    INTER_CUBIC (through IPP) and of filter2D.
+
+    Args:
+        pixels: uint8 [H, W, 3].
+        size: Width and height of the result, px; neither larger than that of `pixels`.
+
+    Returns:
+        uint8 [size[1], size[0], 3].
+    """
+    factors = _factors(pixels, size)
+    if max(factors) > MAX_SHRINK:
+        width = min(round(_LARGE_STEP * size[0]), pixels.shape[1])
+        height = min(round(_LARGE_STEP * size[1]), pixels.shape[0])
+        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+        factors = _factors(pixels, size)
+    if max(factors) <= 1:
+        return pixels
+    smooth = cv2.GaussianBlur(pixels, _KERNEL, *(_blur_px(factor) for factor in factors))
+    scaled = cv2.resize(smooth, size, interpolation=cv2.INTER_LINEAR)
+    blurred = cv2.GaussianBlur(scaled, _KERNEL, _BINOMIAL_PX)
+    sharpened: np.ndarray = cv2.addWeighted(scaled, 1 + _SHARPENED, blurred, -_SHARPENED, 0)
+    return sharpened
+
+
+def _factors(pixels: np.ndarray, size: tuple[int, int]) -> tuple[float, float]:
+    return pixels.shape[1] / size[0], pixels.shape[0] / size[1]
+
+
+def _blur_px(factor: float) -> float:
+    least, largest = _BINOMIAL_FACTORS
+    if least <= factor <= largest:
+        return _BINOMIAL_PX
+    return max(_BLUR_PX * math.sqrt(factor**2 - 1), 0.01)  # OpenCV would take 0 for "choose one"

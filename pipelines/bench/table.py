@@ -3,11 +3,16 @@
 from collections.abc import Callable, Sequence
 
 from curate.contract.errors import RecipeError
+from pipelines.bench.decode import bench_decode
 from pipelines.bench.engine import bench_engine
 from pipelines.bench.row import Row
 from pipelines.bench.shards import bench_shards
 
-BENCHES: dict[str, Callable[[], list[Row]]] = {"engine": bench_engine, "shards": bench_shards}
+BENCHES: dict[str, Callable[[], list[Row]]] = {
+    "decode": bench_decode,
+    "engine": bench_engine,
+    "shards": bench_shards,
+}
 
 
 def run_benches(names: Sequence[str]) -> list[Row]:

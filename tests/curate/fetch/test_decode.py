@@ -164,6 +164,28 @@ def test_cut_files_are_broken(kind: str) -> None:
         assert failure(data[:part]) == FetchStatus.BROKEN_IMAGE
 
 
+@pytest.mark.parametrize("resize", [None, ResizeConfig(shorter_side=16)])
+def test_a_jpeg_that_was_cut_and_closed_is_broken(resize: ResizeConfig | None) -> None:
+    data = samples.encoded(Image.effect_noise((64, 64), 90).convert("RGB"), "JPEG")
+    assert failure(data[: len(data) // 2] + b"\xff\xd9", resize=resize) == FetchStatus.BROKEN_IMAGE
+
+
+@pytest.mark.parametrize("resize", [None, ResizeConfig(shorter_side=16)])
+def test_a_jpeg_with_stray_bytes_is_whole(resize: ResizeConfig | None, capfd: pytest.CaptureFixture[str]) -> None:
+    data = samples.jpeg()[:-2] + b"\x11\x22\x33\xff\xd9"
+    stored = decode(data, resize=resize)
+    assert (stored.data == data) == (resize is None)
+    assert close(pixels(stored), (2, stored.height - 2), RED, 60)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_jpeg_of_countless_scans_is_refused() -> None:
+    data = samples.encoded(samples.picture(), "JPEG", progressive=True)
+    assert decode(data).data == data
+    last = data.rindex(b"\xff\xda")
+    assert failure(data[:-2] + data[last:-2] * 200 + data[-2:]) == FetchStatus.BROKEN_IMAGE
+
+
 @pytest.mark.parametrize("data", [b"", b"<html>", b"<svg/>", b"BM, said he", b"GIF", b"\0" * 99, b"%PDF-1.7"])
 def test_what_is_no_image(data: bytes) -> None:
     assert failure(data) == FetchStatus.NOT_AN_IMAGE

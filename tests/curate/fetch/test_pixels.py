@@ -1,9 +1,10 @@
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from curate.fetch.config import ResizeConfig
-from curate.fetch.pixels import orientation, target_size, to_opaque, turn_upright, upright_size
+from curate.fetch.pixels import orientation, shrink, target_size, to_opaque, turn_upright, upright_size
 from tests.curate.fetch import samples
 
 TO_100 = ResizeConfig(shorter_side=100)
@@ -66,3 +67,41 @@ def test_samples_that_are_no_numbers() -> None:
     assert gray([[nan, -inf, inf, 0.0, 2.0]], "float32") == [[0, 0, 255, 0, 255]]
     assert gray([[nan, inf]], "float32") == [[0, 0]]
     assert gray([[-3e38, 0.0, 3e38]], "float32") == [[0, 128, 255]]
+
+
+def wave(width: int, height: int, *, period_px: float) -> np.ndarray:
+    """Return a vertical grating around middle gray."""
+    row = 128 + 90 * np.sin(2 * np.pi * np.arange(width) / period_px)
+    return np.broadcast_to(row[None, :, None], (height, width, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [(200, 150), (190, 143), (100, 75), (60, 45), (20, 15), (1, 1), (200, 75)])
+def test_shrinking_keeps_flat_colours_and_gives_the_size(size: tuple[int, int]) -> None:
+    flat = np.full((150, 200, 3), (10, 128, 250), np.uint8)
+    small = shrink(flat, size=size)
+    assert small.dtype == np.uint8
+    assert small.tolist() == [[[10, 128, 250]] * size[0]] * size[1]
+
+
+def test_shrinking_keeps_what_fits_and_drops_what_would_alias() -> None:
+    coarse, fine = wave(300, 40, period_px=24), wave(300, 40, period_px=2.2)
+    for width in (120, 150, 200):
+        assert np.ptp(shrink(coarse, size=(width, 16)).astype(int)) > 150
+    for width in (30, 120, 150):
+        assert np.ptp(shrink(fine, size=(width, 16))[:, 2:-2].astype(int)) < 60
+
+
+def test_shrinking_is_nearer_to_lanczos_than_area_averaging() -> None:
+    rng = np.random.default_rng(0)
+    octaves = [rng.normal(0, 4 << n, (360 >> n, 480 >> n)).astype(np.float32) for n in range(6)]
+    mixed = 128 + np.sum([cv2.resize(one, (480, 360), interpolation=cv2.INTER_CUBIC) for one in octaves], axis=0)
+    noise = Image.fromarray(np.clip(mixed, 0, 255).astype(np.uint8)).convert("RGB")
+    pixels = np.asarray(noise)
+    for size in ((440, 330), (400, 300), (300, 225), (200, 150)):
+        wanted = np.asarray(noise.resize(size, Image.Resampling.LANCZOS)).astype(float)
+        area = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(float)
+        assert np.square(shrink(pixels, size=size) - wanted).mean() < np.square(area - wanted).mean()
+
+
+def test_thin_images_shrink() -> None:
+    assert shrink(np.zeros((3, 60_000, 3), np.uint8), size=(20_000, 1)).shape == (1, 20_000, 3)
