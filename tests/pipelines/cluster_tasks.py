@@ -1,0 +1,60 @@
+"""What tests let the workers do; workers import it by its name."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from curate.contract.errors import CurateError
+from pipelines.context import RunContext, load_items
+from pipelines.engine import Report
+from pipelines.run_folder import write_json
+
+DEADLY = "deadly"
+"""A document whose id begins so kills its worker."""
+
+
+def echo(partition: str, **counters: int) -> Report:
+    return Report(stage="echo", partition=partition, counters={**counters, "pid": os.getpid()})
+
+
+def dawdle(partition: str, wait_s: float) -> Report:
+    time.sleep(wait_s)
+    return Report(stage="dawdle", partition=partition)
+
+
+def fail_at_first(partition: str, note: str, num_failures: int) -> Report:
+    """Fail so many times; the calls are counted in a file, as they come from several processes."""
+    with Path(note).open("a", encoding="utf-8") as file:
+        file.write("called\n")
+    num_calls = len(Path(note).read_text(encoding="utf-8").splitlines())
+    if num_calls <= num_failures:
+        raise CurateError("the disk is full")
+    return Report(stage="fail", partition=partition, counters={"calls": num_calls})
+
+
+def fail(partition: str, cause: str) -> Report:
+    """Fail for one cause, whatever the partition."""
+    del partition
+    raise ValueError(cause)
+
+
+def die(partition: str) -> Report:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return Report(stage="die", partition=partition)
+
+
+def read_items(context: RunContext, partition: str) -> Report:
+    """A stage that one kind of document kills."""
+    doc_ids = load_items(context, partition)["doc_id"].to_pylist()
+    if any(doc_id.startswith(DEADLY) for doc_id in doc_ids):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if context.only is None:
+        write_json(context.folder.file("read", f"{partition}.json"), doc_ids)
+    return Report(stage="read_items", partition=partition, counters={"items": len(doc_ids)})
+
+
+def read_items_again(context: RunContext, partition: str) -> Report:
+    return Report(
+        stage="read_items_again", partition=partition, counters={"items": load_items(context, partition).num_rows}
+    )

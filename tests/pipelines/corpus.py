@@ -1,0 +1,240 @@
+"""A run folder as the measuring stages leave it, written table by table: small, and every truth in it is known."""
+
+import functools
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from PIL import Image
+
+from curate.contract.ids import sha256_hex
+from curate.contract.reasons import FetchStatus, IngestReason, Stage
+from curate.contract.schemas import (
+    CLIP_MEASURES,
+    DOCUMENTS,
+    IMAGE_MEASURES,
+    IMAGES,
+    ITEMS,
+    TEXT_MEASURES,
+    VERDICTS,
+    table_from_rows,
+)
+from pipelines.context import RunContext
+from pipelines.decide import Decision, decide
+from pipelines.recipe_load import parse_recipe
+from pipelines.run_folder import RunFolder, read_table, write_table
+
+Row = dict[str, Any]
+
+NUM_DIRECTIONS = 32
+"""Values of an embedding: pictures with numbers below this are orthogonal."""
+MADE_FROM = "by hand"
+
+SOURCES = """
+sources:
+  - {name: mmc4, type: mmc4, path: "mmc4*.jsonl"}
+  - {name: coyo, type: pairs, path: coyo.csv}
+  - {name: flan, type: instructions, path: flan.jsonl}
+fetch: {allow_private: [127.0.0.1], timeout_s: 5, retries: 0, resize: null}
+"""
+CLIP = "clip: {model: tiny, batch_size: 4}\n"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """An image item; equal numbers are equal bytes."""
+
+    number: int
+    url: str = ""
+    status: FetchStatus = FetchStatus.OK
+    detail: str | None = None
+    sides: tuple[int, int] = (400, 300)
+    """Original width and height, px."""
+    sims: tuple[float, ...] | None = None
+    """Cosine to each text of its document; null means 0.5 to all."""
+    direction: int | None = None
+    """Of its embedding; null means its number."""
+    alt: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Doc:
+    """A document: strings are text items."""
+
+    doc_id: str
+    items: tuple[str | Picture, ...]
+    source: str = "mmc4"
+    kind: str = "interleaved"
+    lang: str = "en"
+    meta: str = "{}"
+    roles: tuple[str | None, ...] = field(default=())
+    """Of the items; missing ones are null."""
+
+
+def doc(doc_id: str, *items: str | Picture, lang: str = "en") -> Doc:
+    return Doc(doc_id=doc_id, items=items, lang=lang)
+
+
+def pair(doc_id: str, picture: Picture, caption: str = "a caption") -> Doc:
+    return Doc(doc_id=doc_id, items=(picture, caption), source="coyo", kind="pair")
+
+
+def chat(doc_id: str, question: str = "what is it", answer: str = "a test") -> Doc:
+    return Doc(doc_id=doc_id, items=(question, answer), source="flan", kind="text", roles=("user", "assistant"))
+
+
+@functools.cache
+def jpeg(number: int) -> bytes:
+    """Return a small JPEG of its own for every number."""
+    buffer = io.BytesIO()
+    colour = (number * 37 % 256, number * 91 % 256, number * 151 % 256)
+    Image.new("RGB", (16 + number, 12), colour).save(buffer, "JPEG", quality=95)
+    return buffer.getvalue()
+
+
+def make_context(root: Path, recipe: str = "", *, sources: str = SOURCES) -> RunContext:
+    """Return a context over ``root``; ``recipe`` is what stands below its sources."""
+    return RunContext(folder=RunFolder(str(root)), recipe=parse_recipe(sources + recipe), base=str(root))
+
+
+def write_partition(
+    context: RunContext, partition: str, docs: Sequence[Doc], *, faults: Iterable[tuple[str, IngestReason]] = ()
+) -> None:
+    """Write the tables of ingest, fetch and measure; each fault is a document of its own, after the others."""
+    source = docs[0].source if docs else "mmc4"
+    kind = docs[0].kind if docs else "interleaved"
+    broken = list(faults)
+    documents: list[Row] = [
+        {"doc_id": d.doc_id, "source": d.source, "kind": d.kind, "url": f"http://h/{d.doc_id}", "meta": d.meta}
+        for d in docs
+    ]
+    documents += [{"doc_id": doc_id, "source": source, "kind": kind, "meta": "{}"} for doc_id, _ in broken]
+    verdicts: list[Row] = [
+        {"doc_id": doc_id, "position": -1, "stage": str(Stage.INGEST), "reason": str(reason), "detail": "a.jsonl: bad"}
+        for doc_id, reason in broken
+    ]
+    write(context, "ingest", "documents", partition, documents, DOCUMENTS)
+    write(context, "ingest", "items", partition, [row for d in docs for row in item_rows(d)], ITEMS)
+    write(context, "ingest", "verdicts", partition, verdicts, VERDICTS)
+    images = sorted((row for d in docs for row in image_rows(d)), key=lambda row: (row["doc_id"], row["position"]))
+    write(context, "fetch", "images", partition, images, IMAGES)
+    write(context, "measure", "text", partition, [row for d in docs for row in text_rows(d)], TEXT_MEASURES)
+    good = [row for row in images if row["status"] == str(FetchStatus.OK)]
+    pdq: list[Row] = [{"doc_id": row["doc_id"], "position": row["position"]} for row in good]
+    write(context, "measure", "image", partition, pdq, IMAGE_MEASURES)
+    scores = sorted((row for d in docs for row in clip_rows(d)), key=lambda row: (row["doc_id"], row["position"]))
+    write(context, "measure", "clip", partition, scores, CLIP_MEASURES)
+
+
+def write(context: RunContext, stage: str, table: str, partition: str, rows: Sequence[Row], schema: pa.Schema) -> None:
+    made = table_from_rows(list(rows), schema)
+    write_table(context.folder.table(stage, table, partition), made, schema=schema, made_from=MADE_FROM)
+
+
+def item_rows(document: Doc) -> list[Row]:
+    rows: list[Row] = []
+    for position, item in enumerate(document.items):
+        row: Row = {"doc_id": document.doc_id, "position": position}
+        if isinstance(item, Picture):
+            row |= {"modality": "image", "image_url": url_of(item), "alt_text": item.alt}
+        else:
+            role = document.roles[position] if document.roles else None
+            row |= {"modality": "text", "text": item, "role": role}
+        rows.append(row)
+    return rows
+
+
+def image_rows(document: Doc) -> list[Row]:
+    rows = []
+    for position, picture in pictures(document):
+        row: Row = {
+            "doc_id": document.doc_id,
+            "position": position,
+            "image_url": url_of(picture),
+            "status": str(picture.status),
+            "detail": picture.detail,
+        }
+        rows.append(row | (_stored(picture) if picture.status is FetchStatus.OK else {}))
+    return rows
+
+
+def _stored(picture: Picture) -> Row:
+    data = jpeg(picture.number)
+    return {
+        "http_status": 200,
+        "data": data,
+        "num_bytes": len(data),
+        "image_id": sha256_hex(data),
+        "format": "jpg",
+        "width": 16 + picture.number,
+        "height": 12,
+        "original_width": picture.sides[0],
+        "original_height": picture.sides[1],
+        "original_sha256": sha256_hex(data),
+        "original_num_bytes": len(data),
+    }
+
+
+def text_rows(document: Doc) -> list[Row]:
+    texts = [(position, item) for position, item in enumerate(document.items) if isinstance(item, str)]
+    whole = " ".join(text for _, text in texts)
+    return [
+        {
+            "doc_id": document.doc_id,
+            "position": position,
+            "lang": document.lang,
+            "lang_prob": 0.9,
+            "num_words": len(text.split()),
+            "num_chars": len(text),
+        }
+        for position, text in [(-1, whole), *texts]
+    ]
+
+
+def clip_rows(document: Doc) -> list[Row]:
+    num_texts = sum(isinstance(item, str) for item in document.items)
+    rows: list[Row] = []
+    for position, picture in pictures(document):
+        if picture.status is not FetchStatus.OK:
+            continue
+        sims = picture.sims if picture.sims is not None else (0.5,) * num_texts
+        direction = picture.number if picture.direction is None else picture.direction
+        rows.append(
+            {
+                "doc_id": document.doc_id,
+                "position": position,
+                "embedding": [float(place == direction) for place in range(NUM_DIRECTIONS)],
+                "similarity": list(sims),
+                "best_sim": max(sims, default=None),
+            }
+        )
+    return rows
+
+
+def pictures(document: Doc) -> list[tuple[int, Picture]]:
+    return [(position, item) for position, item in enumerate(document.items) if isinstance(item, Picture)]
+
+
+def url_of(picture: Picture) -> str:
+    return picture.url or f"http://h/{picture.number}.jpg"
+
+
+def decide_all(context: RunContext, *partitions: str) -> dict[str, Decision]:
+    return {decision.partition: decision for decision in decide(context, partitions)}
+
+
+def verdicts_of(context: RunContext, partition: str) -> dict[tuple[str, int], str]:
+    """Return reason by (doc_id, position), having made sure that nothing has two."""
+    rows = read_table(context.folder.table("verdicts", "", partition)).to_pylist()
+    found = {(row["doc_id"], row["position"]): row["reason"] for row in rows}
+    assert len(found) == len(rows), f"two verdicts for one thing: {rows}"
+    return found
+
+
+def matches_of(context: RunContext, partition: str) -> dict[tuple[str, int], int | None]:
+    """Return the matched position by (doc_id, position) of every kept image."""
+    rows = read_table(context.folder.table("matches", "", partition)).to_pylist()
+    return {(row["doc_id"], row["position"]): row["matched_position"] for row in rows}

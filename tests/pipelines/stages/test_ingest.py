@@ -1,0 +1,138 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from curate.contract.ids import doc_id
+from pipelines.context import RunContext
+from pipelines.engine import Report
+from pipelines.recipe_load import parse_recipe
+from pipelines.run_folder import read_stamp, read_table
+from pipelines.stages.ingest import InputFile, ingest_file, input_files
+from tests.pipelines.corpus import SOURCES, make_context
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> RunContext:
+    for name, texts in {"mmc4-b.jsonl": ["one"], "mmc4-a.jsonl": ["two", "three", "four"]}.items():
+        lines = [json.dumps({"url": f"http://h/{t}", "text_list": [t], "image_info": []}) for t in texts]
+        (tmp_path / name).write_text("\n".join([*lines, "{broken"]) + "\n", encoding="utf-8")
+    (tmp_path / "coyo.csv").write_text("url,text\nhttp://h/1.jpg,a cat\n", encoding="utf-8")
+    made = make_context(tmp_path / "run", "partition_num_docs: 2\n")
+    return replace(made, base=str(tmp_path))
+
+
+def files(context: RunContext) -> dict[str, InputFile]:
+    return {file.label: file for file in input_files(context)}
+
+
+def under(context: RunContext, *overrides: str) -> RunContext:
+    recipe = parse_recipe(SOURCES + "partition_num_docs: 2\n", overrides=overrides)
+    return replace(context, recipe=recipe)
+
+
+def test_files_come_in_the_order_of_sources_and_sorted(context: RunContext) -> None:
+    found = [(file.source.name, file.label, file.number) for file in input_files(context)]
+    assert found == [
+        ("mmc4", "mmc4-a.jsonl", 0),
+        ("mmc4", "mmc4-b.jsonl", 1),
+        ("coyo", "coyo.csv", 0),
+        ("flan", "flan.jsonl", 0),
+    ]
+    assert all(Path(file.path).parent == Path(context.base) for file in input_files(context))
+
+
+def test_a_file_is_cut_into_partitions_named_by_the_input(context: RunContext) -> None:
+    report = ingest_file(context, files(context)["mmc4-a.jsonl"])
+    assert report.partitions == ("mmc4-00000-00000", "mmc4-00000-00001")
+    assert (report.counters, report.skipped) == ({"documents": 4}, False)
+    first, second = (read_table(context.folder.table("ingest", "documents", name)) for name in report.partitions)
+    ids = [doc_id("mmc4", f"http://h/{text}", f"mmc4-a.jsonl#{row}") for row, text in enumerate(["two", "three"], 1)]
+    assert first["doc_id"].to_pylist() == ids
+    assert second.num_rows == 2
+    verdicts = read_table(context.folder.table("ingest", "verdicts", "mmc4-00000-00001")).to_pylist()
+    assert [row["reason"] for row in verdicts] == ["ingest.malformed_record"]
+    assert [row["doc_id"] for row in verdicts] == second["doc_id"].to_pylist()[1:]
+
+
+def test_a_file_that_is_not_there_is_one_rejected_document(context: RunContext) -> None:
+    report = ingest_file(context, files(context)["flan.jsonl"])
+    verdicts = read_table(context.folder.table("ingest", "verdicts", *report.partitions)).to_pylist()
+    assert [row["reason"] for row in verdicts] == ["ingest.missing_file"]
+    documents = read_table(context.folder.table("ingest", "documents", *report.partitions))
+    assert documents["kind"].to_pylist() == ["text"]
+
+
+def test_an_empty_file_has_no_partition(context: RunContext) -> None:
+    Path(context.base, "flan.jsonl").write_text("", encoding="utf-8")
+    assert ingest_file(context, files(context)["flan.jsonl"]).partitions == ()
+
+
+def test_a_file_is_read_once(context: RunContext) -> None:
+    file = files(context)["mmc4-a.jsonl"]
+    first = ingest_file(context, file)
+    assert ingest_file(context, file) == Report(
+        stage="ingest", partition=first.partition, skipped=True, partitions=first.partitions
+    )
+
+
+@pytest.mark.parametrize(
+    "overrides", [["sources.mmc4.name=other"], ["partition_num_docs=3"], ["sources.coyo.text_column=text"]]
+)
+def test_a_changed_option_reads_the_file_again(context: RunContext, overrides: list[str]) -> None:
+    before, changed = files(context), under(context, *overrides)
+    for label in ("mmc4-a.jsonl", "coyo.csv"):
+        ingest_file(context, before[label])
+    skipped = {label: ingest_file(changed, files(changed)[label]).skipped for label in ("mmc4-a.jsonl", "coyo.csv")}
+    assert skipped == {
+        "mmc4-a.jsonl": "coyo" in overrides[0],
+        "coyo.csv": "mmc4" in overrides[0],
+    }
+
+
+def test_options_that_are_not_of_ingest_read_nothing_again(context: RunContext) -> None:
+    file = files(context)["mmc4-a.jsonl"]
+    ingest_file(context, file)
+    assert ingest_file(under(context, "keep.image.size.min=7", "fetch.timeout_s=9"), file).skipped
+
+
+def test_a_limit_reads_so_many_documents_of_every_file(context: RunContext) -> None:
+    limited, file = replace(context, limit=1), files(context)["mmc4-a.jsonl"]
+    assert ingest_file(limited, file).counters == {"documents": 1}
+    whole = ingest_file(context, file)
+    assert (whole.skipped, whole.counters) == (False, {"documents": 4})
+
+
+def test_a_changed_file_is_read_again(context: RunContext) -> None:
+    file = files(context)["mmc4-b.jsonl"]
+    assert ingest_file(context, file).counters == {"documents": 2}
+    with Path(file.path).open("a", encoding="utf-8") as target:
+        target.write('{"text_list": ["more"]}\n')
+    assert ingest_file(context, file).counters == {"documents": 3}
+
+
+@pytest.mark.parametrize("table", ["documents", "items", "verdicts"])
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_a_table_that_was_lost_is_made_anew(context: RunContext, table: str, damage: str) -> None:
+    file = files(context)["mmc4-a.jsonl"]
+    (name, _) = ingest_file(context, file).partitions
+    path = Path(context.folder.table("ingest", table, name))
+    whole = path.read_bytes()
+    path.unlink()
+    if damage == "cut":
+        path.write_bytes(whole[:50])
+    ingest_file(context, file)
+    assert path.exists()
+    assert path.read_bytes() == whole
+
+
+def test_pages_have_no_items_before_they_are_fetched(context: RunContext) -> None:
+    Path(context.base, "pages.txt").write_text("http://h/p\n", encoding="utf-8")
+    recipe = parse_recipe("sources: [{name: pages, type: pages, path: pages.txt}]\nfetch: {allow_private: [127.0.0.1]}")
+    paged = replace(context, recipe=recipe)
+    (file,) = input_files(paged)
+    (name,) = ingest_file(paged, file).partitions
+    assert read_table(paged.folder.table("ingest", "documents", name))["url"].to_pylist() == ["http://h/p"]
+    assert read_stamp(paged.folder.table("ingest", "items", name)) is None
+    assert ingest_file(paged, file).skipped

@@ -1,0 +1,216 @@
+import io
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from distributed import Client
+from rich.console import Console
+
+from curate.contract.errors import BlendError, CurateError, RecipeError
+from pipelines.account import account_for
+from pipelines.build import Built, _chain, _num_cpu_workers, _window, build, decide_and_write, iterate_partitions
+from pipelines.context import RunContext, load_poison
+from pipelines.engine import run_tasks
+from pipelines.progress import Progress
+from pipelines.recipe_load import dump_recipe, parse_recipe
+from pipelines.run_folder import read_json
+from pipelines.verify import verify
+from tests.pipelines.cluster_tasks import DEADLY, read_items, read_items_again
+from tests.pipelines.corpus import (
+    SOURCES,
+    Picture,
+    chat,
+    decide_all,
+    doc,
+    jpeg,
+    make_context,
+    pair,
+    verdicts_of,
+    write_partition,
+)
+from tests.pipelines.web import Web
+
+MMC4, COYO, FLAN = "mmc4-00000-00000", "coyo-00000-00000", "flan-00000-00000"
+TEXT = "words of a document"
+
+
+def quiet(context: RunContext) -> Progress:
+    return Progress(context.folder, console=Console(file=io.StringIO()))
+
+
+def measured(root: Path, recipe: str = "") -> RunContext:
+    """Return a run that was fetched and measured."""
+    context = make_context(root, recipe)
+    write_partition(context, MMC4, [doc("z", TEXT, Picture(number=1)), doc("a", TEXT, Picture(number=2))])
+    write_partition(context, COYO, [pair("p", Picture(number=1)), pair("q", Picture(number=3))])
+    write_partition(context, FLAN, [chat("c")])
+    return context
+
+
+def finish(client: Client, context: RunContext) -> Built:
+    """Decide, blend, write shards and account; the run has to hold together."""
+    partitions = (MMC4, COYO, FLAN)
+    built = decide_and_write(client, context, quiet(context), partitions)
+    account_for(context, partitions)
+    assert verify(context.folder.root) == []
+    return built
+
+
+@pytest.fixture
+def online(tmp_path: Path, web: Web) -> RunContext:
+    """Return a run whose sources are files and whose images are on a web server."""
+    for number in (1, 2, 3):
+        web.answers[f"/{number}.jpg"] = (200, "image/jpeg", jpeg(number))
+    paragraph = "<p>This page says a good deal about the picture that stands below all of its long sentences.</p>"
+    web.answers["/page"] = (200, "text/html", f"<body>{paragraph * 4}<img src='3.jpg'>{paragraph}</body>".encode())
+    documents = [
+        {"url": "http://h/1", "text_list": [TEXT], "image_info": [{"raw_url": f"{web.url}/1.jpg"}]},
+        {"url": "http://h/2", "text_list": [TEXT], "image_info": [{"raw_url": f"{web.url}/2.jpg"}]},
+        {"url": "http://h/3", "text_list": [TEXT], "image_info": [{"raw_url": f"{web.url}/gone.jpg"}]},
+    ]
+    lines = "".join(json.dumps(document) + "\n" for document in documents)
+    (tmp_path / "mmc4.jsonl").write_text(lines, encoding="utf-8")
+    (tmp_path / "coyo.csv").write_text(f"url,text\n{web.url}/1.jpg,a picture\n", encoding="utf-8")
+    (tmp_path / "flan.jsonl").write_text('{"instruction": "say yes", "output": "yes"}\n', encoding="utf-8")
+    (tmp_path / "pages.txt").write_text(f"{web.url}/page\n", encoding="utf-8")
+    pages = SOURCES.replace("sources:", "sources:\n  - {name: pages, type: pages, path: pages.txt}")
+    recipe = "partition_num_docs: 2\nkeep: {doc.images: {min: 1}}\n"
+    return replace(make_context(tmp_path / "run", recipe, sources=pages), base=str(tmp_path))
+
+
+PARTITIONS = ("pages-00000-00000", "mmc4-00000-00000", "mmc4-00000-00001", "coyo-00000-00000", "flan-00000-00000")
+
+
+def test_the_whole_road(client: Client, online: RunContext, web: Web) -> None:
+    built = build(client, online, quiet(online))
+    assert built.partitions == PARTITIONS
+    assert tuple(iterate_partitions(online)) == PARTITIONS
+    assert dict(Counter(built.pool["source"].to_pylist())) == {"pages": 1, "mmc4": 2, "coyo": 1, "flan": 1}
+    assert sorted(web.asked) == ["/1.jpg", "/1.jpg", "/2.jpg", "/3.jpg", "/gone.jpg", "/page"]
+    account_for(online, built.partitions)
+    assert verify(online.folder.root) == []
+    written = Path(online.folder.file("recipe.yaml")).read_text(encoding="utf-8")
+    assert parse_recipe(written) == online.recipe
+
+
+def test_a_second_run_does_nothing_and_a_looser_one_only_what_is_missing(
+    client: Client, online: RunContext, web: Web
+) -> None:
+    strict = replace(online, recipe=parse_recipe(_text(online), overrides=["admit.url.tokens.deny=['2']"]))
+    build(client, strict, quiet(strict))
+    shard = Path(online.folder.file("shards", "main", "00000.tar")).read_bytes()
+    web.asked.clear()
+    progress = quiet(strict)
+    build(client, strict, progress)
+    assert web.asked == []
+    assert Path(online.folder.file("shards", "main", "00000.tar")).read_bytes() == shard
+    stages = {stage: counts for stage, counts in progress.counters.items() if stage != "decide"}
+    assert all(counts["skipped"] == counts["done"] for counts in stages.values())
+    build(client, online, quiet(online))
+    assert web.asked == ["/2.jpg"]
+
+
+def _text(context: RunContext) -> str:
+    return dump_recipe(context.recipe)
+
+
+def test_frequent_urls_are_counted_over_the_whole_run_before_images_are_fetched(
+    client: Client, online: RunContext, web: Web
+) -> None:
+    context = replace(online, recipe=parse_recipe(_text(online), overrides=["admit.url.frequency.max=1"]))
+    built = build(client, context, quiet(context))
+    assert sorted(web.asked) == ["/2.jpg", "/3.jpg", "/gone.jpg", "/page"]
+    assert "coyo" not in built.pool["source"].to_pylist()
+    assert built.partitions == PARTITIONS
+
+
+def test_two_sources_over_one_file_are_both_read(client: Client, online: RunContext) -> None:
+    sources = """
+sources:
+  - {name: first, type: instructions, path: flan.jsonl}
+  - {name: second, type: instructions, path: flan.jsonl}
+"""
+    context = replace(online, recipe=parse_recipe(sources))
+    built = build(client, context, quiet(context))
+    assert built.partitions == ("first-00000-00000", "second-00000-00000")
+    assert sorted(built.pool["source"].to_pylist()) == ["first", "second"]
+
+
+def test_images_stored_under_other_options_are_not_mixed(client: Client, online: RunContext) -> None:
+    build(client, online, quiet(online))
+    resized = replace(online, recipe=parse_recipe(_text(online), overrides=["fetch.resize={shorter_side: 8}"]))
+    with pytest.raises(RecipeError, match=r"fetch\.resize: images here are stored with None; give another --out"):
+        build(client, resized, quiet(resized))
+
+
+def test_deciding_again_touches_no_measure_and_no_web(client: Client, online: RunContext, web: Web) -> None:
+    built = build(client, online, quiet(online))
+    web.asked.clear()
+    files = [path for path in Path(online.folder.root).rglob("*.parquet") if path.parts[-3] in {"fetch", "measure"}]
+    before = {path: path.stat().st_mtime_ns for path in files}
+    overrides = ["keep.image.aspect.max=1.45", "blend.name=strict"]
+    strict = replace(online, recipe=parse_recipe(_text(online), overrides=overrides))
+    again = decide_and_write(client, strict, quiet(strict), built.partitions)
+    assert sorted(again.pool["source"].to_pylist()) == ["coyo", "flan", "mmc4"]
+    assert web.asked == []
+    assert {path: path.stat().st_mtime_ns for path in files} == before
+    assert Path(online.folder.file("shards", "main", "manifest.json")).exists()
+    account_for(strict, built.partitions)
+    assert verify(online.folder.root) == []
+
+
+def test_a_rule_on_frequency_is_counted_when_it_comes_late(client: Client, tmp_path: Path) -> None:
+    context = measured(tmp_path, "admit: {url.frequency: {max: 1}}\n")
+    built = finish(client, context)
+    assert sorted(built.pool["doc_id"].to_pylist()) == ["a", "c", "q", "z"]
+    assert verdicts_of(context, MMC4) == {("z", 1): "url.frequency"}
+
+
+@pytest.mark.parametrize("name", ["main", "strict"])
+def test_a_shard_set_may_have_any_name(client: Client, tmp_path: Path, name: str) -> None:
+    context = measured(tmp_path, f"blend: {{name: {name}, total: 2}}\n")
+    finish(client, context)
+    ledger = read_json(context.folder.file("ledger.json"))
+    assert ledger["totals"]["documents"] == {"in": 5, "kept": 2, "rejected": {"blend.not_drawn": 3}}
+
+
+def test_a_blend_that_the_pool_cannot_give_is_named(client: Client, tmp_path: Path) -> None:
+    with pytest.raises(BlendError):
+        finish(client, measured(tmp_path, "blend: {total: 100}\n"))
+    nothing_left = measured(tmp_path, "keep: {image.size: {min: 9999}, doc.images: {kinds: [interleaved, text]}}\n")
+    with pytest.raises(BlendError, match="pool of 0 documents"):
+        finish(client, nothing_left)
+
+
+def test_a_folder_without_a_run_has_no_partitions(tmp_path: Path) -> None:
+    with pytest.raises(CurateError, match="no finished run here; start one with `curate run`"):
+        list(iterate_partitions(make_context(tmp_path)))
+
+
+def test_the_window_follows_the_workers_unless_it_is_given(client: Client, tmp_path: Path) -> None:
+    assert _window(client, make_context(tmp_path)) == 6
+    assert _window(client, make_context(tmp_path, "engine: {window: 3}\n")) == 3
+    assert _num_cpu_workers(client) == 2
+
+
+def test_stages_of_a_partition_follow_each_other(client: Client, tmp_path: Path) -> None:
+    context = measured(tmp_path)
+    tasks = [_chain(client, context, name, [read_items, read_items_again]) for name in (MMC4, COYO)]
+    reports = list(run_tasks(client, tasks, window=4))
+    for name in (MMC4, COYO):
+        assert [report.stage for report in reports if report.partition == name] == ["read_items", "read_items_again"]
+
+
+def test_a_document_that_kills_its_worker_is_set_aside_and_the_rest_goes_on(client: Client, tmp_path: Path) -> None:
+    context = make_context(tmp_path)
+    write_partition(context, MMC4, [doc(DEADLY, TEXT)])
+    write_partition(context, COYO, [pair("p", Picture(number=1))])
+    tasks = [_chain(client, context, name, [read_items, read_items_again]) for name in (MMC4, COYO)]
+    reports = list(run_tasks(client, tasks, window=4))
+    assert [load_poison(context, name) for name in (MMC4, COYO)] == [[DEADLY], []]
+    finished = {report.partition: report.counters["items"] for report in reports if report.stage == "read_items_again"}
+    assert finished == {MMC4: 0, COYO: 2}
+    decide_all(context, MMC4, COYO)
+    assert verdicts_of(context, MMC4) == {(DEADLY, -1): "engine.poison"}
