@@ -1,5 +1,6 @@
 """The command line. Exit codes: 0 done, 1 the work failed or a fault was found, 2 wrong usage or recipe."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -22,7 +23,8 @@ EXIT_INTERRUPTED = 130
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
-Out = Annotated[Path | None, typer.Option(help="Run folder; default runs/NAME-OF-RECIPE.")]
+Out = Annotated[str | None, typer.Option(help="Run folder, local or a URL; default runs/NAME-OF-RECIPE.")]
+RunFolder = Annotated[str, typer.Argument(help="Run folder, local or a URL.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY.KEY=VALUE", help="Override a key; repeatable.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes on this machine; default one per CPU.")]
 Scheduler = Annotated[str | None, typer.Option(metavar="ADDR", help="Join a running Dask cluster, tcp://HOST:PORT.")]
@@ -85,36 +87,54 @@ def init(
 
 
 @app.command()
-def status(out: Path, *, as_json: Annotated[bool, typer.Option("--json")] = False, debug: Debug = False) -> None:
+def status(out: RunFolder, *, as_json: Annotated[bool, typer.Option("--json")] = False, debug: Debug = False) -> None:
     """Show a run's progress and ledger."""
     with _errors_to_exit_codes(debug=debug):
         views.show_status(out, as_json=as_json)
 
 
 @app.command()
-def blend(
-    out: Path,
+def blend(  # noqa: PLR0913 - one parameter per option
+    out: RunFolder,
     *,
     name: Annotated[str | None, typer.Option(help="Name of the shard set.")] = None,
     sets: Sets = None,
     workers: Workers = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, write nothing.")] = False,
+    compare: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Shard set to lay the plan beside; implies --dry-run.")
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Decide and blend a finished run again, under other rules or weights, into a shard set beside the first."""
     with _errors_to_exit_codes(debug=debug):
-        from pipelines.session import RunOptions, blend_again  # noqa: PLC0415 - imports torch and Dask
+        from pipelines.session import RunOptions, blend_again, plan_blend_again  # noqa: PLC0415 - imports Dask
 
         overrides = [*(sets or ()), *([f"blend.name={name}"] if name else [])]
-        views.show_finished(blend_again(RunOptions(out=str(out), overrides=overrides, workers=workers)))
+        options = RunOptions(out=out, overrides=overrides, workers=workers)
+        if dry_run or compare is not None:
+            views.show_plan(plan_blend_again(options, compare=compare))
+            return
+        views.show_finished(blend_again(options))
 
 
 @app.command()
-def verify(path: Path, *, debug: Debug = False) -> None:
+def verify(
+    path: Annotated[str, typer.Argument(help="Run folder or shard set, local or a URL.")],
+    *,
+    deep: Annotated[bool, typer.Option("--deep", help="Also decode every image.")] = False,
+    repair_index: Annotated[
+        bool, typer.Option("--repair-index", help="First rebuild index, Energon files and manifest from the tars.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
     """Check shards, index and ledger of a run folder or of one shard set; exit 1 and say every fault."""
     with _errors_to_exit_codes(debug=debug):
-        from pipelines.verify import verify as find_faults  # noqa: PLC0415 - keeps --help fast
+        from pipelines import verify as checks  # noqa: PLC0415 - keeps --help fast
 
-        faults = find_faults(str(path))
+        for line in checks.repair(path) if repair_index else ():
+            typer.echo(line)
+        faults = checks.verify(path, deep=deep)
         for fault in faults:
             errors.print(fault, markup=False)
         if faults:
@@ -123,13 +143,13 @@ def verify(path: Path, *, debug: Debug = False) -> None:
 
 
 @app.command()
-def report(out: Path, *, debug: Debug = False) -> None:
+def report(out: RunFolder, *, debug: Debug = False) -> None:
     """Write ledger.json and report.html of a finished run again."""
     with _errors_to_exit_codes(debug=debug):
         from pipelines.session import RunOptions, report_again  # noqa: PLC0415 - imports torch and Dask
 
-        report_again(RunOptions(out=str(out)))
-        typer.echo(out / "report.html")
+        report_again(RunOptions(out=out))
+        typer.echo(f"{out.rstrip('/')}/report.html")
 
 
 @app.command()
@@ -204,6 +224,11 @@ def _errors_to_exit_codes(*, debug: bool) -> Iterator[None]:
         raise typer.Exit(EXIT_USAGE) from error
     except CurateError as error:
         _show(error, "failed", debug=debug)
+        raise typer.Exit(EXIT_FAILED) from error
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        _show(CurateError("no space left on the disk; free some and run again"), "failed", debug=debug)
         raise typer.Exit(EXIT_FAILED) from error
     except KeyboardInterrupt as error:
         errors.print("stopped; run the same command again to go on from here")

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.contract.errors import CurateError
+import fsspec
+
+from curate.contract.errors import CurateError, RecipeError
 from pipelines.account import Account, account_for
+from pipelines.blend_plan import Planned, plan_again
 from pipelines.build import Built, build, decide_and_write, iterate_partitions
 from pipelines.cluster import connect, count_gpus
 from pipelines.context import RunContext
 from pipelines.progress import Progress
-from pipelines.recipe_load import load_recipe
+from pipelines.recipe_load import load_recipe, parse_recipe
 from pipelines.run_folder import RunFolder
 
 
@@ -55,6 +58,22 @@ def open_context(recipe_path: str, options: RunOptions) -> RunContext:
     )
 
 
+def open_run(options: RunOptions) -> RunContext:
+    """Return the context of the finished run in ``options.out``, under the overrides; nothing is written.
+
+    Raises:
+        RecipeError: There is no run, or the recipe's faults under the overrides.
+    """
+    root = options.out.rstrip("/")
+    try:
+        with fsspec.open(f"{root}/recipe.yaml", "r", encoding="utf-8") as file:
+            text = file.read()
+    except FileNotFoundError as error:
+        raise RecipeError((f"{root}: no run here; start one with `curate run`",)) from error
+    recipe = parse_recipe(text, overrides=options.overrides)
+    return RunContext(folder=RunFolder(root), recipe=recipe, base=root)
+
+
 def run_recipe(recipe_path: str, options: RunOptions, **report_parts: Any) -> Finished:
     """Run a recipe to shards, ledger and report.
 
@@ -78,7 +97,7 @@ def run_recipe(recipe_path: str, options: RunOptions, **report_parts: Any) -> Fi
 
 def blend_again(options: RunOptions) -> Finished:
     """Decide and blend a finished run again, under the overrides, into the shard set that they name."""
-    context = open_context(f"{options.out}/recipe.yaml", options)
+    context = open_run(options)
     partitions = tuple(iterate_partitions(context))
     with _only_run(context.folder), Progress(context.folder) as progress:
         num_workers = options.workers or _num_cpus()
@@ -88,6 +107,12 @@ def blend_again(options: RunOptions) -> Finished:
     return Finished(context=context, built=built, account=account)
 
 
+def plan_blend_again(options: RunOptions, *, compare: str | None) -> Planned:
+    """Plan the blend of a finished run under the overrides, beside a written plan; see ``pipelines.blend_plan``."""
+    context = open_run(options)
+    return plan_again(context, tuple(iterate_partitions(context)), compare=compare)
+
+
 def report_again(options: RunOptions, **report_parts: Any) -> Account:
     """Write the ledger and the report of a finished run again.
 
@@ -95,7 +120,7 @@ def report_again(options: RunOptions, **report_parts: Any) -> Account:
         options: ``out`` names the run.
         report_parts: Extra parts of the report, such as ground truth and training.
     """
-    context = open_context(f"{options.out}/recipe.yaml", options)
+    context = open_run(options)
     return account_for(context, tuple(iterate_partitions(context)), **report_parts)
 
 

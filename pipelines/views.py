@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -12,10 +11,12 @@ from curate.contract.errors import CurateError
 from pipelines.run_folder import read_json
 
 if TYPE_CHECKING:  # these import torch and Dask
+    from pipelines.blend_plan import Planned
     from pipelines.context import RunContext
     from pipelines.demo.evaluate import TruthFigure
     from pipelines.session import Finished
 
+BYTES_PER_MB = 1e6
 console = Console(highlight=False, soft_wrap=True)
 
 
@@ -51,6 +52,43 @@ def show_ledger(ledger: Mapping[str, Any]) -> None:
         console.print(f"{fault['reason']}  {fault['detail']}", markup=False)
 
 
+def show_plan(planned: "Planned") -> None:
+    """Print a planned blend, each line beside that of the plan it is compared with."""
+    plans = [("planned", planned.summary)]
+    plans = plans if planned.other is None else [(f"{planned.other_name} (written)", planned.other), *plans]
+    table = Table("", "plan", "weight", "share wanted", "share got", "samples", "images", "tokens", "most uses")
+    for name in sorted({name for _, summary in plans for name in summary["entries"]}):
+        for title, summary in plans:
+            entry = summary["entries"].get(name)
+            table.add_row(name, title, *(_plan_cells(entry) if entry is not None else ["-"]))
+        table.add_section()
+    for title, summary in plans:
+        numbers = [f"{summary[unit]:,}" for unit in ("samples", "images", "tokens")]
+        table.add_row("total", title, "", "", "", *numbers, "")
+    console.print(table)
+    for title, summary in plans:
+        total, tokens = summary["total"], summary.get("tokens_by", "an estimate")
+        console.print(
+            f"{title}: shares of {summary['unit']}; largest total {total['largest']:,}, bound by {total['binding']}; "
+            f"tokens by {tokens}",
+            markup=False,
+        )
+    free = "" if planned.free_bytes is None else f", {planned.free_bytes / BYTES_PER_MB:,.0f} MB free"
+    console.print(f"disk: about {planned.disk_bytes / BYTES_PER_MB:,.1f} MB{free}; nothing was written")
+
+
+def _plan_cells(entry: Mapping[str, Any]) -> list[str]:
+    weight = entry["weight"]
+    written = ", ".join(f"{place}: {value:g}" for place, value in weight.items()) if isinstance(weight, dict) else ""
+    return [
+        written or f"{weight:g}",
+        f"{entry['wanted_share']:.4f}",
+        f"{entry['got_share']:.4f}",
+        *(f"{entry['drawn'][unit]:,}" for unit in ("samples", "images", "tokens")),
+        str(entry["most_repeats"]),
+    ]
+
+
 def show_truth(figures: "Sequence[TruthFigure]") -> None:
     """Print what a demo run reached against the ground truth."""
     table = Table("against ground truth", "share", "target", "cases", "")
@@ -75,13 +113,13 @@ def show_places(places: Mapping[str, object]) -> None:
         console.print(f"{name:<11}{place}", markup=False)
 
 
-def show_status(out: Path, *, as_json: bool) -> None:
+def show_status(out: str, *, as_json: bool) -> None:
     """Print a run's state and, if there is one, its ledger.
 
     Raises:
         CurateError: There is no run in the folder.
     """
-    state, ledger = read_json(str(out / "state.json")), read_json(str(out / "ledger.json"))
+    state, ledger = read_json(f"{out}/state.json"), read_json(f"{out}/ledger.json")
     if state is None:
         raise CurateError(f"{out}: no run here")
     if as_json:

@@ -50,20 +50,36 @@ def finish_shard_set(folder: str, results: Sequence[ShardResult], *, info: Shard
     _remove_stale(folder, {result.name for result in ordered})
     index = pa.concat_tables([result.index for result in ordered])
     num_bytes = sum(result.num_bytes for result in ordered)
-    write_bytes(f"{folder}/{INDEX_NAME}", _encode_index(ordered))
     write_bytes(f"{folder}/{CARD_NAME}", render_card(index, info=info, num_bytes=num_bytes).encode("utf-8", "replace"))
-    for name, data in encode_meta({result.name: result.num_samples for result in ordered}).items():
-        write_bytes(f"{folder}/{META_FOLDER}/{name}", data)
-    for result in ordered:
+    for name, data in encode_lookups(ordered, name=info.name).items():
+        write_bytes(f"{folder}/{name}", data)
+    shards = list_shards(ordered)
+    manifest = Manifest(
+        name=info.name, shards=shards, totals=add_up(shards), blend=dict(info.blend), recipe_sha256=info.recipe_sha256
+    )
+    write_bytes(f"{folder}/{MANIFEST_NAME}", encode_manifest(manifest))
+
+
+def encode_lookups(results: Sequence[ShardResult], *, name: str) -> dict[str, bytes]:
+    """Return the files that tell readers where samples lie, by path in the set's folder: all follows from the tars.
+
+    Args:
+        results: Of every shard, by name.
+        name: Of the shard set.
+    """
+    files = {INDEX_NAME: _encode_index(results)}
+    for meta_name, data in encode_meta({result.name: result.num_samples for result in results}).items():
+        files[f"{META_FOLDER}/{meta_name}"] = data
+    for result in results:
         offsets, sizes = result.index["offset"].to_pylist(), result.index["num_bytes"].to_pylist()
-        write_bytes(f"{folder}/{result.name}{INDEX_SUFFIX}", encode_offsets(offsets, offsets[-1] + sizes[-1]))
-    sizes_by_name = {result.name: (result.num_samples, result.num_bytes) for result in ordered}
-    write_bytes(f"{folder}/{WIDS_NAME}", encode_wids(sizes_by_name, name=info.name))
-    write_bytes(f"{folder}/{MANIFEST_NAME}", encode_manifest(_make_manifest(ordered, info)))
+        files[f"{result.name}{INDEX_SUFFIX}"] = encode_offsets(offsets, offsets[-1] + sizes[-1])
+    sizes_by_name = {result.name: (result.num_samples, result.num_bytes) for result in results}
+    return {**files, WIDS_NAME: encode_wids(sizes_by_name, name=name)}
 
 
-def _make_manifest(results: Sequence[ShardResult], info: ShardSetInfo) -> Manifest:
-    shards = [
+def list_shards(results: Sequence[ShardResult]) -> list[ManifestShard]:
+    """Return what the manifest says of each shard."""
+    return [
         ManifestShard(
             name=result.name,
             num_samples=result.num_samples,
@@ -73,9 +89,6 @@ def _make_manifest(results: Sequence[ShardResult], info: ShardSetInfo) -> Manife
         )
         for result in results
     ]
-    return Manifest(
-        name=info.name, shards=shards, totals=add_up(shards), blend=dict(info.blend), recipe_sha256=info.recipe_sha256
-    )
 
 
 def _encode_index(results: Sequence[ShardResult]) -> bytes:

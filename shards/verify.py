@@ -17,6 +17,7 @@ from shards.manifest import MANIFEST_NAME, Manifest, ManifestShard, add_up, read
 from shards.reader import INDEX_NAME, read_index
 from shards.scan import ShardScan, scan_shard
 from shards.storage import open_folder
+from shards.wids import WIDS_NAME, encode_wids
 
 _Read = TypeVar("_Read")
 
@@ -51,6 +52,7 @@ def verify_shards(folder: str, *, deep: bool = False) -> list[str]:
         faults.extend(_check_card(folder, index))
     if manifest:
         faults.extend(_check_totals(manifest))
+        faults.extend(_check_wids(folder, scans, manifest))
     faults.extend(_check_energon(folder, [scan for scan in scans if not manifest or scan.name in wanted]))
     return faults
 
@@ -173,6 +175,14 @@ def _check_energon(folder: str, scans: Sequence[ShardScan]) -> list[str]:
         elif name == INFO_NAME and not _same_json(found, data):
             faults.append(f"{META_FOLDER}/{name}: its samples per shard are not those of the tars")
     return faults
+
+
+def _check_wids(folder: str, scans: Sequence[ShardScan], manifest: Manifest) -> list[str]:
+    wanted = encode_wids({scan.name: (len(scan.keys), scan.num_bytes) for scan in scans}, name=manifest.name)
+    found = _read_file(folder, WIDS_NAME)
+    if found is None:
+        return [f"{WIDS_NAME}: missing; wids needs it"]
+    return [] if _same_json(found, wanted) else [f"{WIDS_NAME}: its shards and samples are not those of the tars"]
 
 
 def _same_json(found: bytes, wanted: bytes) -> bool:

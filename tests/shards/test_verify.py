@@ -69,6 +69,7 @@ def test_every_fault_is_reported_not_the_first_only(shard_set: Path) -> None:
         ("index.parquet", "no index.parquet here"),
         (".nv-meta/split.yaml", ".nv-meta/split.yaml: missing"),
         (".nv-meta/.info.json", ".nv-meta/.info.json: missing"),
+        ("wids.json", "wids.json: missing"),
     ],
 )
 def test_a_missing_file_is_the_only_fault(shard_set: Path, name: str, message: str) -> None:
@@ -149,7 +150,7 @@ def test_a_shard_that_was_cut_off_is_one_story(shard_set: Path) -> None:
     path.write_bytes(path.read_bytes()[:2000])
     faults = verify_shards(str(shard_set))
     assert any(fault.startswith("00001.tar: broken tar after") for fault in faults)
-    assert all(fault.startswith(("00001.tar:", "00001.tar, sample", ".nv-meta/.info.json")) for fault in faults)
+    assert all(fault.startswith(("00001.tar:", "00001.tar, sample", ".nv-meta/.info.json", "wids.json")) for fault in faults)
 
 
 def write_index(folder: Path, rows: list[dict[str, object]]) -> None:
