@@ -1,7 +1,8 @@
 """Fetch only what is missing: stored bytes are never thrown away by a changed recipe.
 
 A stored row is used again when its fetch succeeded, or failed under the same policy. ``--retry-failed`` tries transient
-failures again. Rows that are no longer wanted stay: a looser rule may want them back tomorrow.
+failures again. Rows that are no longer wanted stay: a looser rule may want them back tomorrow. Rows stand in the order
+of the partition's documents, so that wanting less, or fetching the rest later, changes no byte.
 """
 
 import hashlib
@@ -14,13 +15,14 @@ import pyarrow.compute as pc
 
 from curate.contract.reasons import TRANSIENT_FETCH_STATUSES, FetchStatus
 from curate.fetch.config import FetchConfig
-from pipelines.context import RunContext
+from pipelines.context import RunContext, load_documents
 from pipelines.engine import Report
 from pipelines.run_folder import digest_of, fingerprint, read_stamp, read_table, write_table
 
 SPEED_FIELDS = frozenset({"concurrency", "per_host", "use_proxies"})
 """Options that change how fast URLs are fetched, never what comes back."""
 KEY_COLUMNS = ("doc_id", "position")
+HASH_COLUMN = "expected_sha256"
 
 
 def fetcher_config(context: RunContext) -> FetchConfig:
@@ -57,11 +59,13 @@ def fetch_missing(  # noqa: PLR0913 - pages and images differ in all of these
         return Report(stage=stage, partition=partition, skipped=True)
     stored = _with_all_columns(read_table(path), schema) if stamp is not None else schema.empty_table()
     usable = _usable(stored, same_policy=stamp is not None and stamp.note == policy, retry=context.retry_failed)
+    usable = _still_right(usable, wanted, url_column)
     missing = _rows_without(wanted, usable, url_column)
     fetched = fetch(missing)
     if context.only is not None:
         return Report(stage=stage, partition=partition)
-    merged = _in_order(pa.concat_tables([_rows_without(usable, fetched, url_column), fetched]), wanted, url_column)
+    merged = pa.concat_tables([_rows_without(usable, fetched, url_column), fetched])
+    merged = _in_order(merged, load_documents(context, partition), url_column)
     write_table(path, merged, schema=schema, made_from=made_from, note=policy)
     num_ok = pc.sum(pc.equal(fetched["status"], str(FetchStatus.OK))).as_py() or 0
     return Report(stage=stage, partition=partition, counters={"fetched": fetched.num_rows, "ok": num_ok})
@@ -92,11 +96,33 @@ def _rows_without(table: pa.Table, present: pa.Table, url_column: str) -> pa.Tab
     return table.filter(pa.array([row not in seen for row in _rows(table, url_column)], pa.bool_()))
 
 
-def _in_order(table: pa.Table, wanted: pa.Table, url_column: str) -> pa.Table:
-    """Return wanted rows in input order, then the others by key: the order must not tell when a row was fetched."""
-    rank = {row: (number,) for number, row in enumerate(_rows(wanted, url_column))}
+def _still_right(stored: pa.Table, wanted: pa.Table, url_column: str) -> pa.Table:
+    """Return the stored rows that nothing wanted contradicts: another URL at their place, or other promised bytes."""
+    rows, wanted_rows = _rows(stored, url_column), _rows(wanted, url_column)
+    urls = {row[:-1]: row[-1] for row in wanted_rows}
+    is_right = [urls.get(row[:-1], row[-1]) == row[-1] for row in rows]
+    if HASH_COLUMN in wanted.column_names:
+        expected = dict(zip(wanted_rows, wanted[HASH_COLUMN].to_pylist(), strict=True))
+        found = zip(*(stored[name].to_pylist() for name in ("status", "original_sha256", "detail")), strict=True)
+        keeps = [
+            row not in expected or _keeps(expected[row], *columns) for row, columns in zip(rows, found, strict=True)
+        ]
+        is_right = [first and second for first, second in zip(is_right, keeps, strict=True)]
+    return stored.filter(pa.array(is_right, pa.bool_()))
+
+
+def _keeps(expected_sha256: str | None, status: str, sha256: str | None, detail: str | None) -> bool:
+    """Return whether a stored image is still what its source promises, or still not."""
+    if status == FetchStatus.HASH_MISMATCH:
+        return expected_sha256 is not None and not (detail or "").endswith(expected_sha256)
+    return expected_sha256 is None or sha256 is None or sha256 == expected_sha256
+
+
+def _in_order(table: pa.Table, documents: pa.Table, url_column: str) -> pa.Table:
+    """Return rows in the order of their documents and places."""
+    rank = {doc_id: number for number, doc_id in enumerate(documents["doc_id"].to_pylist())}
     rows = _rows(table, url_column)
-    order = sorted(range(len(rows)), key=lambda number: rank.get(rows[number], (len(rank), *rows[number])))
+    order = sorted(range(len(rows)), key=lambda number: (rank.get(rows[number][0], len(rank)), rows[number]))
     return table.take(pa.array(order, pa.int64())).combine_chunks()
 
 
