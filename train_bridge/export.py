@@ -1,4 +1,7 @@
-"""Writes the trained model as an ordinary folder, which plain ``transformers`` loads."""
+"""Writes the trained model as an ordinary folder, which plain ``transformers`` loads.
+
+With ``projector: downsample_mlp``, which no plain class has, it does so with ``trust_remote_code=True``.
+"""
 
 import shutil
 from pathlib import Path
@@ -9,6 +12,7 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from transformers import LlavaProcessor
 
 from curate.contract.errors import CurateError
+from train_bridge.downsample_llava import DownsampleLlava
 from train_bridge.model import model_class
 from train_bridge.ranks import Ranks, failing_together
 
@@ -34,8 +38,12 @@ def export_model(folder: str, *, model: Any, processor: LlavaProcessor, ranks: R
 def _write(target: Path, *, weights: dict[str, Any], config: Any, processor: LlavaProcessor) -> None:
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
+    plain_class = model_class(config.model_type)
     with torch.device("meta"):  # sharding has changed the class of the model itself
-        plain = model_class(config)(config)
+        plain = plain_class(config)
+    if plain_class is DownsampleLlava:  # the folder gets a copy of its source, and says so in config.json
+        config.__class__.register_for_auto_class()
+        plain_class.register_for_auto_class("AutoModelForImageTextToText")
     strange = sorted(plain.state_dict().keys() ^ weights.keys())
     if strange:
         raise CurateError(f"{type(plain).__name__} of plain transformers cannot hold these weights: {strange[0]}, ...")

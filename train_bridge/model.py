@@ -1,10 +1,7 @@
 """Builds the model from parts, from an exported folder or at random, and says what learns.
 
-It is an ordinary class of transformers, so that what is trained is what a plain install loads:
-``LlavaForConditionalGeneration`` for the projectors ``linear`` and ``mlp``. For ``downsample_mlp`` it is
-``InternVLForConditionalGeneration`` with the same towers, whose projector is that of VILA-1.5: 2x2 neighbours are
-joined, then a LayerNorm and two layers with GELU. (Its order of the four neighbours is another, which is a permutation
-of the first matrix.) It has no padding for an odd number of patches per side; such towers are refused before training.
+It is ``LlavaForConditionalGeneration``, so that what is trained is what a plain install loads. For ``downsample_mlp``
+it is a class derived from it, which an exported folder carries along (``downsample_llava.py``).
 """
 
 from collections.abc import Collection, Iterable
@@ -14,40 +11,38 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import (
-    AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
-    InternVLConfig,
-    InternVLForConditionalGeneration,
     LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaProcessor,
+    PreTrainedConfig,
 )
 
 from curate.contract.errors import CurateError, RecipeError
 from train_bridge.config import Module, StageConfig
+from train_bridge.downsample_llava import DownsampleLlava, DownsampleLlavaConfig
 from train_bridge.mask import IMPLEMENTATIONS, Attention
-from train_bridge.processor import DOWNSAMPLE, tokens_per_image, vision_config
+from train_bridge.processor import tokens_per_image, vision_config
 from train_bridge.tiny_model import tiny_configs
 
-ACTIVATIONS = {"linear": "linear", "mlp": "gelu"}
+ACTIVATIONS = {"linear": "linear", "mlp": "gelu", "downsample_mlp": "gelu"}
 """Of the projector. A linear one is a LLaVA projector whose activation is the identity and whose second matrix is kept
 at the identity: one matrix learns, and the folder still loads with the plain class."""
-CLASSES: dict[str, Any] = {"llava": LlavaForConditionalGeneration, "internvl": InternVLForConditionalGeneration}
+CLASSES: dict[str, Any] = {"llava": LlavaForConditionalGeneration, DownsampleLlavaConfig.model_type: DownsampleLlava}
 """By model type."""
 VOCAB_MULTIPLE = 64
 
 
-def model_class(config: Any) -> Any:
-    """Return the class of a model's configuration.
+def model_class(model_type: str) -> Any:
+    """Return the class of a model's type.
 
     Raises:
         CurateError: None of those that are trained here.
     """
-    if config.model_type not in CLASSES:
-        known = ", ".join(model_class.__name__ for model_class in CLASSES.values())
-        raise CurateError(f"a model of type {config.model_type} cannot be trained here; known are {known}")
-    return CLASSES[config.model_type]
+    if model_type not in CLASSES:
+        raise CurateError(f"a model of type {model_type} cannot be trained here; known are {', '.join(CLASSES)}")
+    return CLASSES[model_type]
 
 
 def build_model(config: StageConfig, *, processor: LlavaProcessor) -> Any:
@@ -62,7 +57,7 @@ def build_model(config: StageConfig, *, processor: LlavaProcessor) -> Any:
         vision, text = tiny_configs(config.model.tiny, vocab_size=len(processor.tokenizer))
         torch.manual_seed(config.run.seed)
         settings = _model_config(config, processor, vision=vision, text=text)
-        model = model_class(settings)(settings)
+        model = model_class(settings.model_type)(settings)
         _prepare_projector(model)
     else:
         model = _from_parts(config, processor)
@@ -112,7 +107,7 @@ def module_of(name: str) -> Module:
 
 def projector_of(config: Any) -> str:
     """Return which projector a model's configuration has."""
-    if config.model_type == "internvl":
+    if config.model_type == DownsampleLlavaConfig.model_type:
         return "downsample_mlp"
     return "linear" if config.projector_hidden_act == ACTIVATIONS["linear"] else "mlp"
 
@@ -149,27 +144,27 @@ def enable_checkpointing(model: Any) -> None:
 
 
 def _model_config(config: StageConfig, processor: LlavaProcessor, *, vision: Any, text: Any) -> Any:
-    shared = {
-        "vision_config": vision,
-        "text_config": text,
-        "image_seq_length": tokens_per_image(processor),
-        "vision_feature_select_strategy": processor.vision_feature_select_strategy,
-        "vision_feature_layer": config.model.vision_feature_layer,
-        "tie_word_embeddings": text.tie_word_embeddings,
-    }
-    image_id = processor.image_token_id
-    if config.model.projector == "downsample_mlp":
-        return InternVLConfig(image_token_id=image_id, downsample_ratio=1 / DOWNSAMPLE, **shared)
-    return LlavaConfig(image_token_index=image_id, projector_hidden_act=ACTIVATIONS[config.model.projector], **shared)
+    settings_class = DownsampleLlavaConfig if config.model.projector == "downsample_mlp" else LlavaConfig
+    return settings_class(
+        vision_config=vision,
+        text_config=text,
+        image_token_index=processor.image_token_id,
+        image_seq_length=tokens_per_image(processor),
+        projector_hidden_act=ACTIVATIONS[config.model.projector],
+        vision_feature_select_strategy=processor.vision_feature_select_strategy,
+        vision_feature_layer=config.model.vision_feature_layer,
+        tie_word_embeddings=text.tie_word_embeddings,
+    )
 
 
 def _from_folder(config: StageConfig, folder: str) -> Any:
-    settings = AutoConfig.from_pretrained(folder)
-    found = model_class(settings)
-    projector = projector_of(settings)
+    settings = PreTrainedConfig.get_config_dict(folder)[0]
+    found = model_class(settings.get("model_type", "none"))
+    model = found.from_pretrained(folder, dtype=torch.float32)
+    projector = projector_of(model.config)
     if "projector" in config.model.model_fields_set and config.model.projector != projector:
         raise CurateError(f"{folder} has the projector {projector}; model.projector says {config.model.projector}")
-    return found.from_pretrained(folder, dtype=torch.float32)
+    return model
 
 
 def _from_parts(config: StageConfig, processor: LlavaProcessor) -> Any:
@@ -182,7 +177,7 @@ def _from_parts(config: StageConfig, processor: LlavaProcessor) -> Any:
         llm.resize_token_embeddings(len(processor.tokenizer), pad_to_multiple_of=VOCAB_MULTIPLE, mean_resizing=False)
     settings = _model_config(config, processor, vision=tower, text=llm.config)
     with torch.device("meta"):
-        model = model_class(settings)(settings)
+        model = model_class(settings.model_type)(settings)
     model.model.vision_tower, model.model.language_model, model.lm_head = vision, llm.model, llm.lm_head
     projector = model.model.multi_modal_projector.to_empty(device="cpu")
     torch.manual_seed(config.run.seed)

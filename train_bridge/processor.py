@@ -7,14 +7,13 @@ from transformers import AutoConfig, AutoImageProcessor, AutoProcessor, AutoToke
 from curate.contract.errors import CurateError
 from train_bridge.chat import PLAIN_TEMPLATE
 from train_bridge.config import StageConfig
+from train_bridge.downsample_llava import FACTOR
 from train_bridge.images import image_form
 from train_bridge.tiny_model import build_tiny_processor, shard_texts
 from train_bridge.tokens import IMAGE_MARK
 
 SELECT_BY_MODEL = {"clip_vision_model": "default", "siglip_vision_model": "full"}
 """Which tokens of the vision tower are images: all but the class token, or, where there is none, all."""
-DOWNSAMPLE = 2
-"""Patches per side that ``downsample_mlp`` joins into one token (VILA-1.5)."""
 
 
 def build_processor(config: StageConfig) -> LlavaProcessor:
@@ -61,16 +60,20 @@ def vision_config(name: str) -> Any:
 
 
 def _join_patches(processor: LlavaProcessor) -> None:
-    """Let an image be a quarter of the tokens."""
+    """Let an image be a quarter of the tokens: the processor counts tokens as if patches were as much larger.
+
+    Raises:
+        CurateError: There is no size of patches that gives the projector's number of tokens.
+    """
     form = image_form(processor.image_processor)
-    sides = {form.height // processor.patch_size, form.width // processor.patch_size}
-    if len(sides) != 1 or min(sides) % DOWNSAMPLE:
+    side = -(-(form.height // processor.patch_size) // FACTOR)
+    size = form.height // side
+    if form.height != form.width or form.height // size != side:
         raise CurateError(
-            f"downsample_mlp joins {DOWNSAMPLE}x{DOWNSAMPLE} patches, and this vision tower sees "
-            f"{form.height // processor.patch_size} x {form.width // processor.patch_size}: plain transformers has no "
-            "class that pads an odd grid, as VILA-1.5's own code does; take a tower with an even one, or mlp"
+            f"downsample_mlp gives {side} x {side} tokens for images of {form.height} x {form.width} px, and no "
+            "LlavaProcessor writes that many; take mlp, or a tower for another size"
         )
-    processor.patch_size *= DOWNSAMPLE
+    processor.patch_size = size
 
 
 def _combine(vision: str, llm: str) -> LlavaProcessor:

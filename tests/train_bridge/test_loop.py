@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
 
+import train_bridge
 from curate.contract.errors import CurateError, RecipeError
 from shards.reader import read_index
 from tests.train_bridge.conftest import make_sample, stage_config, write_set
@@ -13,6 +15,9 @@ from train_bridge.config import StageConfig
 from train_bridge.loop import train_stage
 from train_bridge.metrics import read_metrics
 from train_bridge.ranks import joined_ranks
+from train_bridge.stage_file import load_stage
+
+STAGES = Path(train_bridge.__file__).parent / "stages"
 
 
 def train(config: StageConfig, *, stop_after: int | None = None) -> list[dict[str, Any]]:
@@ -114,3 +119,45 @@ def test_a_gradient_that_is_not_finite_stops_the_run(shard_folder: str, tmp_path
 def test_something_must_learn(shard_folder: str, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="nothing learns"):
         train(stage_config(shard_folder, tmp_path, model={"trainable": []}))
+
+
+def test_a_frozen_language_model_is_one_setting_apart(shard_folder: str, tmp_path: Path) -> None:
+    stage = STAGES / "demo_stage1.yaml"
+    first = stage_config(shard_folder, tmp_path / "0", optim={"max_steps": 1})
+    train(first)
+    sets = [f"data.shards={shard_folder}", f"init_from={first.output}/final", "optim.max_steps=2", "pack.seq_length=64"]
+    trained = load_stage(str(stage), overrides=[*sets, f"output={tmp_path / 'trained'}"])
+    frozen = load_stage(str(stage), overrides=[*sets, f"output={tmp_path / 'frozen'}", "model.trainable=[projector]"])
+    before = load_file(Path(first.output) / "final" / "model.safetensors")
+    for config, changes in ((trained, True), (frozen, False)):
+        train(config)
+        after = load_file(Path(config.output) / "final" / "model.safetensors")
+        assert changed(before, after, "lm_head.weight") is changes
+        assert changed(before, after, "multi_modal_projector.linear_1.weight")
+
+
+def changed(before: dict[str, Any], after: dict[str, Any], ending: str) -> bool:
+    (name,) = (name for name in before if name.endswith(ending))
+    return bool((before[name] != after[name]).any())
+
+
+@pytest.mark.parametrize(
+    "changes", [{"model": {"projector": "downsample_mlp"}}, {"optim": {"module_lr": {"llm": 1e-4}}}]
+)
+def test_other_settings_train_and_resume_too(shard_folder: str, tmp_path: Path, changes: dict[str, Any]) -> None:
+    whole = train(stage_config(shard_folder, tmp_path / "whole", **changes))
+    parts = stage_config(shard_folder, tmp_path / "parts", **changes)
+    train(parts, stop_after=2)
+    assert losses(train(parts)) == pytest.approx(losses(whole), abs=1e-5)
+    assert whole[0]["mfu"] is None
+
+
+def test_flex_attention_is_not_for_training_on_a_cpu(shard_folder: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no backward pass on the CPU"):
+        train(stage_config(shard_folder, tmp_path, run={"attention": "flex"}))
+
+
+def test_packs_are_audited_where_that_is_asked_for(shard_folder: str, tmp_path: Path) -> None:
+    train(stage_config(shard_folder, tmp_path, run={"log_packs": True}))
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [number for line in lines for number, _ in line.get("packs", [])] == list(range(8))

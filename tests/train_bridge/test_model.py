@@ -3,12 +3,26 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import CLIPVisionModel, LlamaForCausalLM, LlavaForConditionalGeneration, LlavaProcessor
+from transformers import (
+    CLIPVisionModel,
+    LlamaForCausalLM,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+)
 
-from curate.contract.errors import CurateError
+from curate.contract.errors import CurateError, RecipeError
 from tests.train_bridge.conftest import stage_config
 from train_bridge.config import Module, StageConfig
-from train_bridge.model import build_model, enable_checkpointing, is_linear, module_of, set_trainable
+from train_bridge.model import (
+    build_model,
+    enable_checkpointing,
+    is_linear,
+    model_class,
+    module_of,
+    projector_of,
+    set_attention,
+    set_trainable,
+)
 from train_bridge.processor import build_processor
 
 
@@ -133,3 +147,79 @@ def test_checkpointing_leaves_a_frozen_tower_without_gradients(
     ids = torch.tensor([[processor.image_token_id] * 4 + [50]])
     model(input_ids=ids, pixel_values=torch.zeros(1, 3, 16, 16), use_cache=False).logits.sum().backward()
     assert model.model.multi_modal_projector.linear_1.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("projector", ["linear", "mlp", "downsample_mlp"])
+def test_a_projector_is_found_again_in_its_folder(shard_folder: str, tmp_path: Path, projector: str) -> None:
+    config = tiny(shard_folder, tmp_path, projector=projector)
+    processor = build_processor(config)
+    model = build_model(config, processor=processor)
+    assert projector_of(model.config) == projector
+    model.save_pretrained(tmp_path / "saved")
+    changes = {"model": {"tiny": None, "projector": projector}, "init_from": str(tmp_path / "saved")}
+    assert projector_of(build_model(stage_config(shard_folder, tmp_path, **changes), processor=processor).config) == (
+        projector
+    )
+    other = "mlp" if projector == "linear" else "linear"
+    changes["model"] = {"tiny": None, "projector": other}
+    with pytest.raises(CurateError, match=f"has the projector {projector}; model.projector says {other}"):
+        build_model(stage_config(shard_folder, tmp_path, **changes), processor=processor)
+
+
+def test_a_projector_that_downsamples_learns_as_a_whole(shard_folder: str, tmp_path: Path) -> None:
+    config = tiny(shard_folder, tmp_path, projector="downsample_mlp")
+    model = build_model(config, processor=build_processor(config))
+    assert model.config.image_seq_length == 1  # 2 x 2 patches
+    names = set_trainable(model, {Module.PROJECTOR})
+    assert len(names) == 6
+    assert all("multi_modal_projector" in name for name in names)
+
+
+@pytest.mark.parametrize("vision", ["clip", "siglip"])
+def test_parts_can_be_joined_by_downsampling(
+    shard_folder: str, parts: dict[str, str], tmp_path: Path, vision: str
+) -> None:
+    config = tiny(shard_folder, tmp_path, tiny=None, vision=parts[vision], llm=parts["llm"], projector="downsample_mlp")
+    processor = build_processor(config)
+    model = build_model(config, processor=processor)
+    ids = torch.tensor([[0, processor.image_token_id, 50, 60]])
+    assert model(input_ids=ids, pixel_values=torch.zeros(1, 3, 16, 16)).logits.isfinite().all()
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
+def test_single_layers_are_frozen_and_unfrozen_by_name(
+    shard_folder: str, processor: LlavaProcessor, tmp_path: Path
+) -> None:
+    model = build_model(tiny(shard_folder, tmp_path), processor=processor)
+    names = set_trainable(
+        model,
+        {Module.LLM},
+        unfreeze=["*vision_tower.encoder.layers.0.mlp*"],
+        freeze=["*.embed_tokens.*", "*language_model.layers.1.*"],
+    )
+    assert {module_of(name) for name in names} == {Module.LLM, Module.VISION}
+    assert any("language_model.layers.0." in name for name in names)
+    assert not any("language_model.layers.1." in name or "embed_tokens" in name for name in names)
+    assert all(".mlp." in name for name in names if module_of(name) == Module.VISION)
+
+
+def test_a_pattern_without_a_match_is_a_mistake(shard_folder: str, processor: LlavaProcessor, tmp_path: Path) -> None:
+    model = build_model(tiny(shard_folder, tmp_path), processor=processor)
+    with pytest.raises(RecipeError, match=r"\*\.embed_token matches no parameter"):
+        set_trainable(model, {Module.LLM}, freeze=["*.embed_token"])
+
+
+def test_attention_is_set_for_the_language_model_alone(
+    shard_folder: str, processor: LlavaProcessor, tmp_path: Path
+) -> None:
+    model = build_model(tiny(shard_folder, tmp_path), processor=processor)
+    set_attention(model, "flex")
+    assert model.model.language_model.config._attn_implementation == "flex_attention"
+    assert model.model.vision_tower.config._attn_implementation == "sdpa"
+    set_attention(model, "mask")
+    assert model.model.language_model.config._attn_implementation == "sdpa"
+
+
+def test_other_kinds_of_models_are_refused() -> None:
+    with pytest.raises(CurateError, match="type llama cannot be trained here"):
+        model_class("llama")

@@ -1,0 +1,67 @@
+"""LLaVA with VILA-1.5's projector: 2x2 neighbouring patches are joined, then a LayerNorm and two layers with GELU.
+
+No class of plain transformers has this projector behind a CLIP or SigLIP tower (InternVL's and Aya Vision's fix the
+tower or the activation). An exported folder therefore carries this file, and ``from_pretrained(folder,
+trust_remote_code=True)`` runs it from there: it must import torch and transformers only.
+
+Shapes: I images, P patches of a square grid, C channels.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import LlavaConfig, LlavaForConditionalGeneration
+
+FACTOR = 2
+"""Patches per side that are joined into one token."""
+
+
+class DownsampleLlavaConfig(LlavaConfig):  # type: ignore[misc]  # transformers has no types
+    """Configuration of ``DownsampleLlava``; the fields are LLaVA's."""
+
+    model_type = "llava_downsample"
+
+
+class DownsampleProjector(nn.Module):
+    """Patches to a quarter as many tokens of the language model."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        joined = config.vision_config.hidden_size * FACTOR**2
+        self.layer_norm = nn.LayerNorm(joined)
+        self.linear_1 = nn.Linear(joined, config.text_config.hidden_size)
+        self.linear_2 = nn.Linear(config.text_config.hidden_size, config.text_config.hidden_size)
+
+    def forward(self, patches: torch.Tensor) -> torch.Tensor:
+        """Return [I, ceil(sqrt(P) / 2)**2, width of the language model] of ``patches`` [I, P, C]."""
+        hidden = self.linear_1(self.layer_norm(join_neighbours(patches)))
+        return torch.as_tensor(self.linear_2(functional.gelu(hidden)))
+
+
+class DownsampleLlava(LlavaForConditionalGeneration):  # type: ignore[misc]  # transformers has no types
+    """``LlavaForConditionalGeneration`` with another projector."""
+
+    config_class = DownsampleLlavaConfig
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.model.multi_modal_projector = DownsampleProjector(config)
+
+
+def join_neighbours(patches: torch.Tensor) -> torch.Tensor:
+    """Join 2x2 neighbours of a square grid; an odd one is padded with zeros at the right and the bottom, as VILA does.
+
+    Returns:
+        [I, ceil(sqrt(P) / 2)**2, 4C]; the four are in reading order.
+    """
+    num_images, num_patches, channels = patches.shape
+    side = math.isqrt(num_patches)
+    grid = patches.reshape(num_images, side, side, channels)
+    missing = -side % FACTOR
+    grid = functional.pad(grid, (0, 0, 0, missing, 0, missing))
+    half = (side + missing) // FACTOR
+    blocks = grid.reshape(num_images, half, FACTOR, half, FACTOR, channels).permute(0, 1, 3, 2, 4, 5)
+    return blocks.reshape(num_images, half * half, channels * FACTOR**2)
