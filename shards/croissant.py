@@ -50,6 +50,8 @@ CONTEXT = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
+DESCRIPTION = "Interleaved image-text documents as WebDataset tars. README.md tells their sources, filters and rights."
+LICENSE = "See README.md"
 RECORDS = "samples"
 _COLUMNS = {
     "key": ("sc:Text", "Key of the sample in its shard; unique in the set."),
@@ -75,17 +77,13 @@ class SetFile:
     """In hex."""
 
 
-def encode_croissant(
-    shards: Sequence[SetFile], *, index: tuple[str, bytes], name: str, description: str, license_id: str
-) -> bytes:
-    """Return the contents of ``croissant.json``.
+def encode_croissant(shards: Sequence[SetFile], *, index: tuple[str, bytes], name: str) -> bytes:
+    """Return the contents of ``croissant.json``; all of it follows from the tars, licences are the card's to state.
 
     Args:
         shards: The tars.
         index: Name and contents of the Parquet index.
         name: Of the set.
-        description: A sentence or more.
-        license_id: Of the compilation.
     """
     index_name, index_data = index
     index_file = SetFile(name=index_name, num_bytes=len(index_data), sha256=hashlib.sha256(index_data).hexdigest())
@@ -94,8 +92,8 @@ def encode_croissant(
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": name,
-        "description": description,
-        "license": license_id,
+        "description": DESCRIPTION,
+        "license": LICENSE,
         "distribution": [
             _file_object(index_file, media_type="application/x-parquet"),
             *[_file_object(shard, media_type="application/x-tar") for shard in shards],

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from curate.contract.errors import ShardError
 from curate.contract.schemas import SHARD_INDEX
 from shards.card import CARD_NAME, ShardSetInfo, render_card
+from shards.croissant import CROISSANT_NAME, SetFile, encode_croissant
 from shards.energon import INDEX_SUFFIX, META_FOLDER, encode_meta, encode_offsets
 from shards.index import SHARD_DIGITS
 from shards.manifest import MANIFEST_NAME, Manifest, ManifestShard, add_up, encode_manifest
@@ -74,7 +75,10 @@ def encode_lookups(results: Sequence[ShardResult], *, name: str) -> dict[str, by
         offsets, sizes = result.index["offset"].to_pylist(), result.index["num_bytes"].to_pylist()
         files[f"{result.name}{INDEX_SUFFIX}"] = encode_offsets(offsets, offsets[-1] + sizes[-1])
     sizes_by_name = {result.name: (result.num_samples, result.num_bytes) for result in results}
-    return {**files, WIDS_NAME: encode_wids(sizes_by_name, name=name)}
+    files[WIDS_NAME] = encode_wids(sizes_by_name, name=name)
+    tars = [SetFile(name=result.name, num_bytes=result.num_bytes, sha256=result.sha256) for result in results]
+    files[CROISSANT_NAME] = encode_croissant(tars, index=(INDEX_NAME, files[INDEX_NAME]), name=name)
+    return files
 
 
 def list_shards(results: Sequence[ShardResult]) -> list[ManifestShard]:

@@ -91,5 +91,5 @@ def test_reading_changes_nothing_in_the_set(mixed_set: Path, found: dict[str, di
     assert verify_shards(str(mixed_set)) == []
     names = {path.name for path in mixed_set.iterdir()}
     tars = {shard_name(shard) for shard in range(3)}
-    files = {"index.parquet", "manifest.json", "README.md", "wids.json", ".nv-meta"}
+    files = {"index.parquet", "manifest.json", "README.md", "wids.json", "croissant.json", ".nv-meta"}
     assert names == tars | {f"{tar}.idx" for tar in tars} | files

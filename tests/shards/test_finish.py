@@ -25,7 +25,8 @@ def hash_files(folder: Path) -> dict[str, str]:
 def test_a_finished_set_has_every_file(shard_set: Path) -> None:
     tars = ["00000.tar", "00000.tar.idx", "00001.tar", "00001.tar.idx"]
     meta = [".nv-meta/.info.json", ".nv-meta/dataset.yaml", ".nv-meta/split.yaml"]
-    assert list(hash_files(shard_set)) == [*meta, *tars, "README.md", "index.parquet", "manifest.json", "wids.json"]
+    others = ["README.md", "croissant.json", "index.parquet", "manifest.json", "wids.json"]
+    assert list(hash_files(shard_set)) == [*meta, *tars, *others]
     manifest = json.loads((shard_set / "manifest.json").read_text())
     assert manifest["totals"]["num_samples"] == 8
     assert manifest["shards"][1]["sha256"] == hash_files(shard_set)["00001.tar"]
