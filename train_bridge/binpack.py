@@ -1,70 +1,138 @@
-"""Best-fit-decreasing bin packing with a cap on a second count (images)."""
+"""Fills packs: the sample that waits longest opens a pack, and others complete it to the token where they can.
 
+Best-fit-decreasing over a window spends the short samples on the longest ones and leaves packs that nothing completes.
+Here samples enter in their order, so that each pack is a fair draw of the data, until one or two samples out of all
+that wait fill the rest (the idea of Gupta and Ho's minimum bin slack, 1999, without its search). What waits for the
+next window is then like the data too, and never old. Where nothing may wait, give the longest first.
+"""
+
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-import numpy as np
+NUM_TRIES = 10
+"""Samples, by age, that are tried as one of the two that complete a pack."""
+SLACK_SHARE = 0.002
+"""Of a pack: less room than this is full."""
+LAST_TWO_SHARE = 0.34
+"""Of a pack: with less room than this, two samples are the last."""
 
 
-def pack_best_fit(
+def fill_packs(
     sizes: Sequence[int], *, capacity: int, images: Sequence[int] | None = None, max_images: int | None = None
 ) -> list[list[int]]:
-    """Put items into bins, longest first, each into the fullest bin that has room.
-
-    Best-fit-decreasing needs at most 11/9 of the least number of bins, plus a constant (Johnson, 1973).
+    """Put items into packs.
 
     Args:
-        sizes: Tokens of each item, 1 to ``capacity``.
-        capacity: Tokens of a bin.
+        sizes: Tokens of each item, 1 to ``capacity``; the oldest first.
+        capacity: Tokens of a pack.
         images: Images of each item; needed with ``max_images``.
-        max_images: Images of a bin. An item that alone has more gets a bin of its own.
+        max_images: Images of a pack. An item that alone has more gets a pack of its own.
 
     Returns:
-        Bins in the order they were opened, each the indices of its items in the order they were put in. Equal sizes
-        keep their order, so the result depends on the arguments alone.
+        The indices of the items of each pack, in the order in which they were put in; a function of the arguments.
 
     Raises:
-        ValueError: An item is larger than a bin, or empty.
+        ValueError: An item is larger than a pack, or empty.
     """
     if len(sizes) and not 0 < min(sizes) <= max(sizes) <= capacity:
         raise ValueError(f"sizes must lie in 1..{capacity}, got {min(sizes)}..{max(sizes)}")
-    order = np.argsort(-np.asarray(sizes, dtype=np.int64), kind="stable").tolist()
-    open_bins = _OpenBins(capacity=capacity, max_images=max_images)
-    for item in order:
-        open_bins.put(item, size=sizes[item], num_images=0 if images is None else images[item])
-    return open_bins.bins
+    pool = _Pool(sizes, capacity=capacity, images=images if max_images is not None else None, max_images=max_images)
+    packs: list[list[int]] = []
+    while pool.num_left:
+        packs.append(pool.fill_pack())
+    return packs
 
 
-class _OpenBins:
-    """Bins by the room they have left."""
+class _Pool:
+    """Items by age and by size."""
 
-    def __init__(self, *, capacity: int, max_images: int | None) -> None:
-        self.bins: list[list[int]] = []
-        self._capacity, self._max_images = capacity, max_images
-        self._num_images: list[int] = []
-        self._by_room: dict[int, list[int]] = {}
-        # Bit r is set while some bin has r tokens left: the tightest fit is one shift and one lowest bit away.
-        self._rooms = 0
+    def __init__(
+        self, sizes: Sequence[int], *, capacity: int, images: Sequence[int] | None, max_images: int | None
+    ) -> None:
+        self._sizes, self._images = sizes, images
+        self._max_images = max_images or 0
+        self._capacity = capacity
+        self._slack, self._last_two = int(SLACK_SHARE * capacity), int(LAST_TWO_SHARE * capacity)
+        self._is_gone = bytearray(len(sizes))
+        self._head = 0
+        self._by_size: dict[int, list[int]] = {}
+        for item in range(len(sizes) - 1, -1, -1):  # the oldest ends up last, where it is popped
+            self._by_size.setdefault(sizes[item], []).append(item)
+        self._distinct = sorted(self._by_size)
+        self.num_left = len(sizes)
 
-    def put(self, item: int, *, size: int, num_images: int) -> None:
-        chosen, room = self._take(size, num_images)
-        self.bins[chosen].append(item)
-        self._num_images[chosen] += num_images
-        if room > size:
-            self._by_room.setdefault(room - size, []).append(chosen)
-            self._rooms |= 1 << (room - size)
+    def fill_pack(self) -> list[int]:
+        while self._is_gone[self._head]:
+            self._head += 1
+        first = self._head
+        self._take(first)
+        pack, room, start = [first], self._capacity - self._sizes[first], first + 1
+        room_images = self._max_images - self._images[first] if self._images is not None else 0
+        while room > 0:
+            slack, last, following = self._find_last(room, room_images, start)
+            is_last = slack <= self._slack or room <= self._last_two or following is None
+            for item in last if is_last or following is None else (following,):
+                self._take(item)
+                pack.append(item)
+                room -= self._sizes[item]
+                room_images -= self._images[item] if self._images is not None else 0
+            if is_last or following is None:
+                break
+            start = following + 1
+        return pack
 
-    def _take(self, size: int, num_images: int) -> tuple[int, int]:
-        """Take the tightest bin that fits out of the table, or open one; return it and its room."""
-        rooms = self._rooms >> size
-        while rooms:
-            room = size + (rooms & -rooms).bit_length() - 1
-            for place, chosen in enumerate(self._by_room[room]):
-                if self._max_images is None or self._num_images[chosen] + num_images <= self._max_images:
-                    del self._by_room[room][place]
-                    if not self._by_room[room]:
-                        self._rooms ^= 1 << room
-                    return chosen, room
-            rooms &= rooms - 1
-        self.bins.append([])
-        self._num_images.append(0)
-        return len(self.bins) - 1, self._capacity
+    def _find_last(self, room: int, room_images: int, start: int) -> tuple[int, tuple[int, ...], int | None]:
+        """Find one or two items that leave the least room.
+
+        Returns:
+            The room they leave, the items, and the oldest item from ``start`` on that fits, if it was looked for.
+        """
+        one = self._best_fit(room, room_images, other=-1)
+        if one < 0:
+            return room, (), None
+        sizes, is_gone, images = self._sizes, self._is_gone, self._images
+        best, oldest = room - sizes[one], None
+        found: tuple[int, ...] = (one,)
+        num_left_to_try = NUM_TRIES if best > self._slack else 0
+        item = start - 1
+        while num_left_to_try and (item := is_gone.find(0, item + 1)) >= 0:
+            rest = room - sizes[item]
+            if rest < 0 or (images is not None and images[item] > room_images):
+                continue
+            if oldest is None:
+                oldest = item
+            num_left_to_try -= 1
+            other = self._best_fit(rest, room_images - images[item] if images is not None else 0, other=item)
+            slack = rest if other < 0 else rest - sizes[other]
+            if slack < best:
+                best, found = slack, (item,) if other < 0 else (item, other)
+                if best <= self._slack:
+                    break
+        return best, found, oldest
+
+    def _best_fit(self, room: int, room_images: int, *, other: int) -> int:
+        """Return the largest item, the oldest of its size, that fits and is not ``other``; -1 if there is none."""
+        distinct, images = self._distinct, self._images
+        for place in range(bisect_right(distinct, room) - 1, -1, -1):
+            same = self._by_size[distinct[place]]
+            if images is None:
+                if same[-1] != other:
+                    return same[-1]
+                if len(same) > 1:
+                    return same[-2]
+                continue
+            for item in reversed(same):
+                if item != other and images[item] <= room_images:
+                    return item
+        return -1
+
+    def _take(self, item: int) -> None:
+        same = self._by_size[self._sizes[item]]
+        if same[-1] == item:
+            same.pop()
+        else:
+            same.remove(item)
+        if not same:
+            del self._distinct[bisect_left(self._distinct, self._sizes[item])]
+        self._is_gone[item] = 1
+        self.num_left -= 1

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from train_bridge.cursor import Cursor
 from train_bridge.images import ImageForm
 from train_bridge.plan import Pack
 from train_bridge.samples import Content, LoadedSample, SkippedSample
@@ -41,7 +42,7 @@ class Batch:
     """Global numbers."""
     skipped: tuple[SkippedSample, ...]
     cursor: str
-    """Of the last pack, as JSON."""
+    """The plan cursor to go on with once all ranks have had their batch of this turn, as JSON."""
 
     def to(self, device: torch.device) -> Self:
         """Return the batch with its tensors on ``device``."""
@@ -71,7 +72,7 @@ class CollateSettings:
     """Give a batch without images a dummy one: under FSDP every rank must run the vision tower, or all wait for one."""
 
 
-def collate(packs: Sequence[tuple[Pack, Content]], *, settings: CollateSettings) -> Batch:
+def collate(packs: Sequence[tuple[Pack, Content]], *, settings: CollateSettings, cursor: Cursor | None = None) -> Batch:
     """Lay packs out as rows.
 
     A dummy image is a segment of its own: no sample sees it, it has no labels, and its gradient is exactly zero.
@@ -99,7 +100,7 @@ def collate(packs: Sequence[tuple[Pack, Content]], *, settings: CollateSettings)
         num_tokens=num_tokens,
         packs=tuple(pack.number for pack, _ in packs),
         skipped=tuple(sample for _, content in packs for sample in content if isinstance(sample, SkippedSample)),
-        cursor=packs[-1][0].cursor.to_json(),
+        cursor=(cursor or packs[-1][0].cursor).to_json(),
     )
 
 

@@ -8,8 +8,10 @@ that runs them; the comment under a field says which.
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
+from curate.blend.config import name_places
+from curate.blend.weights import Weight, check_weights
 from curate.contract.reasons import Kind
 
 FROZEN = ConfigDict(frozen=True, extra="forbid")
@@ -95,6 +97,14 @@ class DataConfig(BaseModel):
     """``stored`` keeps the blended order of the shards; ``shuffled`` is a seeded permutation of each epoch."""
     seed: int = Field(0, ge=0)
     """Of ``order: shuffled``."""
+    weights: dict[str, Weight] = Field(default_factory=dict)
+    """Share of each source or kind, see ``curate.blend.weights``; a source's own name goes before its kind, and what no
+    weight covers is left out. A weight may change along the run: ``{0: 0.2, 10B: 0.5}`` (amounts drawn, in
+    ``weight_unit``). Empty: the sets are read as they are."""
+    weight_unit: Literal["samples", "tokens"] = "tokens"
+    """What weights count; tokens as the model sees them, images included."""
+    validation_share: float = Field(0.0, ge=0.0, lt=1.0)
+    """Of the documents, held out by a hash of their id: the same ones in every set, stage and run."""
     placement: Literal["natural", "matched"] = "natural"
     """Where images stand: as on the page, or directly before the text that matches them (MMC4, VILA)."""
     max_images: int | None = Field(None, ge=0)
@@ -105,6 +115,17 @@ class DataConfig(BaseModel):
     """Tokens with loss: all text (pre-training), or the assistant's turns (supervised fine-tuning)."""
     long_documents: Literal["split", "truncate"] = "split"
     """A document longer than a sequence becomes several at item borders, or loses its tail."""
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _name_places(cls, weights: object) -> object:
+        return name_places(weights)
+
+    @field_validator("weights")
+    @classmethod
+    def _check_weights(cls, weights: dict[str, Weight]) -> dict[str, Weight]:
+        check_weights(weights)
+        return weights
 
     @model_validator(mode="before")
     @classmethod
@@ -121,13 +142,11 @@ class PackConfig(BaseModel):
 
     seq_length: int = Field(ge=16)
     """Tokens per pack, image tokens included."""
-    window: int = Field(1024, ge=1)
-    """Samples that best-fit-decreasing sees at once."""
-    min_fill: Fraction = 0.995
-    """A pack below this share of ``seq_length`` waits for the next window."""
-    age_limit: int = Field(8, ge=1)
+    window: int = Field(2048, ge=1)
+    """Samples that join those that wait, and are packed together."""
+    age_limit: int = Field(8, ge=1, le=63)
     """Windows that a sample may wait."""
-    max_carry: int = Field(96, ge=0, le=100)
+    max_carry: int = Field(512, ge=0, le=512)
     """Samples that may wait at once: it keeps the resume state under 4 KB."""
     max_images: int | None = Field(None, ge=1)
     """Images per pack; null leaves it to ``seq_length``."""

@@ -1,144 +1,193 @@
 """The counted samples of one or more shard sets as one sequence of rows, read from memory-mapped files."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from curate.contract.errors import ShardError
+from curate.blend.curve import ShareCurve, constant_curve
+from curate.blend.weights import resolve_course
+from curate.contract.errors import RecipeError, ShardError
 from curate.contract.schemas import SHARD_INDEX
-from train_bridge.split import Counted
+from train_bridge.draw import Counts, Entry, Rows
+from train_bridge.lengths import COUNTS, GROUPS_KEY, counts_path
+from train_bridge.selection import Selection, assign_entries
+from train_bridge.split import Counted, Ints
 
-Rows = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Counts:
-    """Of K rows."""
-
-    num_ids: Rows
-    """[K] tokens, an image counting as one."""
-    num_images: Rows
-    """[K]"""
-    num_labels: Rows
-    """[K] tokens with loss."""
-    usable: npt.NDArray[np.bool_]
-    """[K]: selected, and without a fault."""
+_PLACES = ("image_at", "breaks", "label_spans")
 
 
 class Corpus:
     """Rows 0..num_rows-1, the sets one after the other."""
 
-    def __init__(
-        self,
-        tables: Sequence[pa.Table],
-        *,
-        folders: Sequence[str],
-        kinds: Collection[str] | None = None,
-        sources: Collection[str] | None = None,
-    ) -> None:
-        """Take tables of schema ``lengths.LENGTHS``, a folder each; ``kinds`` and ``sources`` select (None: all).
+    def __init__(self, paths: Sequence[str], *, folders: Sequence[str], selection: Selection) -> None:
+        """Map files of ``lengths.count_lengths``, one per folder.
 
         Raises:
-            ShardError: A selected source is in no set, or nothing that can be used is selected.
+            ShardError: A source or kind with a weight is in no set, or nothing that can be used is selected.
+            RecipeError: The weights cannot be followed.
         """
-        self._table = pa.concat_tables(tables)
+        self._tables = [pa.ipc.open_file(pa.memory_map(path)).read_all() for path in paths]
+        self._sets = [_CountedSet(counts_path(path)) for path in paths]
         self._folders = tuple(folders)
-        self._bounds = np.cumsum([table.num_rows for table in tables])
-        self._kinds = None if kinds is None else pa.array(sorted(kinds), pa.string())
-        self._sources = None if sources is None else pa.array(sorted(sources), pa.string())
-        self.groups = self._find_groups()
+        self._bounds = np.cumsum([table.num_rows for table in self._tables])
+        self._chunks = _Chunks(self._tables)
+        self._selection = selection
+        self._cache_dir = Path(paths[0]).parent
+        self._key = [*(Path(path).name for path in paths), selection.side, str(selection.validation_share)]
+        every = sorted({group for counted in self._sets for group in counted.groups if selection.takes(group)})
+        self.groups = tuple(every)
         """(source, kind) of every selected row, sorted: the same on all ranks."""
-        missing = set(sources or ()) - {source for source, _ in self.groups}
+        missing = set(selection.sources or ()) - {source for source, _ in every}
         if missing:
             raise ShardError(f"{', '.join(folders)}: no sample of source {', '.join(sorted(missing))}")
-        if not any(self.counts(rows).usable.any() for rows in self._blocks()):
-            raise ShardError(f"{', '.join(folders)}: no sample that can be used; see the faults in --plan-only")
+        places = {group: place for place, group in enumerate(every)}
+        self._group_of = [np.array([places.get(group, -1) for group in s.groups], dtype=np.int64) for s in self._sets]
+        self.entries = self._open_entries()
 
     @property
     def num_rows(self) -> int:
         """Samples, usable or not."""
-        return int(self._table.num_rows)
+        return int(self._bounds[-1])
+
+    @property
+    def num_groups(self) -> int:
+        """Length of ``groups``."""
+        return len(self.groups)
 
     def counts(self, rows: Rows) -> Counts:
         """Return what packing needs of ``rows`` [K]."""
-        taken = self._table.select(["num_ids", "num_labels", "image_at", "fault", "source", "kind"]).take(
-            pa.array(rows)
-        )
-        usable = pc.and_(self._selected(taken), pc.is_null(taken["fault"]))
-        return Counts(
-            num_ids=_numbers(taken["num_ids"]),
-            num_images=_numbers(pc.list_value_length(taken["image_at"])),
-            num_labels=_numbers(taken["num_labels"]),
-            usable=np.asarray(usable, dtype=np.bool_) & (_numbers(taken["num_labels"]) > 0),
-        )
+        columns = {
+            name: np.empty(len(rows), dtype=np.int64) for name in ("num_ids", "num_images", "num_labels", "group")
+        }
+        of = np.searchsorted(self._bounds, rows, side="right")
+        for i in np.unique(of):
+            mine = of == i
+            inside = rows[mine] - (self._bounds[i - 1] if i else 0)
+            for name, column in columns.items():
+                values = self._sets[i].columns[name][inside]
+                column[mine] = self._group_of[i][values] if name == "group" else values
+        return Counts(**columns)
 
     def document(self, row: int) -> Counted:
         """Return what splitting needs of one row."""
-        taken = self._table.select(["num_ids", "image_at", "breaks", "label_spans"]).slice(row, 1)
-        return Counted(
-            num_ids=taken["num_ids"][0].as_py(),
-            image_at=np.asarray(taken["image_at"][0].values, dtype=np.int32),
-            breaks=np.asarray(taken["breaks"][0].values, dtype=np.int32),
-            label_spans=np.asarray(taken["label_spans"][0].values, dtype=np.int32),
-        )
+        num_ids, image_at, breaks, spans = self._chunks.read(*self._locate(row))
+        return Counted(num_ids=num_ids, image_at=image_at, breaks=breaks, label_spans=spans)
 
     def index_row(self, row: int) -> tuple[str, dict[str, Any]]:
         """Return the folder of a row and its row of the index."""
-        folder = self._folders[int(np.searchsorted(self._bounds, row, side="right"))]
-        return folder, self._table.select(SHARD_INDEX.names).slice(row, 1).to_pylist()[0]
+        (found,) = self.index_rows([row])
+        return found
+
+    def index_rows(self, rows: Sequence[int]) -> list[tuple[str, dict[str, Any]]]:
+        """Return the folder of each of ``rows`` and its row of the index."""
+        located = [self._locate(row) for row in rows]
+        found: list[tuple[str, dict[str, Any]] | None] = [None] * len(rows)
+        for i in sorted({place for place, _ in located}):
+            mine = [n for n, (place, _) in enumerate(located) if place == i]
+            taken = self._tables[i].select(SHARD_INDEX.names).take([located[n][1] for n in mine]).to_pylist()
+            for n, row in zip(mine, taken, strict=True):
+                found[n] = (self._folders[i], row)
+        return [row for row in found if row is not None]
 
     def group(self, row: int) -> int:
         """Return the place of a row's (source, kind) in ``groups``."""
-        return self.groups.index((self._table["source"][row].as_py(), self._table["kind"][row].as_py()))
+        i, inside = self._locate(row)
+        return int(self._group_of[i][self._sets[i].columns["group"][inside]])
 
     def faults(self) -> dict[str, int]:
         """Count the selected samples that cannot be used, by reason; ``no_labels``: no token to learn."""
-        chosen = self._table.select(["fault", "num_labels", "source", "kind"])
-        chosen = chosen.filter(self._selected(chosen))
-        pairs = pc.value_counts(chosen["fault"].combine_chunks()).to_pylist()
-        counted = {pair["values"]: pair["counts"] for pair in pairs if pair["values"] is not None}
-        unlabelled = pc.and_(pc.is_null(chosen["fault"]), pc.equal(chosen["num_labels"], 0))
-        counted["no_labels"] = pc.sum(unlabelled).as_py() or 0
-        return {reason: counted[reason] for reason in sorted(counted) if counted[reason]}
+        counted: Counter[str] = Counter()
+        for table, own in zip(self._tables, self._sets, strict=True):
+            bad = np.flatnonzero(own.columns["usable"] == 0)
+            chosen = table.select(["fault", "source", "kind"]).take(bad).to_pylist()
+            counted.update(
+                row["fault"] or "no_labels" for row in chosen if self._selection.takes((row["source"], row["kind"]))
+            )
+        return {reason: counted[reason] for reason in sorted(counted)}
 
-    def _find_groups(self) -> tuple[tuple[str, str], ...]:
-        chosen = self._table.select(["source", "kind"])
-        pairs = chosen.filter(self._selected(chosen)).group_by(["source", "kind"]).aggregate([]).to_pylist()
-        return tuple(sorted((pair["source"], pair["kind"]) for pair in pairs))
+    def _locate(self, row: int) -> tuple[int, int]:
+        i = int(np.searchsorted(self._bounds, row, side="right"))
+        return i, row - int(self._bounds[i - 1] if i else 0)
 
-    def _selected(self, table: pa.Table) -> Any:
-        chosen = pa.chunked_array([pa.repeat(pa.scalar(value=True), table.num_rows)])
-        if self._kinds is not None:
-            chosen = pc.and_(chosen, pc.is_in(table["kind"], value_set=self._kinds))
-        if self._sources is not None:
-            chosen = pc.and_(chosen, pc.is_in(table["source"], value_set=self._sources))
-        return chosen
+    def _open_entries(self) -> tuple[Entry, ...]:
+        if not self._selection.weights:
+            return (self._open_entry("all", set(self.groups), constant_curve(Fraction(1))),)
+        course = resolve_course(self._selection.weights)
+        if course.is_relative:
+            raise RecipeError(("data.weights: places must be amounts (10M), for a run's length is not known before",))
+        owners = assign_entries(self.groups, list(self._selection.weights))
+        return tuple(
+            self._open_entry(name, groups, ShareCurve(knots=course.places, shares=course.shares[name]))
+            for name, groups in owners.items()
+            if any(course.shares[name])
+        )
 
-    def _blocks(self) -> list[Rows]:
-        starts = range(0, self.num_rows, 65_536)
-        return [np.arange(start, min(start + 65_536, self.num_rows), dtype=np.int64) for start in starts]
+    def _open_entry(self, name: str, groups: set[tuple[str, str]], curve: ShareCurve) -> Entry:
+        """Map the rows of an entry; they are found once and kept beside the lengths."""
+        key = hashlib.sha256(json.dumps([self._key, sorted(groups)]).encode()).hexdigest()[:16]
+        path = self._cache_dir / f"rows-{key}.npy"
+        if not path.exists():
+            partial = path.with_suffix(f".{os.getpid()}.partial")
+            with partial.open("wb") as file:
+                np.save(file, self._find_rows(groups))
+            partial.replace(path)
+        rows: Rows = np.load(path, mmap_mode="r")
+        if not len(rows):
+            what = "" if name == "all" else f"data.weights.{name}: "
+            raise ShardError(f"{what}{', '.join(self._folders)}: no sample that can be used; see --plan-only")
+        return Entry(name=name, rows=rows, curve=curve)
+
+    def _find_rows(self, groups: set[tuple[str, str]]) -> Rows:
+        found, start = [], 0
+        for own, table in zip(self._sets, self._tables, strict=True):
+            is_own = np.array([group in groups for group in own.groups] or [False])
+            usable = is_own[own.columns["group"]] & (own.columns["usable"] != 0)
+            found.append(np.flatnonzero(usable & self._selection.on_side(own.columns["bucket"])) + start)
+            start += table.num_rows
+        return np.concatenate(found).astype(np.int64)
 
 
-def open_corpus(
-    paths: Sequence[str],
-    *,
-    folders: Sequence[str],
-    kinds: Collection[str] | None = None,
-    sources: Collection[str] | None = None,
-) -> Corpus:
+class _CountedSet:
+    """The summary of one set, mapped."""
+
+    def __init__(self, path: str) -> None:
+        reader = pa.ipc.open_file(pa.memory_map(path))
+        table = reader.read_all()
+        self.columns = {name: _array(table[name]) for name in COUNTS.names}
+        self.groups = [tuple(pair) for pair in json.loads(reader.schema.metadata[GROUPS_KEY.encode()])]
+
+
+class _Chunks:
+    """Lists of single rows, without Arrow's cost of building a table for each."""
+
+    def __init__(self, tables: Sequence[pa.Table]) -> None:
+        self._batches = [table.select(["num_ids", *_PLACES]).to_batches() for table in tables]
+        self._starts = [np.cumsum([0, *(len(batch) for batch in own)]) for own in self._batches]
+
+    def read(self, table: int, row: int) -> tuple[int, Ints, Ints, Ints]:
+        place = int(np.searchsorted(self._starts[table], row, side="right")) - 1
+        batch, inside = self._batches[table][place], row - int(self._starts[table][place])
+        image_at, breaks, spans = (np.asarray(batch[name][inside].values, dtype=np.int32) for name in _PLACES)
+        return batch["num_ids"][inside].as_py(), image_at, breaks, spans
+
+
+def _array(column: Any) -> npt.NDArray[Any]:
+    return np.asarray(column.chunk(0)) if column.num_chunks else np.zeros(0, dtype=column.type.to_pandas_dtype())
+
+
+def open_corpus(paths: Sequence[str], *, folders: Sequence[str], selection: Selection | None = None) -> Corpus:
     """Map files of ``lengths.count_lengths``, one per folder.
 
     Raises:
-        ShardError: See ``Corpus``.
+        ShardError, RecipeError: See ``Corpus``.
     """
-    tables = [pa.ipc.open_file(pa.memory_map(path)).read_all() for path in paths]
-    return Corpus(tables, folders=folders, kinds=kinds, sources=sources)
-
-
-def _numbers(column: Any) -> Rows:
-    return np.asarray(column, dtype=np.int64)
+    return Corpus(paths, folders=folders, selection=selection or Selection())

@@ -1,24 +1,31 @@
 """The loader: an ``IterableDataset`` of packed batches whose whole state is a plan cursor.
 
-Rank r of W takes the packs with number % W == r, and DataLoader process k of K every K-th batch of them, in the
-order in which the DataLoader asks. The sequence of batches of a rank is therefore the same for any K, and the packs of
-all ranks together are the same for any W.
+Packs are dealt in turns (see ``train_bridge.deal``): in each, every rank takes one batch; DataLoader process k of K
+reads every K-th turn, in the order in which the DataLoader asks. The sequence of batches of a rank is therefore the
+same for any K, and the packs of all ranks together are the same for any number of ranks.
 """
 
-import itertools
 import multiprocessing
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Literal
 
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from transformers import AutoProcessor
 
+from curate.blend.weights import Weight
+from curate.contract.errors import ShardError
 from train_bridge.collate import Batch, CollateSettings, collate
 from train_bridge.corpus import Corpus, open_corpus
 from train_bridge.cursor import Cursor
+from train_bridge.deal import deal_turn, order_rounds
 from train_bridge.images import image_form
+from train_bridge.lengths import counted_encoder
 from train_bridge.plan import Pack, PlanSettings, plan_packs
 from train_bridge.samples import SampleReader, read_packs
+from train_bridge.selection import Selection
 from train_bridge.tokens import TextEncoder, TextForm
 
 
@@ -36,28 +43,46 @@ class DatasetSpec:
     plan: PlanSettings
     kinds: frozenset[str] | None = None
     sources: frozenset[str] | None = None
+    weights: dict[str, Weight] = field(default_factory=dict)
+    """See ``Selection``."""
+    side: Literal["train", "validation"] = "train"
+    validation_share: float = 0.0
     num_epochs: int | None = None
     """None never ends."""
     packs_per_batch: int = 1
+    round_packs: int = 1
+    """Packs of a step: ranks are dealt like packs within it."""
     read_ahead: int = 8
     """Samples in flight."""
     always_image: bool = False
     """See ``CollateSettings``."""
 
+    @property
+    def selection(self) -> Selection:
+        """What is drawn of the sets."""
+        return Selection(
+            kinds=self.kinds,
+            sources=self.sources,
+            side=self.side,
+            validation_share=self.validation_share,
+            weights=self.weights,
+        )
+
     def open_corpus(self) -> Corpus:
         """Map the counted samples."""
-        return open_corpus(self.length_paths, folders=self.folders, kinds=self.kinds, sources=self.sources)
+        return open_corpus(self.length_paths, folders=self.folders, selection=self.selection)
 
 
-class ShardDataset(IterableDataset[Batch]):
+class BatchDataset(IterableDataset[Batch]):
     """Batches of one rank. Use it in a ``DataLoader`` with ``batch_size=None``.
 
     Whoever iterates over it in this process may save ``state_dict`` at any time. Behind a DataLoader with processes,
-    which read ahead of what was taken from them, keep ``Batch.cursor`` instead, as the training loop does.
+    which read ahead of what was taken from them, keep ``Batch.cursor`` instead, as the training loop does. A turn at
+    the end of the run that does not give every rank a batch is left out, so that all ranks take as many.
     """
 
     def __init__(self, spec: DatasetSpec, *, rank: int = 0, world_size: int = 1, cursor: Cursor | None = None) -> None:
-        """Start at ``cursor``, whose ``next_pack`` must be a multiple of ``world_size * packs_per_batch``."""
+        """Start at ``cursor``."""
         self._spec, self._rank, self._world_size = spec, rank, world_size
         self._cursor = cursor or Cursor()
         self._base = _Base(pack=self._cursor.next_pack, num_workers=0)
@@ -75,6 +100,7 @@ class ShardDataset(IterableDataset[Batch]):
         spec, corpus = self._spec, self._spec.open_corpus()
         processor = AutoProcessor.from_pretrained(spec.processor_folder)
         encoder = TextEncoder(processor.tokenizer, form=spec.text_form, image_mark=processor.image_token)
+        check_counted(spec, encoder)
         form = image_form(processor.image_processor)
         settings = CollateSettings(
             form=form,
@@ -83,30 +109,34 @@ class ShardDataset(IterableDataset[Batch]):
             tokens_per_image=spec.plan.capacity.tokens_per_image,
             always_image=spec.always_image,
         )
-        packs = self._own_packs(corpus)
+        after: deque[Cursor] = deque()
+        packs = self._own_packs(corpus, after)
         with SampleReader(corpus, encoder=encoder, form=form, capacity=spec.plan.capacity) as reader:
             contents = read_packs(packs, reader=reader, read_ahead=spec.read_ahead)
-            while len(group := list(itertools.islice(contents, spec.packs_per_batch))) == spec.packs_per_batch:
-                self._cursor = self._after(group[-1][0])
-                yield collate(group, settings=settings)
+            while group := list(islice(contents, spec.packs_per_batch)):
+                self._cursor = after.popleft()
+                yield collate(group, settings=settings, cursor=self._cursor)
 
-    def _own_packs(self, corpus: Corpus) -> Iterator[Pack]:
-        """Yield the packs of this rank and of this loader process."""
-        info = get_worker_info()
+    def _own_packs(self, corpus: Corpus, after: deque[Cursor]) -> Iterator[Pack]:
+        """Yield the packs of this rank and of this loader process; put the state after each turn into ``after``."""
+        spec, info = self._spec, get_worker_info()
         worker, num_workers = (info.id, info.num_workers) if info is not None else (0, 1)
         if self._base.num_workers != num_workers:  # a DataLoader asks its first process first
             self._base = _Base(pack=self._cursor.next_pack, num_workers=num_workers)
-        plan = plan_packs(corpus, self._spec.plan, cursor=self._cursor, num_epochs=self._spec.num_epochs)
-        for pack in plan:
-            turn, rank = divmod(pack.number - self._base.pack, self._world_size)
-            if rank == self._rank and turn // self._spec.packs_per_batch % num_workers == worker:
-                yield pack
+        first, turn_packs = self._cursor.next_pack, self._world_size * spec.packs_per_batch
+        cursor = replace(self._cursor, next_pack=first - first % spec.round_packs)
+        planned = plan_packs(corpus, spec.plan, cursor=cursor, num_epochs=spec.num_epochs)
+        dealt = order_rounds(planned, first=first, round_packs=spec.round_packs)
+        while len(packs := list(islice(dealt, turn_packs))) == turn_packs:
+            turn = (first - self._base.pack) // turn_packs
+            first += turn_packs
+            if turn % num_workers == worker:
+                after.append(replace(packs[-1].window, next_pack=first))
+                yield from deal_turn(packs, turn=first // turn_packs, num_ranks=self._world_size)[self._rank]
 
-    def _after(self, last: Pack) -> Cursor:
-        """Return the cursor once all ranks have taken as many packs as this one."""
-        round_size = self._world_size * self._spec.packs_per_batch
-        rounds = (last.number - self._base.pack) // round_size + 1
-        return replace(last.cursor, next_pack=self._base.pack + rounds * round_size)
+
+ShardDataset = BatchDataset
+"""What the training loop calls it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,7 +147,21 @@ class _Base:
     num_workers: int
 
 
-def load_batches(dataset: ShardDataset, *, num_workers: int = 0, pin_memory: bool = False) -> DataLoader[Batch]:
+def check_counted(spec: DatasetSpec, encoder: TextEncoder) -> None:
+    """Check that the lengths are those of this tokenizer.
+
+    Raises:
+        ShardError: They are of another one, or of another form of documents.
+    """
+    for folder, path in zip(spec.folders, spec.length_paths, strict=True):
+        if (counted := counted_encoder(path)) != (own := encoder.fingerprint()):
+            raise ShardError(
+                f"{folder}: {path} was counted with tokenizer and form {counted}, "
+                f"but {spec.processor_folder} and the form of this run are {own}; count again with count_lengths"
+            )
+
+
+def load_batches(dataset: BatchDataset, *, num_workers: int = 0, pin_memory: bool = False) -> DataLoader[Batch]:
     """Read a dataset in ``num_workers`` processes, or in this one; the batches and their order are the same.
 
     Processes are forked from a clean server, not from this process: it already has threads (gloo, Arrow, CUDA), whose

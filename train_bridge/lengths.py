@@ -6,6 +6,8 @@ All ranks and loader processes of a machine share one copy through the page cach
 """
 
 import hashlib
+import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.contract.errors import ShardError
 from curate.contract.schemas import SHARD_INDEX
@@ -32,8 +35,20 @@ LENGTHS = pa.schema(
         pa.field("fault", pa.string()),  # SampleFault, null if the sample can be used
     ]
 )
+COUNTS = pa.schema(
+    [
+        pa.field("num_ids", pa.int32(), nullable=False),
+        pa.field("num_images", pa.int32(), nullable=False),  # placeholders, not what is stored
+        pa.field("num_labels", pa.int32(), nullable=False),
+        pa.field("group", pa.uint16(), nullable=False),  # place of (source, kind) in the metadata ``groups``
+        pa.field("bucket", pa.uint32(), nullable=False),  # first 32 bits of the sha256 of the doc_id: splits
+        pa.field("usable", pa.uint8(), nullable=False),  # 1: without a fault, and with a token to learn
+    ]
+)
+"""What planning reads of every sample: one record batch, so that a column is one array of the mapped file."""
 BATCH_SAMPLES = 1024
 READ_THREADS = 8
+ENCODER_KEY, GROUPS_KEY = "encoder", "groups"
 FILE_ROWS = 65_536
 
 
@@ -48,15 +63,67 @@ def count_lengths(folder: str, *, encoder: TextEncoder, cache_dir: str) -> str:
     index = read_index(folder)
     key = hashlib.sha256(f"{_table_hash(index)} {encoder.fingerprint()}".encode()).hexdigest()[:16]
     path = Path(cache_dir) / f"lengths-{key}.arrow"
-    if path.exists():
+    if path.exists() and Path(counts_path(str(path))).exists():
         return str(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, LENGTHS) as writer, ShardReader(folder) as reader:
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    schema = LENGTHS.with_metadata({ENCODER_KEY: encoder.fingerprint()})
+    counted = []
+    with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, schema) as writer, ShardReader(folder) as reader:
         for table in _count_tables(index, reader=reader, encoder=encoder):
-            writer.write_table(table.combine_chunks())
+            writer.write_table(table.replace_schema_metadata(schema.metadata).combine_chunks())
+            counted.append(_summary_columns(table))
+    _write_counts(counts_path(str(path)), counted)
     partial.replace(path)
     return str(path)
+
+
+def counts_path(path: str) -> str:
+    """Return where the summary of a file of lengths is."""
+    return str(Path(path).with_name(Path(path).name.replace("lengths-", "counts-", 1)))
+
+
+def counted_encoder(path: str) -> str:
+    """Return the fingerprint of the encoder that counted a file of lengths."""
+    with pa.memory_map(path) as file:
+        metadata = pa.ipc.open_file(file).schema.metadata or {}
+    return str(metadata.get(ENCODER_KEY.encode(), b"").decode())
+
+
+def _summary_columns(table: pa.Table) -> pa.Table:
+    """Return the columns of COUNTS, with source and kind in place of the group."""
+    digests = [hashlib.sha256(doc_id.encode()).digest()[:4] for doc_id in table["doc_id"].to_pylist()]
+    usable = pc.and_(pc.is_null(table["fault"]), pc.greater(table["num_labels"], 0))
+    return pa.table(
+        {
+            "num_ids": table["num_ids"],
+            "num_images": pc.list_value_length(table["image_at"]),
+            "num_labels": table["num_labels"],
+            "source": table["source"],
+            "kind": table["kind"],
+            "bucket": np.frombuffer(b"".join(digests), dtype=">u4").astype(np.uint32),
+            "usable": pc.cast(usable, pa.uint8()),
+        }
+    )
+
+
+def _write_counts(path: str, counted: list[pa.Table]) -> None:
+    empty: list[Any] = []
+    table = pa.concat_tables(counted) if counted else None
+    pairs = empty if table is None else list(zip(table["source"].to_pylist(), table["kind"].to_pylist(), strict=True))
+    groups = sorted(set(pairs))
+    places = {pair: place for place, pair in enumerate(groups)}
+    columns = [
+        pa.array([places[pair] for pair in pairs], field.type)
+        if field.name == "group"
+        else (pa.array(empty, field.type) if table is None else pc.cast(table[field.name], field.type).combine_chunks())
+        for field in COUNTS
+    ]
+    schema = COUNTS.with_metadata({GROUPS_KEY: json.dumps(groups)})
+    partial = Path(path).with_suffix(f".{os.getpid()}.partial")
+    with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+        writer.write_batch(pa.record_batch(columns, schema=schema))
+    partial.replace(path)
 
 
 def read_json_part(reader: ShardReader, row: dict[str, Any]) -> dict[str, Any]:

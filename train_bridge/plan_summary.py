@@ -62,7 +62,7 @@ def summarise_plan(corpus: Corpus, settings: PlanSettings, optim: OptimConfig) -
     num_packs = num_left = 0
     pending: list[tuple[int, int]] = []
     for pack in plan_packs(corpus, settings, num_epochs=None if optim.max_steps is not None else optim.epochs):
-        pending += [(corpus.group(sample.row), sample.span.num_tokens) for sample in pack.samples]
+        pending += zip(pack.table["group"].tolist(), pack.table["num_tokens"].tolist(), strict=True)
         num_left += 1
         if num_left < optim.global_batch:
             continue

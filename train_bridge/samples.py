@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -12,15 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.contract.errors import ShardError
+from curate.contract.ids import seed_for
 from shards.reader import ShardReader, StoredSample
 from train_bridge.corpus import Corpus
 from train_bridge.faults import SampleFault
 from train_bridge.images import DECODE_ERRORS, ImageForm, Pixels, decode_image
+from train_bridge.order import shuffled_rows
 from train_bridge.plan import Pack, Sample
-from train_bridge.split import Capacity
+from train_bridge.split import Capacity, Part
 from train_bridge.tokens import Encoded, TextEncoder, expand
 
 Ints = npt.NDArray[np.int32]
+NUM_LOOKED_AT, NUM_REPLACEMENTS = 64, 3
+"""Documents that are considered, and of which the largest are read, in place of a corrupt one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +79,53 @@ class SampleReader:
         fault, detail = loaded
         return SkippedSample(row["key"], row["doc_id"], fault, detail)
 
+    def read_or_replace(self, sample: Sample) -> list[LoadedSample | SkippedSample]:
+        """Read one sample; in place of a corrupt one, another of the same entry that fits where it would have been.
+
+        Which one depends on the sample alone, not on who reads it or when.
+
+        Returns:
+            The sample, or each that was skipped, and the one in its place if there is any.
+        """
+        found = self.read(sample)
+        if isinstance(found, LoadedSample):
+            return [found]
+        skipped: list[LoadedSample | SkippedSample] = [found]
+        for candidate in self._candidates(sample):
+            other = self.read(candidate)
+            skipped.append(other)
+            if isinstance(other, LoadedSample):
+                break
+        return skipped
+
+    def _candidates(self, sample: Sample) -> list[Sample]:
+        """Look at some documents of the entry and return the largest that fit, largest first."""
+        entry = self._corpus.entries[sample.entry]
+        seed = seed_for(0, f"instead of {entry.name} {sample.place} {sample.part}")
+        places = np.arange(min(NUM_LOOKED_AT, len(entry.rows)), dtype=np.int64)
+        rows = entry.rows[shuffled_rows(places, num_rows=len(entry.rows), seed=seed, epoch=0)]
+        counts = self._corpus.counts(rows)
+        num_tokens = counts.num_ids + counts.num_images * (self._capacity.tokens_per_image - 1)
+        fits = (num_tokens <= sample.span.num_tokens) & (counts.num_images <= sample.span.num_images)
+        fitting = np.flatnonzero(fits & (rows != sample.row))
+        chosen = fitting[np.argsort(-num_tokens[fitting], kind="stable")][:NUM_REPLACEMENTS]
+        return [
+            replace(
+                sample,
+                row=int(rows[i]),
+                group=int(counts.group[i]),
+                part=0,
+                span=Part(
+                    start=0,
+                    stop=int(counts.num_ids[i]),
+                    num_tokens=int(num_tokens[i]),
+                    num_images=int(counts.num_images[i]),
+                    num_labels=int(counts.num_labels[i]),
+                ),
+            )
+            for i in chosen
+        ]
+
     def _reader(self, folder: str) -> ShardReader:
         return self._readers.setdefault(folder, ShardReader(folder))
 
@@ -94,7 +145,7 @@ class SampleReader:
                 return SampleFault.MALFORMED, f"image {ordinal} is not stored"
             except DECODE_ERRORS as error:
                 return SampleFault.BROKEN_IMAGE, f"image {ordinal}: {error}"
-        return LoadedSample(ids=ids, labels=labels, pixels=pixels, group=self._corpus.group(sample.row))
+        return LoadedSample(ids=ids, labels=labels, pixels=pixels, group=sample.group)
 
     def _tokens(self, encoded: Encoded, sample: Sample) -> tuple[Ints, Ints]:
         span = slice(sample.span.start, sample.span.stop)
@@ -116,18 +167,18 @@ def read_packs(packs: Iterable[Pack], *, reader: SampleReader, read_ahead: int) 
     """Read packs in order with about ``read_ahead`` samples in flight.
 
     Yields:
-        Each pack with what became of its samples, in their order.
+        Each pack with what became of its samples, in their order: see ``SampleReader.read_or_replace``.
     """
-    queue: deque[tuple[Pack, list[Future[LoadedSample | SkippedSample]]]] = deque()
+    queue: deque[tuple[Pack, list[Future[Content]]]] = deque()
     with ThreadPoolExecutor(max_workers=read_ahead) as pool:
         for pack in packs:
-            queue.append((pack, [pool.submit(reader.read, sample) for sample in pack.samples]))
+            queue.append((pack, [pool.submit(reader.read_or_replace, sample) for sample in pack.samples]))
             while sum(len(futures) for _, futures in queue) - len(queue[0][1]) >= read_ahead:
                 first, futures = queue.popleft()
-                yield first, [future.result() for future in futures]
+                yield first, [sample for future in futures for sample in future.result()]
         while queue:
             first, futures = queue.popleft()
-            yield first, [future.result() for future in futures]
+            yield first, [sample for future in futures for sample in future.result()]
 
 
 def _images_in(encoded: Encoded, sample: Sample, *, image_token_id: int) -> tuple[int, ...]:

@@ -78,12 +78,17 @@ def _last_break(breaks: Ints, *, start: int, stop: int) -> int:
 
 
 def _part(document: Counted, *, start: int, stop: int, num_tokens: int, has_begin: bool) -> Part:
-    num_images = int(((document.image_at >= start) & (document.image_at < stop)).sum())
+    first_image, last_image = np.searchsorted(document.image_at, (start, stop))
     first = start if has_begin else start + 1
     begins, ends = document.label_spans[0::2], document.label_spans[1::2]
     overlaps = np.minimum(ends, stop) - np.maximum(begins, first)
-    num_labels = int(np.maximum(overlaps, 0).sum())
-    return Part(start=start, stop=stop, num_tokens=num_tokens, num_images=num_images, num_labels=num_labels)
+    return Part(
+        start=start,
+        stop=stop,
+        num_tokens=num_tokens,
+        num_images=int(last_image - first_image),
+        num_labels=int(np.maximum(overlaps, 0).sum()),
+    )
 
 
 def label_spans(labelled: npt.NDArray[np.bool_]) -> Ints:

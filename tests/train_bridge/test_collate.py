@@ -3,6 +3,7 @@ import torch
 
 from train_bridge.collate import PADDING, Batch, CollateSettings, collate
 from train_bridge.cursor import Cursor
+from train_bridge.draw import SAMPLE
 from train_bridge.faults import SampleFault
 from train_bridge.images import ImageForm
 from train_bridge.plan import Pack
@@ -29,7 +30,8 @@ def loaded(ids: list[int], *, group: int = 0, brightness: int | None = None) -> 
 
 
 def batch_of(*contents: Content, always_image: bool = False) -> Batch:
-    packs = [Pack(number=number, samples=(), cursor=Cursor(next_pack=number)) for number in range(len(contents))]
+    table = np.empty(0, dtype=SAMPLE)
+    packs = [Pack(number=i, table=table, num_tokens=0, num_images=0, window=Cursor()) for i in range(len(contents))]
     return collate(list(zip(packs, contents, strict=True)), settings=settings(always_image=always_image))
 
 

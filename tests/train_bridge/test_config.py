@@ -72,7 +72,7 @@ def test_two_origins_are_refused() -> None:
     ("section", "values"),
     [
         ("optim", {"lr": 0.1, "global_batch": 4, "micro_batch": 3}),
-        ("pack", {"seq_length": 64, "max_carry": 101}),
+        ("pack", {"seq_length": 64, "max_carry": 513}),
         ("model", {"tiny": {"image_size": 20, "patch_size": 8}}),
         ("data", {"shards": []}),
         ("data", {"shards": "a", "kinds": ["video"]}),

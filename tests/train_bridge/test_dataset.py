@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from curate.contract.errors import ShardError
 from train_bridge.collate import Batch
 from train_bridge.cursor import Cursor
 from train_bridge.dataset import DatasetSpec, ShardDataset, load_batches
@@ -17,17 +18,54 @@ def batches(spec: DatasetSpec, **options: Any) -> list[tuple[Any, ...]]:
     return [content(batch) for batch in ShardDataset(spec, **options)]
 
 
-def test_ranks_share_one_sequence_of_packs(spec: DatasetSpec) -> None:
-    alone = batches(spec)
-    pairs = zip(batches(spec, rank=0, world_size=2), batches(spec, rank=1, world_size=2), strict=False)
-    together = [batch for pair in pairs for batch in pair]
-    assert together == alone[: len(together)]
-    assert [batch[0] for batch in alone] == [(number,) for number in range(len(alone))]
+def turns(spec: DatasetSpec, *, num_ranks: int) -> list[set[int]]:
+    """Return the packs of each turn."""
+    ranks = [batches(spec, rank=rank, world_size=num_ranks) for rank in range(num_ranks)]
+    return [{number for packs, *_ in turn for number in packs} for turn in zip(*ranks, strict=True)]
+
+
+@pytest.mark.parametrize("round_packs", [1, 4])
+def test_ranks_share_one_sequence_of_packs(spec: DatasetSpec, round_packs: int) -> None:
+    spec = replace(spec, round_packs=round_packs)
+    alone = {packs: rest for packs, *rest in batches(spec)}
+    assert sorted(alone) == [(number,) for number in range(len(alone))]
+    for rank in (0, 1):
+        for packs, *rest in batches(spec, rank=rank, world_size=2):
+            assert alone[packs] == rest
+    assert [one | other for one, other in zip(*[iter(turns(spec, num_ranks=1))] * 2, strict=False)] == turns(
+        spec, num_ranks=2
+    )
+
+
+def test_a_step_has_the_same_packs_for_any_ranks(spec: DatasetSpec) -> None:
+    spec = replace(spec, round_packs=4)
+    for num_ranks in (1, 2, 4):
+        found = [number for turn in turns(spec, num_ranks=num_ranks) for number in turn]
+        for step in range(len(found) // 4):
+            assert sorted(found[4 * step : 4 * step + 4]) == list(range(4 * step, 4 * step + 4))
 
 
 def test_batches_of_several_packs(spec: DatasetSpec) -> None:
-    found = batches(replace(spec, packs_per_batch=2), rank=1, world_size=2)
-    assert [packs for packs, *_ in found[:2]] == [(1, 3), (5, 7)]
+    found = [batches(replace(spec, packs_per_batch=2), rank=rank, world_size=2) for rank in (0, 1)]
+    assert [sorted(one[0] + other[0]) for one, other in zip(*found, strict=True)][:2] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+
+
+def test_lengths_of_another_tokenizer(spec: DatasetSpec) -> None:
+    other = replace(spec, text_form=replace(spec.text_form, labels="assistant"))
+    with pytest.raises(ShardError, match=r"was counted with tokenizer and form [0-9a-f]{16}.*are [0-9a-f]{16}"):
+        next(iter(ShardDataset(other)))
+
+
+def test_it_goes_on_within_a_round_on_another_number_of_ranks(spec: DatasetSpec) -> None:
+    spec = replace(spec, round_packs=8)
+    dataset = ShardDataset(spec, rank=1, world_size=2)
+    iterator = iter(dataset)
+    next(iterator)
+    cursor = Cursor.from_json(str(dataset.state_dict()["cursor"]))
+    iterator.close()  # type: ignore[attr-defined]  # a generator
+    assert cursor.next_pack == 2
+    whole = [packs for packs, *_ in batches(spec)]
+    assert [packs for packs, *_ in batches(spec, cursor=cursor)] == whole[2:]
 
 
 @pytest.mark.slow

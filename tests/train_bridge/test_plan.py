@@ -1,34 +1,40 @@
 import itertools
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
-from train_bridge.corpus import Counts, Rows
+from curate.blend.curve import constant_curve
 from train_bridge.cursor import Cursor
+from train_bridge.draw import Counts, Entry, Rows
 from train_bridge.plan import Pack, PlanSettings, plan_packs
 from train_bridge.split import Capacity, Counted
 
 SETTINGS = PlanSettings(
-    capacity=Capacity(seq_length=256, tokens_per_image=16, has_bos=True), order="shuffled", window=64, age_limit=4
+    capacity=Capacity(seq_length=256, tokens_per_image=16, has_bos=True),
+    order="shuffled",
+    window=64,
+    age_limit=4,
+    max_carry=24,
 )
 
 
 class FakeCorpus:
-    """Documents of random length, every seventh unusable, some longer than a sequence."""
+    """Documents of random length and of three groups, every seventh unusable, some longer than a sequence."""
+
+    num_groups = 3
 
     def __init__(self, num_rows: int) -> None:
         rng = np.random.default_rng(0)
         self._images = rng.integers(0, 4, num_rows)
         self._ids = rng.integers(10, 120, num_rows) + 400 * (rng.random(num_rows) < 0.05)
-        self.usable = np.arange(num_rows) % 7 != 6
-
-    @property
-    def num_rows(self) -> int:
-        return len(self._ids)
+        self._group = rng.integers(0, 3, num_rows)
+        self.usable = np.flatnonzero(np.arange(num_rows) % 7 != 6)
+        self.entries = [Entry(name="all", rows=self.usable, curve=constant_curve(Fraction(1)))]
 
     def counts(self, rows: Rows) -> Counts:
         ids, images = self._ids[rows], self._images[rows]
-        return Counts(num_ids=ids, num_images=images, num_labels=ids - images, usable=self.usable[rows])
+        return Counts(num_ids=ids, num_images=images, num_labels=ids - images, group=self._group[rows])
 
     def document(self, row: int) -> Counted:
         num_ids = int(self._ids[row])
@@ -45,8 +51,8 @@ def contents(packs: list[Pack]) -> list[tuple[int, list[tuple[int, int]]]]:
 
 def test_every_usable_document_is_in_one_pack_of_each_epoch() -> None:
     packs = list(plan_packs(CORPUS, SETTINGS, num_epochs=2))
-    seen = [(s.position // 500, s.row) for pack in packs for s in pack.samples if s.part == 0]
-    usable = np.flatnonzero(CORPUS.usable).tolist()
+    usable = CORPUS.usable.tolist()
+    seen = [(s.place // len(usable), s.row) for pack in packs for s in pack.samples if s.part == 0]
     assert sorted(seen) == [(epoch, row) for epoch in (0, 1) for row in usable]
 
 
@@ -82,7 +88,7 @@ def test_the_cap_on_images_holds() -> None:
 
 
 def test_no_sample_waits_longer_than_the_age_limit() -> None:
-    packs = list(plan_packs(CORPUS, replace(SETTINGS, window=16), num_epochs=2))
+    packs = list(plan_packs(CORPUS, replace(SETTINGS, window=16, max_carry=40), num_epochs=2))
     waits = [pack.cursor.window - s.first_window for pack in packs for s in pack.samples]
     assert 0 < max(waits) <= 4
 
@@ -104,13 +110,13 @@ def test_a_later_pack_can_be_asked_for_with_an_earlier_window() -> None:
 
 def test_samples_of_a_pack_stand_in_the_order_of_the_data() -> None:
     for pack in plan_packs(CORPUS, SETTINGS, num_epochs=1):
-        places = [(sample.position, sample.part) for sample in pack.samples]
+        places = [(sample.first_window, sample.place, sample.part) for sample in pack.samples]
         assert places == sorted(places)
 
 
 def test_stored_order_is_that_of_the_shards() -> None:
     packs = plan_packs(CORPUS, replace(SETTINGS, order="stored"), num_epochs=1)
-    assert all(sample.row == sample.position for pack in packs for sample in pack.samples)
+    assert all(sample.row == CORPUS.usable[sample.place] for pack in packs for sample in pack.samples)
 
 
 def test_without_epochs_it_never_ends() -> None:
@@ -120,3 +126,56 @@ def test_without_epochs_it_never_ends() -> None:
         if pack.number > 100:
             break
     assert seen > 3 * 20
+
+
+def test_a_blend_of_lengths_as_in_pre_training_fills_its_packs() -> None:
+    mix = Mix(30_000)
+    settings = PlanSettings(
+        capacity=Capacity(seq_length=4096, tokens_per_image=576, has_bos=True), order="shuffled", window=2048
+    )
+    packs = list(plan_packs(mix, settings, num_epochs=1))
+    tokens = np.array([np.bincount(p.table["group"], weights=p.table["num_tokens"], minlength=3) for p in packs])
+    assert tokens[:-200].sum() / len(tokens[:-200]) / 4096 >= 0.995
+    sums = np.concatenate([np.zeros((1, 3)), np.cumsum(tokens, axis=0)])
+    stretches = sums[200:] - sums[:-200]
+    shares = stretches / stretches.sum(axis=1, keepdims=True)
+    assert np.abs(shares - mix.shares).max() <= 0.01
+    assert max(pack.cursor.window - s.first_window for pack in packs for s in pack.samples) <= settings.age_limit
+    assert max(len(pack.cursor.to_json()) for pack in packs[::200]) < 4096
+
+
+class Mix:
+    """Pairs of an image and a short caption, interleaved documents, texts: half, 30 % and 20 % of the samples.
+
+    An image is 576 tokens; captions, whole interleaved documents and texts are lognormal around 45, 2,150 and 350
+    tokens; the mean is about 1,320, and one document in 16 is longer than a sequence of 4,096. Documents can be cut
+    before each image and every 60 tokens.
+    """
+
+    num_groups = 3
+    shares = (0.3, 0.6, 0.1)
+
+    def __init__(self, num_rows: int) -> None:
+        rng = np.random.default_rng(0)
+        self._kind = np.searchsorted([0.5, 0.8], rng.random(num_rows), side="right")
+        whole = rng.lognormal(np.log(2150), 0.8, num_rows)
+        captions = rng.lognormal(np.log(45), 0.5, num_rows)
+        texts = rng.lognormal(np.log(350), 1.0, num_rows)
+        images = np.maximum(1, (0.6 * whole / 576).astype(np.int64))
+        self._images = np.choose(self._kind, [1, images, 0])
+        words = np.choose(self._kind, [captions, np.maximum(whole - 576 * images, 40), texts])
+        self._ids = np.maximum(4, words.astype(np.int64)) + self._images
+        self.entries = [
+            Entry(name=str(i), rows=np.flatnonzero(self._kind == i), curve=constant_curve(Fraction(str(share))))
+            for i, share in enumerate(self.shares)
+        ]
+
+    def counts(self, rows: Rows) -> Counts:
+        ids, images = self._ids[rows], self._images[rows]
+        return Counts(num_ids=ids, num_images=images, num_labels=ids - images, group=self._kind[rows])
+
+    def document(self, row: int) -> Counted:
+        num_ids, num_images = int(self._ids[row]), int(self._images[row])
+        places = np.linspace(0, num_ids, num_images, endpoint=False).astype(np.int32)
+        breaks = np.unique(np.concatenate([places, np.arange(0, num_ids, 60)]))[1:].astype(np.int32)
+        return Counted(num_ids=num_ids, image_at=places, breaks=breaks, label_spans=np.array([0, num_ids]))

@@ -96,6 +96,38 @@ def test_a_corrupt_sample_is_named(
     assert skipped.detail
 
 
+def test_a_corrupt_sample_is_replaced_by_one_that_fits_and_always_the_same(
+    encoder: TextEncoder, processor: LlavaProcessor, tmp_path: Path
+) -> None:
+    corpus = corpus_of([make_sample(number) for number in range(30)], tmp_path, encoder)
+    samples = [sample for pack in plan(corpus) for sample in pack.samples]
+    bad = next(sample for sample in samples if sample.row == 0)
+    row = read_index(str(tmp_path / "set")).to_pylist()[0]
+    with (tmp_path / "set" / row["shard"]).open("r+b") as file:
+        file.seek(row["parts"][1]["offset"])
+        file.write(b"\0" * 20)
+    with reader_of(corpus, encoder, processor) as reader, reader_of(corpus, encoder, processor) as other:
+        (skipped, instead), (_, again) = reader.read_or_replace(bad), other.read_or_replace(bad)
+        assert len(reader.read_or_replace(samples[-1])) == 1
+    assert isinstance(skipped, SkippedSample)
+    assert skipped.key == row["key"]
+    assert isinstance(instead, LoadedSample)
+    assert isinstance(again, LoadedSample)
+    assert 0 < len(instead.ids) <= bad.span.num_tokens
+    assert len(instead.pixels) <= bad.span.num_images
+    assert (instead.ids == again.ids).all()
+
+
+def test_a_corrupt_sample_that_nothing_fits_leaves_room(
+    encoder: TextEncoder, processor: LlavaProcessor, tmp_path: Path
+) -> None:
+    corpus = corpus_of([make_sample(0)], tmp_path, encoder)
+    (pack,) = plan(corpus)
+    (tmp_path / "set" / "00000.tar").unlink()
+    with reader_of(corpus, encoder, processor) as reader:
+        assert [type(found) for found in reader.read_or_replace(pack.samples[0])] == [SkippedSample]
+
+
 def test_other_tokens_than_were_counted(encoder: TextEncoder, processor: LlavaProcessor, tmp_path: Path) -> None:
     corpus = corpus_of([make_sample(0)], tmp_path, encoder)
     ((sample,),) = [pack.samples for pack in plan(corpus)]

@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
@@ -12,11 +13,12 @@ from tests.train_bridge.conftest import TOKENS_PER_IMAGE, stage_config
 from train_bridge.collate import PADDING, Batch, CollateSettings, collate
 from train_bridge.config import Module
 from train_bridge.cursor import Cursor
-from train_bridge.dataset import DatasetSpec, ShardDataset
+from train_bridge.dataset import DatasetSpec
+from train_bridge.draw import SAMPLE
 from train_bridge.images import image_form, normalise
 from train_bridge.mask import BLOCK, block_causal_mask
 from train_bridge.model import build_model, set_trainable
-from train_bridge.plan import Pack
+from train_bridge.plan import Pack, plan_packs
 from train_bridge.samples import Content, LoadedSample, SampleReader
 from train_bridge.step import StepTotals, accumulate, checksums, pad_to_blocks, token_losses, update
 from train_bridge.tokens import IGNORED, TextEncoder
@@ -35,7 +37,7 @@ def loaded(spec: DatasetSpec, processor: LlavaProcessor, encoder: TextEncoder) -
     corpus = spec.open_corpus()
     form = image_form(processor.image_processor)
     with SampleReader(corpus, encoder=encoder, form=form, capacity=spec.plan.capacity) as reader:
-        samples = [sample for pack in ShardDataset(spec)._own_packs(corpus) for sample in pack.samples]
+        samples = [sample for pack in plan_packs(corpus, spec.plan, num_epochs=1) for sample in pack.samples]
         found = [reader.read(next(sample for sample in samples if sample.row == row)) for row in range(3)]
     assert [len(sample.pixels) for sample in found if isinstance(sample, LoadedSample)] == [1, 0, 2]
     return [sample for sample in found if isinstance(sample, LoadedSample)]
@@ -49,7 +51,8 @@ def batch_of(processor: LlavaProcessor, *contents: Content, always_image: bool =
         tokens_per_image=TOKENS_PER_IMAGE,
         always_image=always_image,
     )
-    packs = [Pack(number=number, samples=(), cursor=Cursor()) for number in range(len(contents))]
+    table = np.empty(0, dtype=SAMPLE)
+    packs = [Pack(number=i, table=table, num_tokens=0, num_images=0, window=Cursor()) for i in range(len(contents))]
     return collate(list(zip(packs, contents, strict=True)), settings=settings)
 
 
