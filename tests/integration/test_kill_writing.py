@@ -1,0 +1,106 @@
+"""Kill -9 while shards are written, again and again: what is visible is whole, and going on ends in the same bytes."""
+
+import multiprocessing
+import random
+import shutil
+import time
+from dataclasses import replace
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+import pytest
+
+from curate.blend.plan import plan_blend
+from pipelines.context import RunContext
+from pipelines.run_folder import RunFolder, write_table
+from pipelines.stages.write_shards import ORDER, cut_order, load_results, write_one_shard
+from shards.card import ShardSetInfo
+from shards.config import ShardsConfig
+from shards.finish import finish_shard_set, start_shard_set
+from shards.verify import verify_shards
+from tests.pipelines.corpus import Picture, decide_all, doc, make_context, write_partition
+
+pytestmark = pytest.mark.slow
+NUM_KILLS = 20
+SEED = 0
+PARTITION, NUM_DOCS, NUM_SHARDS = "mmc4-00000-00000", 240, 8
+MADE_FROM = "the same order and content"
+
+
+def write_everything(context: RunContext) -> None:
+    """Write the set as a run does: start, every shard that is missing, finish."""
+    folder = context.folder.file("shards", "main")
+    start_shard_set(folder)
+    for shard in range(NUM_SHARDS):
+        write_one_shard(context, "main", shard, MADE_FROM)
+    results = load_results(context, "main", NUM_SHARDS, MADE_FROM)
+    finish_shard_set(folder, results, info=ShardSetInfo(name="main", recipe_sha256="0" * 64))
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> RunContext:
+    """Return a run that is decided and planned, with nothing written."""
+    context = make_context(tmp_path_factory.mktemp("planned"))
+    docs = [doc(f"{number:016x}", f"text {number}", Picture(number=number)) for number in range(NUM_DOCS)]
+    write_partition(context, PARTITION, docs)
+    pool = decide_all(context, PARTITION)[PARTITION].pool
+    order = cut_order(plan_blend(pool, context.recipe.blend).order, pool, ShardsConfig(samples=NUM_DOCS // NUM_SHARDS))
+    write_table(context.folder.file("blend", "main.parquet"), order, schema=ORDER, made_from="by hand")
+    return context
+
+
+@pytest.fixture(scope="module")
+def processes() -> ForkServerContext:
+    """Return a way to start processes in milliseconds: they fork from one that has imported everything."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.integration.test_kill_writing", "webdataset"])
+    return context
+
+
+def copy_of(planned: RunContext, root: Path) -> RunContext:
+    shutil.copytree(planned.folder.root, root)
+    return replace(planned, folder=RunFolder(str(root)))
+
+
+def contents(context: RunContext) -> dict[str, bytes]:
+    folder = Path(context.folder.file("shards", "main"))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def write_in_process(processes: ForkServerContext, context: RunContext, *, kill_after_s: float | None) -> float:
+    """Write in a process of its own, kill it there and then if it is still at it; return how long it ran."""
+    process = processes.Process(target=write_everything, args=(context,))
+    process.start()
+    started_s = time.monotonic()
+    process.join(kill_after_s)
+    process.kill()
+    process.join()
+    process.close()
+    return time.monotonic() - started_s
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(
+    planned: RunContext, processes: ForkServerContext, tmp_path: Path
+) -> None:
+    undisturbed = copy_of(planned, tmp_path / "undisturbed")
+    write_in_process(processes, undisturbed, kill_after_s=60)  # the first one waits for the imports
+    timed = copy_of(planned, tmp_path / "timed")
+    whole_s = write_in_process(processes, timed, kill_after_s=60)
+    wanted = contents(undisturbed)
+    assert contents(timed) == wanted
+    assert verify_shards(undisturbed.folder.file("shards", "main")) == []
+    moments = random.Random(SEED)
+    num_begun = num_unfinished = 0
+    for number in range(NUM_KILLS):
+        context = copy_of(planned, tmp_path / f"killed-{number}")
+        write_in_process(processes, context, kill_after_s=moments.uniform(0, whole_s))
+        found = contents(context)
+        # What stands under its final name is whole; the manifest comes last.
+        visible = {name: data for name, data in found.items() if not name.endswith(".partial")}
+        assert all(data == wanted[name] for name, data in visible.items())
+        assert "manifest.json" not in visible or visible == wanted
+        num_begun += bool(found)
+        num_unfinished += visible != wanted
+        write_everything(context)
+        assert contents(context) == wanted
+    assert min(num_begun, num_unfinished) >= NUM_KILLS // 2, "the kills came too early or too late to tell"
