@@ -13,9 +13,10 @@ from rich.console import Console
 from curate.blend.plan import plan_blend
 from curate.contract.errors import CurateError
 from pipelines.context import RunContext
+from pipelines.decided import DecidedPool
 from pipelines.progress import Progress
 from pipelines.recipe_load import dump_recipe, parse_recipe
-from pipelines.shard_set import DecidedPool, _yields, recipe_digest, write_shard_set
+from pipelines.shard_set import _yields, recipe_digest, write_shard_set
 from shards.reader import read_index
 from shards.verify import verify_shards
 from tests.pipelines.corpus import CLIP, Picture, decide_all, doc, make_context, pair, write_partition
