@@ -65,7 +65,10 @@ def decide_and_write(client: Client, context: RunContext, progress: Progress, pa
     """
     recipe, folder = context.recipe, context.folder
     write_text(folder.file("blend", f"{recipe.blend.name}.recipe.yaml"), dump_recipe(recipe))
+    if "url.frequency" in rule_configs(recipe.admit):  # the rule may be newer than the measures
+        count_urls(context, partitions)
     decided = load_or_decide(context, progress, partitions)
+    write_json(folder.file("last.json"), {"shard_set": recipe.blend.name})
     pool = decided.pool
     text_tokens = _count_tokens(client, context, progress, pool) if recipe.blend.tokenizer is not None else None
     plan = plan_blend(pool, recipe.blend, text_tokens=text_tokens)
@@ -109,11 +112,11 @@ def _measure_all(client: Client, context: RunContext, progress: Progress, window
 
     progress.begin("measure" if not needs_counts else "ingest, text", len(files))
     ingest = (
-        Task(stage="ingest", partition=file.label, call=ingest_file, args=(context, file), then=chain) for file in files
+        Task(stage="ingest", partition=file.name, call=ingest_file, args=(context, file), then=chain) for file in files
     )
     for report in run_tasks(client, ingest, window=window):
         progress.report(report)
-    partitions = tuple(partition for file in files for partition in of_file[file.label])
+    partitions = tuple(partition for file in files for partition in of_file[file.name])
     if needs_counts:
         count_urls(context, partitions)
         progress.begin("fetch, measure", len(partitions) * len(image_stages))

@@ -18,6 +18,8 @@ DASK_CONFIG = {
     # A task that holds the GIL in a long decode must not cost its worker.
     "distributed.scheduler.worker-ttl": "15 minutes",
     "distributed.worker.daemon": False,
+    # A nanny starts its worker again; SpecCluster would dismiss a nanny whose worker is away at the wrong moment.
+    "distributed.deploy.lost-worker-timeout": "3650 days",
     "distributed.admin.large-graph-warning-threshold": "50MB",
     "distributed.comm.timeouts.connect": "60s",
 }

@@ -58,9 +58,21 @@ def run_tasks(client: Client, tasks: Iterable[Task], *, window: int) -> Iterator
     Raises:
         CurateError: Some partitions failed; all others have been finished first. The text names each one.
     """
-    fresh, ready = iter(tasks), deque[Task]()
-    running: dict[Future, Task] = {}
     failures: list[PartitionError] = []
+    suspects: deque[Task] = deque()
+    yield from _run(client, iter(tasks), window, suspects, failures)
+    while suspects:  # those with successors may bring new ones
+        yield from _run_suspect(client, suspects.popleft(), suspects, failures)
+    if failures:
+        raise CurateError("\n".join(_describe(failures)))
+
+
+def _run(
+    client: Client, fresh: Iterator[Task], window: int, suspects: deque[Task], failures: list[PartitionError]
+) -> Iterator[Report]:
+    """Run tasks and what follows them until none is in flight; tasks whose workers died become suspects."""
+    ready = deque[Task]()
+    running: dict[Future, Task] = {}
     completed = as_completed()
     _top_up(client, running, completed, ready, fresh, window)
     for future in completed:
@@ -68,14 +80,32 @@ def run_tasks(client: Client, tasks: Iterable[Task], *, window: int) -> Iterator
         try:
             report: Report = future.result()
         except Exception as error:  # noqa: BLE001 - the one place where any fault of a task becomes a named partition
-            _fail(task, error, ready, failures)
+            if isinstance(error, KilledWorker):
+                suspects.append(task)
+            else:
+                failures.append(PartitionError(task.stage, task.partition, f"{type(error).__name__}: {error}"))
         else:
             ready.extendleft(reversed(task.then(report)))
             yield report
         future.release()
         _top_up(client, running, completed, ready, fresh, window)
-    if failures:
-        raise CurateError("\n".join(_describe(failures)))
+
+
+def _run_suspect(client: Client, task: Task, suspects: deque[Task], failures: list[PartitionError]) -> Iterator[Report]:
+    """Run a suspect with nothing else in flight: a dying worker takes all that was sent to it, guilty or not."""
+    guilty = deque[Task]()
+    yield from _run(client, iter([task]), 1, guilty, failures)
+    for killer in guilty:
+        try:
+            again = killer.on_killed() if killer.on_killed is not None else None
+        except CurateError as fault:
+            failures.append(PartitionError(killer.stage, killer.partition, str(fault)))
+            continue
+        if again is None:
+            cause = "KilledWorker: its workers died, even when nothing else was running"
+            failures.append(PartitionError(killer.stage, killer.partition, cause))
+        else:
+            yield from _run(client, iter(again), 1, suspects, failures)
 
 
 def _describe(failures: list[PartitionError]) -> Iterator[str]:
@@ -109,19 +139,6 @@ def submit(client: Client, task: Task) -> Future:
         resources=task.resources,
         pure=False,
     )
-
-
-def _fail(task: Task, error: Exception, ready: deque[Task], failures: list[PartitionError]) -> None:
-    """Turn a task's fault into a named partition, unless it was poison that can be set aside."""
-    cause = f"{type(error).__name__}: {error}"
-    if isinstance(error, KilledWorker) and task.on_killed is not None:
-        try:
-            ready.extendleft(task.on_killed())
-        except CurateError as fault:
-            cause = str(fault)
-        else:
-            return
-    failures.append(PartitionError(task.stage, task.partition, cause))
 
 
 def find_poison(client: Client, items: list[str], probe: Callable[[list[str]], Task]) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from distributed import Client
 
 from curate.contract.errors import CurateError
-from pipelines.context import RunContext, load_items, load_poison
+from pipelines.context import RunContext, load_documents, load_poison, without_documents
 from pipelines.engine import Report, Task, find_poison
 from pipelines.run_folder import write_json
 
@@ -15,10 +15,10 @@ def set_poison_aside(client: Client, context: RunContext, partition: str, call: 
     """Bisect a partition by running a stage on parts of it, and note the killers in ``poison/PARTITION.json``.
 
     Raises:
-        CurateError: A stage that runs before there are items cannot be bisected.
+        CurateError: There is no document left to set aside.
     """
     known = load_poison(context, partition)
-    doc_ids = sorted(set(load_items(context, partition)["doc_id"].to_pylist()))
+    doc_ids = without_documents(load_documents(context, partition), known)["doc_id"].to_pylist()
     if not doc_ids:
         raise CurateError("its workers died, and it has no documents to set aside")
     killers = find_poison(client, doc_ids, lambda part: _probe(context, partition, call, part))

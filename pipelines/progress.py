@@ -31,7 +31,7 @@ class Progress:
         self._events: list[str] = []
         self._bars = Bars(
             TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(),
-            TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}", markup=False),
             console=self.console, disable=not self.console.is_terminal,
         )  # fmt: skip
 

@@ -13,6 +13,9 @@ from curate.measure.config import ClipConfig
 from filters.registry import RULES
 from shards.config import ShardsConfig
 
+POOL_NAMES = frozenset({"pool", "decided"})
+"""Files of ``blend/`` that belong to no shard set."""
+
 
 def _rule_set(phase: str) -> type[BaseModel]:
     """Return the model of one section of rules: a field per rule of that phase, absent unless the recipe names it."""
@@ -66,7 +69,13 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> "Recipe":
-        faults = [*self._name_faults(), *self._score_faults(), *self._weight_faults(), *self._contact_faults()]
+        faults = [
+            *self._name_faults(),
+            *self._score_faults(),
+            *self._weight_faults(),
+            *self._contact_faults(),
+            *self._set_name_faults(),
+        ]
         if faults:
             raise ValueError("\n".join(faults))
         return self
@@ -97,6 +106,10 @@ class Recipe(BaseModel):
             for name in self.blend.weights
             if name not in known
         ]
+
+    def _set_name_faults(self) -> list[str]:
+        name = self.blend.name
+        return [f"blend.name: {name} is taken by a file of the pool; choose another"] if name in POOL_NAMES else []
 
     def _contact_faults(self) -> list[str]:
         if self.fetch.contact or self.fetch.allow_private:

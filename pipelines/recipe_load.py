@@ -14,12 +14,14 @@ from curate.contract.errors import RecipeError
 from filters.registry import RULES
 from pipelines.recipe import Recipe
 
+_MERGE_TAG = "tag:yaml.org,2002:merge"
+
 
 class _UniqueKeyLoader(yaml.SafeLoader):
     """YAML lets a repeated key win silently; here it is a fault."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != _MERGE_TAG]
         repeated = sorted({str(key) for key in keys if keys.count(key) > 1})
         if repeated:
             line = node.start_mark.line + 1
@@ -73,6 +75,10 @@ def _apply_override(raw: dict[str, Any], override: str) -> str | None:
     path, equals, value = override.partition("=")
     if not equals or not path:
         return f"--set {override}: write it as key.key=value"
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return f"--set {path}: {value!r} is not valid YAML"
     keys = _split_keys(path)
     place: Any = raw
     for key in keys[:-1]:
@@ -86,7 +92,7 @@ def _apply_override(raw: dict[str, Any], override: str) -> str | None:
             return f"--set {path}: {key} is no section"
     if not isinstance(place, dict):
         return f"--set {path}: name a key of that list's entry"
-    place[keys[-1]] = yaml.safe_load(value)
+    place[keys[-1]] = parsed
     return None
 
 

@@ -175,7 +175,7 @@ def read_json(path: str) -> Any:
             return json.load(file)
     except FileNotFoundError:
         return None
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # no JSON, or no UTF-8
         raise CurateError(f"{path}: not valid JSON ({error})") from error
 
 

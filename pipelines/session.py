@@ -18,7 +18,7 @@ from pipelines.cluster import connect, count_gpus
 from pipelines.context import RunContext
 from pipelines.progress import Progress
 from pipelines.recipe_load import load_recipe, parse_recipe
-from pipelines.run_folder import RunFolder
+from pipelines.run_folder import RunFolder, read_json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,20 +58,24 @@ def open_context(recipe_path: str, options: RunOptions) -> RunContext:
     )
 
 
-def open_run(options: RunOptions) -> RunContext:
+def open_run(options: RunOptions, *, recipe: str = "recipe.yaml") -> RunContext:
     """Return the context of the finished run in ``options.out``, under the overrides; nothing is written.
+
+    Args:
+        options: ``out`` names the run.
+        recipe: Which of the recipes in the folder.
 
     Raises:
         RecipeError: There is no run, or the recipe's faults under the overrides.
     """
     root = options.out.rstrip("/")
     try:
-        with fsspec.open(f"{root}/recipe.yaml", "r", encoding="utf-8") as file:
+        with fsspec.open(f"{root}/{recipe}", "r", encoding="utf-8") as file:
             text = file.read()
     except FileNotFoundError as error:
         raise RecipeError((f"{root}: no run here; start one with `curate run`",)) from error
-    recipe = parse_recipe(text, overrides=options.overrides)
-    return RunContext(folder=RunFolder(root), recipe=recipe, base=root)
+    parsed = parse_recipe(text, overrides=options.overrides)
+    return RunContext(folder=RunFolder(root), recipe=parsed, base=root)
 
 
 def run_recipe(recipe_path: str, options: RunOptions, **report_parts: Any) -> Finished:
@@ -121,6 +125,10 @@ def report_again(options: RunOptions, **report_parts: Any) -> Account:
         report_parts: Extra parts of the report, such as ground truth and training.
     """
     context = open_run(options)
+    # Verdicts are those of the last decision, which may have been another shard set's.
+    last = read_json(context.folder.file("last.json"))
+    if last is not None:
+        context = open_run(options, recipe=f"blend/{last['shard_set']}.recipe.yaml")
     return account_for(context, tuple(iterate_partitions(context)), **report_parts)
 
 

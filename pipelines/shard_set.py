@@ -6,6 +6,7 @@ import pyarrow as pa
 from distributed import Client
 
 from curate.blend.plan import BlendPlan
+from pipelines.card_facts import collection_facts
 from pipelines.context import RunContext, items_digest, stage_fingerprint
 from pipelines.decided import DecidedPool, Rejections
 from pipelines.engine import Task, run_tasks
@@ -43,6 +44,7 @@ def write_shard_set(
     info = ShardSetInfo(
         name=name,
         recipe_sha256=recipe_digest(context.recipe),
+        facts=collection_facts(context.recipe),
         blend=plan.summary,
         filters=_yields(context.recipe, decided.rejections),
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from curate.contract.errors import CurateError
@@ -26,7 +27,7 @@ def show_input(context: "RunContext") -> None:
 
     table = Table("source", "type", "file")
     for file in input_files(context):
-        table.add_row(file.source.name, file.source.type, file.label)
+        table.add_row(file.source.name, file.source.type, escape(file.label))
     console.print(table)
     console.print("the recipe is good; nothing was run")
 
@@ -46,7 +47,8 @@ def show_ledger(ledger: Mapping[str, Any]) -> None:
         for unit in ("documents", "images"):
             rejected = sorted(counts[unit]["rejected"].items(), key=lambda pair: (-pair[1], pair[0]))
             reasons = ", ".join(f"{reason} {number:,}" for reason, number in rejected)
-            table.add_row(name, unit, f"{counts[unit]['in']:,}", f"{counts[unit]['kept']:,}", reasons)
+            numbers = (f"{counts[unit]['in']:,}", f"{counts[unit]['kept']:,}")
+            table.add_row(escape(name), unit, *numbers, escape(reasons))
     console.print(table)
     for fault in ledger.get("faults", []):
         console.print(f"{fault['reason']}  {fault['detail']}", markup=False)

@@ -125,7 +125,8 @@ def shrink(pixels: np.ndarray, *, size: tuple[int, int]) -> np.ndarray:
         factors = _factors(pixels, size)
     if max(factors) <= 1:
         return pixels
-    smooth = cv2.GaussianBlur(pixels, _KERNEL, *(_blur_px(factor) for factor in factors))
+    blur_x_px, blur_y_px = (_blur_px(factor) for factor in factors)
+    smooth = cv2.GaussianBlur(pixels, _KERNEL, blur_x_px, sigmaY=blur_y_px)
     scaled = cv2.resize(smooth, size, interpolation=cv2.INTER_LINEAR)
     blurred = cv2.GaussianBlur(scaled, _KERNEL, _BINOMIAL_PX)
     sharpened: np.ndarray = cv2.addWeighted(scaled, 1 + _SHARPENED, blurred, -_SHARPENED, 0)

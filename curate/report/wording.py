@@ -11,6 +11,7 @@ _FETCH_WORDS = {
     FetchStatus.TIMEOUT: "not finished within the time limit",
     FetchStatus.TOO_LARGE: "larger than the byte limit",
     FetchStatus.TRUNCATED_BODY: "the connection closed before the end",
+    FetchStatus.HASH_MISMATCH: "other bytes than its source promised",
     FetchStatus.PROTOCOL_ERROR: "malformed HTTP",
     FetchStatus.TOO_MANY_REDIRECTS: "too many redirects",
     FetchStatus.ROBOTS_DISALLOWED: "robots.txt forbids it; it was not requested",

@@ -30,6 +30,11 @@ class InputFile:
     number: int
     """Its place among the source's files, sorted."""
 
+    @property
+    def name(self) -> str:
+        """``SOURCE-FILE``: unique in the run, even where two sources read one file."""
+        return f"{self.source.name}-{self.number:05d}"
+
 
 def input_files(context: RunContext) -> Iterator[InputFile]:
     """Yield every input file, sources in recipe order, files sorted."""
@@ -42,35 +47,47 @@ def input_files(context: RunContext) -> Iterator[InputFile]:
 def ingest_file(context: RunContext, file: InputFile) -> Report:
     """Read one file into partitions ``SOURCE-FILE-CHUNK`` and note which there are."""
     made_from = _fingerprint(context, file)
-    note = context.folder.file("ingest", "files", f"{file.source.name}-{file.number:05d}.json")
+    note = context.folder.file("ingest", "files", f"{file.name}.json")
     done = read_json(note)
-    if done is not None and done["fingerprint"] == made_from:
-        return Report(stage="ingest", partition=file.label, skipped=True, partitions=tuple(done["partitions"]))
+    if done is not None and _is_whole(context, done, file.source, made_from):
+        return Report(stage="ingest", partition=file.name, skipped=True, partitions=tuple(done["partitions"]))
     partitions, num_records = [], 0
     records: Iterable[Document | Fault] = read_file(file.path, source=file.source, label=file.label)
     records = islice(records, context.limit) if context.limit is not None else records
     for number, chunk in enumerate(chunk_records(records, num_docs=context.recipe.partition_num_docs)):
-        partition = f"{file.source.name}-{file.number:05d}-{number:05d}"
+        partition = f"{file.name}-{number:05d}"
         _write_chunk(context, partition, chunk, file.source, made_from)
         partitions.append(partition)
         num_records += len(chunk)
     write_json(note, {"fingerprint": made_from, "partitions": partitions})
     counters = {"documents": num_records}
-    return Report(stage="ingest", partition=file.label, counters=counters, partitions=tuple(partitions))
+    return Report(stage="ingest", partition=file.name, counters=counters, partitions=tuple(partitions))
 
 
 def _write_chunk(
     context: RunContext, partition: str, chunk: list[Document | Fault], source: Source, made_from: str
 ) -> None:
     folder = context.folder
-    last_written = read_stamp(folder.table("ingest", "documents", partition))
-    if last_written is not None and last_written.fingerprint == made_from:
+    if _is_written(context, partition, source, made_from):
         return
     tables = build_tables(chunk, source=source.name, kind=source_kind(source))
     if source.type != "pages":  # a page's items come from its HTML
         write_table(folder.table("ingest", "items", partition), tables.items, schema=ITEMS, made_from=made_from)
     write_table(folder.table("ingest", "verdicts", partition), tables.verdicts, schema=VERDICTS, made_from=made_from)
     write_table(folder.table("ingest", "documents", partition), tables.documents, schema=DOCUMENTS, made_from=made_from)
+
+
+def _is_whole(context: RunContext, done: dict[str, Any], source: Source, made_from: str) -> bool:
+    """Return whether a file has been read as it is now and every table of it is still there."""
+    return done["fingerprint"] == made_from and all(
+        _is_written(context, partition, source, made_from) for partition in done["partitions"]
+    )
+
+
+def _is_written(context: RunContext, partition: str, source: Source, made_from: str) -> bool:
+    tables = ("documents", "verdicts") if source.type == "pages" else ("documents", "items", "verdicts")
+    stamps = [read_stamp(context.folder.table("ingest", table, partition)) for table in tables]
+    return all(stamp is not None and stamp.fingerprint == made_from for stamp in stamps)
 
 
 def _fingerprint(context: RunContext, file: InputFile) -> str:

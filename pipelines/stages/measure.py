@@ -17,6 +17,7 @@ from pipelines.context import (
     load_items,
     load_poison,
     make_tables,
+    only_documents,
     stage_fingerprint,
     without_documents,
 )
@@ -88,4 +89,5 @@ def _image_inputs(context: RunContext, partition: str) -> list[str]:
 def _load_ok_images(context: RunContext, partition: str) -> pa.Table:
     images = read_table(context.folder.table("fetch", "images", partition))
     ok = images.filter(pc.equal(images["status"], str(FetchStatus.OK)))
-    return without_documents(ok, load_poison(context, partition))
+    ok = without_documents(ok, load_poison(context, partition))
+    return ok if context.only is None else only_documents(ok, list(context.only))

@@ -5,10 +5,18 @@ import pyarrow as pa
 from curate.contract.schemas import ITEMS, PAGES, VERDICTS
 from curate.fetch.pages import fetch_pages
 from curate.ingest.html import build_page_items
-from pipelines.context import RunContext, load_documents, make_tables, stage_fingerprint
+from pipelines.context import (
+    RunContext,
+    load_documents,
+    load_poison,
+    make_tables,
+    only_documents,
+    stage_fingerprint,
+    without_documents,
+)
 from pipelines.engine import Report
 from pipelines.host_leases import leased_slots
-from pipelines.run_folder import read_table, require_digest
+from pipelines.run_folder import digest_of, read_table, require_digest
 from pipelines.stages.refetch import fetch_missing, fetcher_config
 
 PARSE_VERSION = 1
@@ -16,8 +24,7 @@ PARSE_VERSION = 1
 
 def fetch_page_bodies(context: RunContext, partition: str) -> Report:
     """Fetch the pages of a partition that are not stored yet."""
-    documents = load_documents(context, partition)
-    wanted = documents.filter(documents["url"].is_valid()).select(["doc_id", "url"])
+    wanted = _wanted_pages(context, partition)
     config = fetcher_config(context)
     path = context.folder.table("fetch", "pages", partition)
 
@@ -39,11 +46,20 @@ def fetch_page_bodies(context: RunContext, partition: str) -> Report:
 def parse_pages(context: RunContext, partition: str) -> Report:
     """Turn the stored HTML of a partition into items, and failed pages into verdicts."""
     path = context.folder.table("fetch", "pages", partition)
-    made_from = stage_fingerprint("parse", PARSE_VERSION, {}, [require_digest(path)])
+    wanted = _wanted_pages(context, partition)
+    made_from = stage_fingerprint("parse", PARSE_VERSION, {}, [require_digest(path), digest_of(wanted)])
 
     def compute() -> dict[str, pa.Table]:
-        items, verdicts = build_page_items(read_table(path))
+        pages = read_table(path)  # may hold pages that are no longer wanted
+        items, verdicts = build_page_items(only_documents(pages, wanted["doc_id"].to_pylist()))
         return {"items": items, "page_verdicts": verdicts}
 
     schemas = {"page_verdicts": VERDICTS, "items": ITEMS}
     return make_tables(context, "ingest", partition, made_from=made_from, schemas=schemas, compute=compute)
+
+
+def _wanted_pages(context: RunContext, partition: str) -> pa.Table:
+    """Return doc_id and URL of the pages to look at, in input order."""
+    documents = without_documents(load_documents(context, partition), load_poison(context, partition))
+    documents = documents if context.only is None else only_documents(documents, list(context.only))
+    return documents.filter(documents["url"].is_valid()).select(["doc_id", "url"])
