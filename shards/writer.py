@@ -4,7 +4,7 @@ The tar depends on the samples and the shard's number alone: fixed owner, mode a
 worker may therefore write any shard, twice if need be.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -13,9 +13,7 @@ from curate.contract.errors import ShardError
 from shards.index import SEQUENCE_DIGITS, SHARD_DIGITS, index_row, index_table, place_parts
 from shards.sample import Sample, encode_record, sample_images, sample_record
 from shards.storage import open_atomic
-
-TAR_OWNER = "vila-curate"
-TAR_MODE = 0o644
+from shards.ustar import encode_end, encode_header, padding
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,27 +65,30 @@ def write_shard(path: str, samples: Iterable[Sample], *, shard: int) -> ShardRes
         ShardError: No samples, or one that cannot be encoded.
         OSError: The disk is full or the target cannot be written; no file is left behind.
     """
-    from webdataset import TarWriter  # noqa: PLC0415 - imports torch, which costs every command seconds
-
     name = path.rpartition("/")[2]
     rows: list[dict[str, object]] = []
     offset = 0
     with open_atomic(path) as file:
-        with TarWriter(file, user=TAR_OWNER, group=TAR_OWNER, mode=TAR_MODE, mtime=0, encoder=False) as tar:
-            for sequence, sample in enumerate(samples):
-                key = sample_key(shard, sequence)
-                record = sample_record(sample)
-                encoded = encode_record(record, images=sample_images(sample))
-                # One call per part: given several, TarWriter sorts them as text, 10.jpg before 2.jpg and json last.
-                for part, data in encoded:
-                    tar.write({"__key__": key, part: data})
-                parts, end = place_parts([(part, len(data)) for part, data in encoded], offset=offset)
-                rows.append(index_row(record, key=key, shard=name, offset=offset, parts=parts))
-                offset = end
-            if not rows:
-                raise ShardError(f"{name}: a shard needs at least one sample")
+        for sequence, sample in enumerate(samples):
+            key = sample_key(shard, sequence)
+            record = sample_record(sample)
+            encoded = encode_record(record, images=sample_images(sample))
+            file.write(b"".join(_tar_pieces(key, encoded)))
+            parts, end = place_parts([(part, len(data)) for part, data in encoded], offset=offset)
+            rows.append(index_row(record, key=key, shard=name, offset=offset, parts=parts))
+            offset = end
+        if not rows:
+            raise ShardError(f"{name}: a shard needs at least one sample")
+        file.write(encode_end(offset))
         num_bytes, sha256 = file.num_bytes, file.sha256_hex()
     return make_result(index_table(rows), name=name, num_bytes=num_bytes, sha256=sha256)
+
+
+def _tar_pieces(key: str, encoded: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
+    for part, data in encoded:
+        yield encode_header(f"{key}.{part}", len(data))
+        yield data
+        yield padding(len(data))
 
 
 def make_result(index: pa.Table, *, name: str, num_bytes: int, sha256: str) -> ShardResult:

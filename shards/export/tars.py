@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 
 from shards.storage import open_atomic
-from shards.writer import TAR_MODE, TAR_OWNER
+from shards.ustar import TAR_MODE, TAR_OWNER
 
 TarSample = tuple[str, Mapping[str, bytes]]
 """A key without dots, and contents by extension in the order to store them."""

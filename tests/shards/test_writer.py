@@ -9,6 +9,7 @@ import webdataset
 
 from curate.contract.errors import ShardError
 from curate.contract.schemas import SHARD_INDEX
+from shards.sample import encode_sample
 from shards.writer import sample_key, shard_name, write_shard
 from tests.shards.conftest import MakeSample
 
@@ -53,6 +54,20 @@ def test_equal_samples_are_equal_bytes_wherever_they_are_written(tmp_path: Path,
     one = write_shard(str(tmp_path / "a" / "00000.tar"), [make_sample(0)], shard=0)
     two = write_shard("memory://writer-test/00000.tar", iter([make_sample(0)]), shard=0)
     assert one.sha256 == two.sha256
+
+
+def test_it_is_the_tar_that_webdataset_would_write(tmp_path: Path, make_sample: MakeSample) -> None:
+    samples = [make_sample(number, num_images=number) for number in (0, 3, 12)]
+    write_shard(str(tmp_path / "00000.tar"), samples, shard=0)
+    owner = "vila-curate"
+    with (
+        (tmp_path / "peer.tar").open("wb") as file,
+        webdataset.TarWriter(file, user=owner, group=owner, mode=0o644, mtime=0, encoder=False) as tar,
+    ):
+        for sequence, sample in enumerate(samples):
+            for part, data in encode_sample(sample):  # one at a time: it would sort 10.jpg before 2.jpg
+                tar.write({"__key__": sample_key(0, sequence), part: data})
+    assert (tmp_path / "00000.tar").read_bytes() == (tmp_path / "peer.tar").read_bytes()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # webdataset leaves the file to the GC

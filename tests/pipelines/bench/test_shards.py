@@ -1,7 +1,10 @@
 import tarfile
 from pathlib import Path
 
-from pipelines.bench.shards import IMAGE_BYTES, _sample, _write_bare, _write_ours
+import pytest
+
+from curate.contract.errors import ShardError
+from pipelines.bench.shards import IMAGE_BYTES, NUM_SAMPLES, _count_samples, _sample, _write_bare, _write_ours
 from shards.sample import SampleImage
 
 
@@ -12,9 +15,9 @@ def members(path: Path) -> dict[str, bytes]:
 
 def test_both_write_the_same_parts(tmp_path: Path) -> None:
     samples = [_sample(number) for number in range(3)]
-    ours, bare = tmp_path / "ours.tar", tmp_path / "bare.tar"
-    assert _write_ours(ours, samples) > 0
-    assert _write_bare(bare, samples) > 0
+    ours, bare = tmp_path / "00000.tar", tmp_path / "bare.tar"
+    assert _write_ours(tmp_path, 0, samples) == ours.stat().st_size
+    assert _write_bare(bare, samples) == bare.stat().st_size
     assert members(ours) == members(bare)
     assert len(members(ours)) == 6
 
@@ -24,3 +27,9 @@ def test_samples_differ_and_are_the_same_every_time() -> None:
     assert isinstance(first, SampleImage)
     assert first == _sample(1).items[0] != second
     assert len(first.data) == IMAGE_BYTES
+
+
+def test_a_reader_that_leaves_something_out_does_not_count() -> None:
+    assert _count_samples(NUM_SAMPLES * IMAGE_BYTES) == NUM_SAMPLES
+    with pytest.raises(ShardError, match="were read"):
+        _count_samples(NUM_SAMPLES * IMAGE_BYTES - 1)
