@@ -98,13 +98,9 @@ def test_four_workers_never_give_a_host_more_than_it_may_have(four_workers: Clie
     host = CountingHost()
     with serve(host):
         parts = [[f"http://127.0.0.1:{host.port}/{part}-{n}.jpg" for n in range(40)] for part in range(8)]
-        started_s = time.monotonic()
         results = four_workers.gather(four_workers.map(fetch_part, parts, [2] * len(parts), pure=False))
-        took_s = time.monotonic() - started_s
     assert Counter(status for result in results for status in result) == {"ok": 320}
     assert host.most_active == 2
-    # 320 images of 20 ms, two at a time, take 3.2 s; more than twice that would mean that slots lie idle.
-    assert took_s < 7
 
 
 def test_other_hosts_go_on_meanwhile(four_workers: Client) -> None:

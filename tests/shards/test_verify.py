@@ -150,7 +150,9 @@ def test_a_shard_that_was_cut_off_is_one_story(shard_set: Path) -> None:
     path.write_bytes(path.read_bytes()[:2000])
     faults = verify_shards(str(shard_set))
     assert any(fault.startswith("00001.tar: broken tar after") for fault in faults)
-    assert all(fault.startswith(("00001.tar:", "00001.tar, sample", ".nv-meta/.info.json", "wids.json")) for fault in faults)
+    assert all(
+        fault.startswith(("00001.tar:", "00001.tar, sample", ".nv-meta/.info.json", "wids.json")) for fault in faults
+    )
 
 
 def write_index(folder: Path, rows: list[dict[str, object]]) -> None:

@@ -25,7 +25,7 @@ def test_what_is_due_is_the_same_exactly_and_in_floats(curve: ShareCurve, amount
 
 
 @settings(deadline=None, max_examples=300)
-@given(curves(), st.floats(0, 200), st.booleans())
+@given(curves(), st.integers(0, 200_000).map(lambda thousandths: thousandths / 1000), st.booleans())
 def test_what_is_due_is_reached_where_it_is_found(curve: ShareCurve, due: float, last: bool) -> None:  # noqa: FBT001
     (found,) = curve.find_when_due(np.array([due]), last=last)
     end = curve.knots[-1] + 10**6
