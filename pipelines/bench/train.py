@@ -1,0 +1,60 @@
+"""Training: the packed loop beside padded batches of the same documents, and what it waits for data."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from statistics import median
+
+from curate.contract.errors import CurateError
+from pipelines.bench.row import Row
+
+WAIT_LIMIT = 0.02
+"""Largest share of step time that may be spent waiting for data."""
+TIMEOUT_S = 1800
+
+
+def bench_train() -> list[Row]:
+    """Measure tokens per second in a process of its own: pipelines import no training code.
+
+    Raises:
+        CurateError: The measurement failed.
+    """
+    command = [sys.executable, "-m", "train_bridge.bench_train"]
+    environment = {"OMP_NUM_THREADS": "1", **os.environ}
+    try:
+        done = subprocess.run(  # noqa: S603 - our own module
+            command, check=True, env=environment, stdout=subprocess.PIPE, timeout=TIMEOUT_S
+        )
+    except subprocess.SubprocessError as error:
+        raise CurateError(f"bench train: {error}") from error
+    return rows_of(json.loads(done.stdout))
+
+
+def rows_of(measured: dict[str, list[float]]) -> list[Row]:
+    """Return the rows of what ``train_bridge.bench_train`` prints."""
+    packed, padded, wait = (median(measured[name]) for name in ("packed", "padded", "data_wait"))
+    num_runs = len(measured["packed"])
+    return [
+        Row(
+            bench="train",
+            case="packed",
+            unit="tokens/s",
+            ours=packed,
+            peer=f"padded batches, PyTorch {version('torch')}",
+            peer_value=padded,
+            ratio=packed / padded,
+            runs=num_runs,
+        ),
+        Row(
+            bench="train",
+            case="data-wait",
+            unit="share of step time",
+            ours=wait,
+            peer="limit",
+            peer_value=WAIT_LIMIT,
+            ratio=WAIT_LIMIT / wait if wait else None,
+            runs=num_runs,
+        ),
+    ]
