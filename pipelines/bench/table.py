@@ -7,11 +7,13 @@ from pipelines.bench.decode import bench_decode
 from pipelines.bench.engine import bench_engine
 from pipelines.bench.row import Row
 from pipelines.bench.shards import bench_shards
+from pipelines.bench.train import bench_train
 
 BENCHES: dict[str, Callable[[], list[Row]]] = {
     "decode": bench_decode,
     "engine": bench_engine,
     "shards": bench_shards,
+    "train": bench_train,
 }
 
 
