@@ -6,11 +6,9 @@ Ranks that are killed many times are forked from a server that has torch importe
 
 import itertools
 import json
-import multiprocessing
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +21,7 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
+from tests.integration.rank_processes import DEADLINE_S, finish, start_ranks
 from tests.train_bridge.conftest import make_sample, stage_config, write_set
 from train_bridge.__main__ import main
 from train_bridge.metrics import read_metrics
@@ -30,8 +29,6 @@ from train_bridge.metrics import read_metrics
 REPOSITORY = Path(__file__).parents[2]
 NUM_STEPS = 30
 GLOBAL_BATCH = 2
-DEADLINE_S = 60
-SERVER = multiprocessing.get_context("forkserver")
 
 
 @pytest.fixture(scope="module")
@@ -59,35 +56,6 @@ def whole(stage: str) -> Path:
     """Return the output of an undisturbed run on one rank."""
     assert main([stage]) == 0
     return Path(stage).parent / "whole"
-
-
-def run_rank(arguments: list[str], environment: dict[str, str], errors: str) -> None:
-    os.environ.update(environment)
-    with Path(errors).open("ab") as file:
-        os.dup2(file.fileno(), sys.stderr.fileno())
-    raise SystemExit(main(arguments))
-
-
-def start_ranks(arguments: list[str], *, num_ranks: int, errors: Path | str = os.devnull) -> list[BaseProcess]:
-    """Start ranks as torchrun would, but with torch imported already; their stderr goes to ``errors``."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    SERVER.set_forkserver_preload(["train_bridge.__main__"])
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(num_ranks)}
-    ranks: list[BaseProcess] = []
-    for rank in range(num_ranks):
-        environment = {**shared, "RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"}
-        process = SERVER.Process(target=run_rank, args=(arguments, environment, str(errors)))
-        process.start()
-        ranks.append(process)
-    return ranks
-
-
-def finish(ranks: list[BaseProcess]) -> list[int | None]:
-    for process in ranks:
-        process.join(DEADLINE_S)
-    return [process.exitcode for process in ranks]
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
