@@ -7,9 +7,11 @@ note is removed before anything is decided and written last, so it never stands 
 import hashlib
 import importlib.resources
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
+from typing import TypeVar
 
 import fsspec
 import pyarrow as pa
@@ -19,8 +21,11 @@ from pipelines.context import RunContext, items_digest, stage_fingerprint
 from pipelines.decide import decide
 from pipelines.engine import Report
 from pipelines.progress import Progress
-from pipelines.run_folder import read_json, read_stamp, read_table, write_json, write_table
+from pipelines.run_folder import Stamp, read_json, read_stamp, read_table, write_json, write_table
 
+_Result = TypeVar("_Result")
+
+NUM_READERS = 16
 POOL_FILE = ("blend", "pool.parquet")
 NOTE_FILE = ("blend", "decided.json")
 CODE = {"curate": ("dedup", "measure"), "filters": ("",), "pipelines": ("decide.py", "rules.py", "joins.py", "stages")}
@@ -63,7 +68,7 @@ def load_decided(context: RunContext, partitions: Sequence[str], made_from: str)
     if note is None or stamp is None or note["made_from"] != made_from or stamp.fingerprint != made_from:
         return None
     tables = [context.folder.table(stage, "", name) for name in partitions for stage in ("verdicts", "matches")]
-    if any(read_stamp(path) is None for path in tables):
+    if None in read_stamps(tables):
         return None
     rejections = Rejections({(reason, what): number for reason, what, number in note["rejections"]})
     return DecidedPool(pool=read_table(context.folder.file(*POOL_FILE)), rejections=rejections)
@@ -92,13 +97,22 @@ def decision_fingerprint(context: RunContext, partitions: Sequence[str]) -> str:
     }
     tables = [("ingest", "documents"), ("ingest", "verdicts"), ("ingest", "page_verdicts"), ("fetch", "images")]
     tables += [("measure", "text"), ("measure", "image"), ("measure", "clip")]
-    inputs = [_code_digest()]
-    counts = read_stamp(folder.file("measure", "url_counts.parquet"))
-    inputs.append(counts.digest if counts is not None else "")
-    for name in partitions:
-        stamps = [read_stamp(folder.table(stage, table, name)) for stage, table in tables]
-        inputs += [name, items_digest(context, name), *(stamp.digest if stamp else "" for stamp in stamps)]
-    return stage_fingerprint("decide", 1, options, inputs)
+    paths = [folder.file("measure", "url_counts.parquet")]
+    paths += [folder.table(stage, table, name) for name in partitions for stage, table in tables]
+    digests = [stamp.digest if stamp else "" for stamp in read_stamps(paths)]
+    items = in_threads(lambda name: items_digest(context, name), partitions)
+    return stage_fingerprint("decide", 1, options, [_code_digest(), *partitions, *digests, *items])
+
+
+def read_stamps(paths: Sequence[str]) -> list[Stamp | None]:
+    """Return the stamp of each file, several read at once: on an object store each costs a round trip or two."""
+    return in_threads(read_stamp, paths)
+
+
+def in_threads(call: Callable[[str], _Result], names: Sequence[str]) -> list[_Result]:
+    """Return what ``call`` gives for each name, in order."""
+    with ThreadPoolExecutor(NUM_READERS) as pool:
+        return list(pool.map(call, names))
 
 
 def _code_digest() -> str:

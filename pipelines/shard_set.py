@@ -8,12 +8,12 @@ from distributed import Client
 from curate.blend.plan import BlendPlan
 from pipelines.card_facts import collection_facts
 from pipelines.context import RunContext, items_digest, stage_fingerprint
-from pipelines.decided import DecidedPool, Rejections
+from pipelines.decided import DecidedPool, Rejections, in_threads, read_stamps
 from pipelines.engine import Task, run_tasks
 from pipelines.progress import Progress
 from pipelines.recipe import Recipe, rule_configs
 from pipelines.recipe_load import dump_recipe
-from pipelines.run_folder import read_stamp, write_json, write_table
+from pipelines.run_folder import write_json, write_table
 from pipelines.stages.write_shards import ORDER, cut_order, load_results, write_one_shard
 from shards.card import FilterYield, ShardSetInfo
 from shards.finish import finish_shard_set, start_shard_set
@@ -61,11 +61,10 @@ def _content_digests(context: RunContext, pool: pa.Table) -> list[str]:
     """Return the digests of all that samples are made of."""
     tables = [("matches", ""), ("fetch", "images"), ("ingest", "documents")]
     tables += [("measure", "clip")] if context.recipe.clip is not None else []
-    digests = []
-    for partition in sorted(pool["partition"].unique().to_pylist()):
-        stamps = [read_stamp(context.folder.table(stage, table, partition)) for stage, table in tables]
-        digests += [items_digest(context, partition), *(stamp.digest for stamp in stamps if stamp is not None)]
-    return digests
+    names = sorted(pool["partition"].unique().to_pylist())
+    stamps = read_stamps([context.folder.table(stage, table, name) for name in names for stage, table in tables])
+    items = in_threads(lambda name: items_digest(context, name), names)
+    return [*items, *(stamp.digest if stamp is not None else "" for stamp in stamps)]
 
 
 def _yields(recipe: Recipe, rejections: Rejections) -> list[FilterYield]:

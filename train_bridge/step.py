@@ -172,6 +172,9 @@ def accumulate(  # noqa: PLR0913 - what a forward pass takes
 def update(model: nn.Module, optimiser: torch.optim.Optimizer, *, divisor: float, clip_norm: float | None) -> float:
     """Divide the gradients, clip them, and let the optimiser use them.
 
+    What learns but had no part in the step, as the projector in one of text alone, has a gradient of zero: its momentum
+    goes on and its weights decay. Sharded models have that zero from a dummy image, so both learn the same.
+
     Args:
         model: Its gradients are those of sums.
         optimiser: Its learning rate is set.
@@ -181,9 +184,9 @@ def update(model: nn.Module, optimiser: torch.optim.Optimizer, *, divisor: float
     Returns:
         The norm before clipping.
     """
-    learning = [parameter for parameter in model.parameters() if parameter.grad is not None]
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for parameter in learning:
-        parameter.grad.div_(divisor)  # type: ignore[union-attr]  # chosen for having one
+        parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.div_(divisor)
     norm = nn.utils.clip_grad_norm_(learning, float("inf") if clip_norm is None else clip_norm)
     full = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
     if not torch.isfinite(full):

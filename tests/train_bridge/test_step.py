@@ -169,6 +169,24 @@ def test_update_divides_clips_and_steps() -> None:
     assert layer.weight.grad is None
 
 
+def test_what_had_no_part_in_a_step_has_a_gradient_of_zero() -> None:
+    used, idle = (torch.nn.Linear(1, 1, bias=False) for _ in range(2))
+    model = torch.nn.ModuleList([used, idle])
+    optimiser = torch.optim.AdamW(model.parameters(), lr=0.1)
+    for layer in (used, idle):
+        layer.weight.grad = torch.ones(1, 1)
+    update(model, optimiser, divisor=1.0, clip_norm=None)
+    before = idle.weight.item()
+    used.weight.grad = torch.ones(1, 1)
+    assert update(model, optimiser, divisor=1.0, clip_norm=None) == 1.0
+    assert idle.weight.item() < before  # by its momentum
+    idle.requires_grad_(requires_grad=False)
+    frozen = idle.weight.item()
+    used.weight.grad = torch.ones(1, 1)
+    update(model, optimiser, divisor=1.0, clip_norm=None)
+    assert (idle.weight.item(), idle.weight.grad) == (frozen, None)
+
+
 def test_update_refuses_a_gradient_that_is_not_finite() -> None:
     layer = torch.nn.Linear(1, 1, bias=False)
     before = layer.weight.clone()
