@@ -1,11 +1,12 @@
 """Kill -9 while shards are written, again and again: what is visible is whole, and going on ends in the same bytes."""
 
-import multiprocessing
 import random
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing.context import ForkServerContext
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
@@ -18,17 +19,21 @@ from shards.card import ShardSetInfo
 from shards.config import ShardsConfig
 from shards.finish import finish_shard_set, start_shard_set
 from shards.verify import verify_shards
+from tests.integration.fork_server import fork_server
 from tests.pipelines.corpus import Picture, decide_all, doc, make_context, write_partition
 
 pytestmark = pytest.mark.slow
 NUM_KILLS = 20
+DEADLINE_S = 60
 SEED = 0
 PARTITION, NUM_DOCS, NUM_SHARDS = "mmc4-00000-00000", 240, 8
 MADE_FROM = "the same order and content"
 
 
-def write_everything(context: RunContext) -> None:
+def write_everything(context: RunContext, is_begun: Event | None = None) -> None:
     """Write the set as a run does: start, every shard that is missing, finish."""
+    if is_begun is not None:
+        is_begun.set()
     folder = context.folder.file("shards", "main")
     start_shard_set(folder)
     for shard in range(NUM_SHARDS):
@@ -50,11 +55,10 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> RunContext:
 
 
 @pytest.fixture(scope="module")
-def processes() -> ForkServerContext:
-    """Return a way to start processes in milliseconds: they fork from one that has imported everything."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.integration.test_kill_writing", "webdataset"])
-    return context
+def processes() -> Iterator[ForkServerContext]:
+    # Arrow imports pandas, where it is installed, at its first array.
+    with fork_server("tests.integration.test_kill_writing", "pandas") as context:
+        yield context
 
 
 def copy_of(planned: RunContext, root: Path) -> RunContext:
@@ -67,25 +71,27 @@ def contents(context: RunContext) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def write_in_process(processes: ForkServerContext, context: RunContext, *, kill_after_s: float | None) -> float:
-    """Write in a process of its own, kill it there and then if it is still at it; return how long it ran."""
-    process = processes.Process(target=write_everything, args=(context,))
+def write_in_process(processes: ForkServerContext, context: RunContext, *, kill_after_s: float) -> float:
+    """Write in a process of its own, kill it there and then if it is still at it; return how long it wrote."""
+    is_begun = processes.Event()
+    process = processes.Process(target=write_everything, args=(context, is_begun))
     process.start()
-    started_s = time.monotonic()
+    assert is_begun.wait(DEADLINE_S)
+    begun_s = time.monotonic()
     process.join(kill_after_s)
     process.kill()
     process.join()
     process.close()
-    return time.monotonic() - started_s
+    return time.monotonic() - begun_s
 
 
 def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(
     planned: RunContext, processes: ForkServerContext, tmp_path: Path
 ) -> None:
     undisturbed = copy_of(planned, tmp_path / "undisturbed")
-    write_in_process(processes, undisturbed, kill_after_s=60)  # the first one waits for the imports
+    write_in_process(processes, undisturbed, kill_after_s=DEADLINE_S)
     timed = copy_of(planned, tmp_path / "timed")
-    whole_s = write_in_process(processes, timed, kill_after_s=60)
+    whole_s = write_in_process(processes, timed, kill_after_s=DEADLINE_S)
     wanted = contents(undisturbed)
     assert contents(timed) == wanted
     assert verify_shards(undisturbed.folder.file("shards", "main")) == []

@@ -1,8 +1,4 @@
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -10,11 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.integration.rank_processes import DEADLINE_S, finish, start_ranks
 from tests.train_bridge.conftest import stage_config
 from train_bridge.__main__ import main
 from train_bridge.metrics import read_metrics
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -67,21 +62,13 @@ def test_unknown_options_are_wrong_usage() -> None:
     assert caught.value.code == 2
 
 
-def launch(arguments: list[str], *, num_ranks: int | None = None) -> subprocess.Popen[bytes]:
-    torchrun = ["torch.distributed.run", "--standalone", f"--nproc-per-node={num_ranks}", "-m"]
-    command = [sys.executable, "-m", *(torchrun if num_ranks else []), "train_bridge", *arguments]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
-
-
 @pytest.mark.slow
 def test_two_ranks_learn_what_one_does_and_one_goes_on_alone(stage: str, tmp_path: Path) -> None:
     output = tmp_path / "two"
     # Two steps of a four-step schedule on two sharded ranks; the pack of step 2 is text alone on one of them.
     assert main([stage]) == 0
-    with launch([stage, "--set", f"output={output}", "--set", "run.keep_checkpoints=9"], num_ranks=2) as process:
-        _, errors = process.communicate(timeout=100)
-    assert process.returncode == 0, errors.decode()
+    arguments = [stage, "--set", f"output={output}", "--set", "run.keep_checkpoints=9"]
+    assert finish(start_ranks(arguments, num_ranks=2)) == [0, 0]
     alone, together = read_metrics(tmp_path / "out"), read_metrics(output)
     assert [r["loss"] for r in together] == pytest.approx([r["loss"] for r in alone], abs=1e-5)
     assert [r["tokens"] for r in together] == [r["tokens"] for r in alone]
@@ -94,13 +81,13 @@ def test_two_ranks_learn_what_one_does_and_one_goes_on_alone(stage: str, tmp_pat
 @pytest.mark.slow
 def test_sigterm_saves_and_exits_with_0(stage: str, tmp_path: Path) -> None:
     output = tmp_path / "out"
-    with launch([stage, "--set", "optim.max_steps=100000", "--set", "run.checkpoint_every=100000"]) as process:
-        deadline = time.monotonic() + 90
-        while not read_metrics(output) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors.decode()
+    endless = ["--set", "optim.max_steps=100000", "--set", "run.checkpoint_every=100000"]
+    (process,) = start_ranks([stage, *endless], num_ranks=1)
+    deadline = time.monotonic() + DEADLINE_S
+    while not read_metrics(output) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.terminate()
+    assert finish([process]) == [0]
     (saved,) = (output / "checkpoints").iterdir()
     progress: dict[str, Any] = json.loads((saved / "progress.json").read_text())
     assert progress["step"] == read_metrics(output)[-1]["step"] > 0
