@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Some machines forbid Python to keep bytecode: each of many processes would then compile all of torch again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test check fmt bench clean
 
 setup: $(READY)

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.contract.errors import CurateError
+from curate.contract.parquet import read_parquet
 from curate.contract.schemas import check_schema
 
 FINGERPRINT_KEY = b"curate.fingerprint"
@@ -129,7 +130,7 @@ def read_table(path: str, *, columns: list[str] | None = None) -> pa.Table:
     """
     try:
         with fsspec.open(path, "rb") as file:
-            return pq.read_table(file, columns=columns).replace_schema_metadata(None)
+            return read_parquet(file, columns=columns).replace_schema_metadata(None)
     except (OSError, pa.ArrowInvalid) as error:
         raise CurateError(f"{path}: cannot be read ({error}); run the same recipe again to make it anew") from error
 

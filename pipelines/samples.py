@@ -84,16 +84,16 @@ def _load_images(path: str, matches: pa.Table) -> dict[tuple[str, int], dict[str
     kept = set(keys_of(matches))
     found: dict[tuple[str, int], dict[str, Any]] = {}
     with fsspec.open(path, "rb") as file:
-        reader = pq.ParquetFile(file)
+        reader = pq.ParquetFile(file, pre_buffer=False)
         for group in _groups_with(reader, kept):
-            rows = reader.read_row_group(group, columns=[*IMAGE_COLUMNS, "data"])
+            rows = reader.read_row_group(group, columns=[*IMAGE_COLUMNS, "data"], use_threads=False)
             mine = with_keys(rows, kept)
             found |= dict(zip(keys_of(mine), mine.to_pylist(), strict=True))
     return found
 
 
 def _groups_with(reader: pq.ParquetFile, kept: set[tuple[str, int]]) -> Iterator[int]:
-    holds = pa.array([key in kept for key in keys_of(reader.read(columns=list(KEY)))], pa.bool_())
+    holds = pa.array([key in kept for key in keys_of(reader.read(columns=list(KEY), use_threads=False))], pa.bool_())
     start = 0
     for group in range(reader.num_row_groups):
         num_rows = reader.metadata.row_group(group).num_rows

@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curate.contract.errors import SchemaError, ShardError
+from curate.contract.parquet import read_parquet
 from curate.contract.schemas import SHARD_INDEX, check_schema
 from shards.index import TAR_BLOCK_BYTES
 from shards.sample import JSON_PART
@@ -42,7 +42,7 @@ def read_index(folder: str) -> pa.Table:
     path = f"{root}/{INDEX_NAME}"
     try:
         with file_system.open(path, "rb") as file:
-            table = pq.read_table(file)
+            table = read_parquet(file)
         check_schema(table, SHARD_INDEX, where=path)
     except FileNotFoundError as error:
         raise ShardError(f"{folder}: no {INDEX_NAME} here; is this a finished shard set?") from error

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.contract.errors import SchemaError, ShardError
+from curate.contract.parquet import read_parquet
 from curate.contract.schemas import SHARD_INDEX, check_schema
 from shards.storage import open_folder, write_bytes
 from shards.writer import ShardResult, make_result
@@ -45,7 +46,7 @@ def load_result(path: str, *, made_from: str) -> ShardResult:
     file_system, target = open_folder(path)
     try:
         with file_system.open(target, "rb") as file:
-            table = pq.read_table(file)
+            table = read_parquet(file)
         counts = json.loads((table.schema.metadata or {})[_COUNTS_KEY])
         index = table.replace_schema_metadata(None)
         check_schema(index, SHARD_INDEX, where=path)

@@ -37,7 +37,7 @@ def read_parquet_rows(stream: IO[bytes], *, label: str) -> Iterator[Row | Fault]
 def _read_group(file: pq.ParquetFile, group: int, *, label: str, num_before: int) -> Iterator[Row | Fault]:
     number = num_before
     try:
-        for batch in file.iter_batches(_BATCH_NUM_ROWS, row_groups=[group]):
+        for batch in file.iter_batches(_BATCH_NUM_ROWS, row_groups=[group], use_threads=False):
             yield from _read_batch(batch, label=label, num_before=number)
             number += batch.num_rows
     except READ_ERRORS as error:

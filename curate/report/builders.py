@@ -67,11 +67,13 @@ def read_image_bytes(doc_ids: Sequence[str], *, path: str) -> pa.Table:
     """
     wanted = pa.array(doc_ids, pa.string())
     with fsspec.open(path, "rb") as file:
-        parquet = pq.ParquetFile(file)
+        parquet = pq.ParquetFile(file, pre_buffer=False)
         found = []
         for group in range(parquet.num_row_groups):
-            has = pc.is_in(parquet.read_row_group(group, columns=["doc_id"]).column("doc_id"), value_set=wanted)
+            ids = parquet.read_row_group(group, columns=["doc_id"], use_threads=False)["doc_id"]
+            has = pc.is_in(ids, value_set=wanted)
             if pc.any(has).as_py():
-                found.append(parquet.read_row_group(group, columns=list(_BYTES_COLUMNS)).filter(has))
+                rows = parquet.read_row_group(group, columns=list(_BYTES_COLUMNS), use_threads=False)
+                found.append(rows.filter(has))
         schema = pa.schema([parquet.schema_arrow.field(name) for name in _BYTES_COLUMNS])
     return pa.concat_tables(found) if found else schema.empty_table()

@@ -53,9 +53,9 @@ def _index_rows(folder: str) -> Iterator[dict[str, Any]]:
     path = f"{root}/{INDEX_NAME}"
     try:
         with file_system.open(path, "rb") as file:
-            index = pq.ParquetFile(file)
+            index = pq.ParquetFile(file, pre_buffer=False)
             check_schema(index.schema_arrow.empty_table(), SHARD_INDEX, where=path)
-            for batch in index.iter_batches(INDEX_BATCH_ROWS):
+            for batch in index.iter_batches(INDEX_BATCH_ROWS, use_threads=False):
                 yield from batch.to_pylist()
     except FileNotFoundError as error:
         raise ShardError(f"{folder}: no {INDEX_NAME} here; is this a finished shard set?") from error

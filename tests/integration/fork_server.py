@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
+from typing import Any
 
 
 @contextmanager
 def fork_server(*modules: str) -> Iterator[ForkServerContext]:
     """Give a context whose processes have ``modules`` imported."""
-    server = forkserver._forkserver  # type: ignore[attr-defined]  # its tests stop it like this, too
+    server: Any = forkserver._forkserver  # Python's own tests stop it like this, too
     server._stop()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(modules))
