@@ -145,15 +145,13 @@ def _verdicts_on_documents(
         "doc_id"
     ].to_pylist()
     bare = set(without_image) - seen
-    # A pair is its image: it falls for its image's reason, which tells more than "no image left".
+    # A pair is its image: it falls with it and for its reason, which tells more than "no image left".
     items = partition.items.filter(pc.equal(partition.items["modality"], str(Modality.IMAGE)))
     for doc_id, position in zip(items["doc_id"].to_pylist(), items["position"].to_pylist(), strict=True):
         cause = reason_of_image.get((doc_id, position))
         if doc_id in bare and cause is not None:
             bare.discard(doc_id)
-            rejected.append(
-                {**_document_verdict(doc_id, Stage.DOCUMENT, str(cause["reason"])), "detail": cause.get("detail")}
-            )
+            rejected.append({**cause, "position": -1})
     return rejected
 
 

@@ -135,17 +135,19 @@ def test_what_is_kept_is_in_the_pool(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "reason", "detail"),
+    ("picture", "stage", "reason", "detail"),
     [
-        (Picture(number=1, url="http://h/logo.png"), "url.tokens", None),
-        (Picture(number=1, status=FetchStatus.TIMEOUT, detail="after 5 s"), "fetch.timeout", "after 5 s"),
-        (Picture(number=1, sides=(10, 10)), "image.size", None),
-        (Picture(number=1, sims=(0.1,)), "image.clip", None),
-        (Picture(number=9), "dedup.exact", "of first:0"),
-        (Picture(number=1, direction=9), "dedup.cosine", "of first:0"),
+        (Picture(number=1, url="http://h/logo.png"), "admit", "url.tokens", None),
+        (Picture(number=1, status=FetchStatus.TIMEOUT, detail="after 5 s"), "fetch", "fetch.timeout", "after 5 s"),
+        (Picture(number=1, sides=(10, 10)), "keep", "image.size", None),
+        (Picture(number=1, sims=(0.1,)), "keep", "image.clip", None),
+        (Picture(number=9), "dedup", "dedup.exact", "of first:0"),
+        (Picture(number=1, direction=9), "dedup", "dedup.cosine", "of first:0"),
     ],
 )
-def test_a_pair_falls_for_its_images_reason(tmp_path: Path, picture: Picture, reason: str, detail: str | None) -> None:
+def test_a_pair_falls_with_its_image_and_for_its_reason(
+    tmp_path: Path, picture: Picture, stage: str, reason: str, detail: str | None
+) -> None:
     context = make_context(tmp_path, RULES)
     partition = "coyo-00000-00000"
     write_partition(context, partition, [pair("first", Picture(number=9)), pair("second", picture)])
@@ -153,7 +155,7 @@ def test_a_pair_falls_for_its_images_reason(tmp_path: Path, picture: Picture, re
     assert pool["doc_id"].to_pylist() == ["first"]
     assert verdicts_of(context, partition) == {("second", 0): reason, ("second", -1): reason}
     rows = read_table(context.folder.table("verdicts", "", partition)).to_pylist()
-    assert [(row["stage"], row["detail"]) for row in rows if row["position"] == -1] == [("document", detail)]
+    assert [(row["stage"], row["detail"]) for row in rows if row["position"] == -1] == [(stage, detail)]
 
 
 def test_doc_images_is_asked_again_after_duplicates_are_gone(tmp_path: Path) -> None:
