@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from curate.contract.errors import CurateError
 from pipelines.run_folder import read_json
@@ -134,10 +134,12 @@ def show_status(out: str, *, as_json: bool) -> None:
 
 def show_benches(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print benchmark rows; a ratio above 1 means that we are better."""
-    table = Table("bench", "case", "unit", "ours", "peer", "peer's", "ratio", "runs")
+    table = Table(
+        *(Column(name, overflow="fold") for name in ("case", "unit", "ours", "peer's", "ratio", "runs", "peer"))
+    )
     for row in rows:
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
         theirs = "" if row["peer_value"] is None else f"{row['peer_value']:,.1f}"
-        ours = f"{row['ours']:,.1f}"
-        table.add_row(row["bench"], row["case"], row["unit"], ours, row["peer"], theirs, ratio, str(row["runs"]))
+        case, ours = f"{row['bench']} {row['case']}", f"{row['ours']:,.1f}"
+        table.add_row(case, row["unit"], ours, theirs, ratio, str(row["runs"]), row["peer"])
     console.print(table)
