@@ -10,6 +10,7 @@ import simplejpeg
 
 from curate.contract.reasons import FetchStatus
 from curate.fetch.errors import FetchError
+from curate.fetch.scratch import borrow
 
 JPEG_QUALITY = 95
 """Of images that are stored anew; above it files grow without visible gain (libjpeg's documentation)."""
@@ -48,7 +49,7 @@ def is_whole(data: bytes) -> bool:
         FetchError: BROKEN_IMAGE, the file is cut short.
     """
     # An eighth of the scale and no colour: all is read, hardly anything computed.
-    return _decode(data, colorspace="GRAY", least=(1, 1)) is not None
+    return _decode(data, colorspace="GRAY", least=(1, 1), buffer=None) is not None
 
 
 def read_jpeg(data: bytes, *, size: tuple[int, int], target: tuple[int, int]) -> np.ndarray | None:
@@ -60,14 +61,16 @@ def read_jpeg(data: bytes, *, size: tuple[int, int], target: tuple[int, int]) ->
         target: What the pixels will be scaled down to, width and height, px.
 
     Returns:
-        uint8 [H, W, 3], RGB, not turned upright; None where a more patient decoder must judge.
+        uint8 [H, W, 3], RGB, not turned upright, good until this thread's next call; None where a more patient
+        decoder must judge.
 
     Raises:
         FetchError: BROKEN_IMAGE, the file is cut short.
     """
     least = _least_size(size, target)
     is_plain = least[0] >= target[0] * _PLAIN_CHROMA
-    return _decode(data, colorspace="RGB", least=least, is_plain=is_plain)
+    buffer = borrow("decoded", (least[1] + 1, least[0] + 1, 3))
+    return _decode(data, colorspace="RGB", least=least, buffer=buffer, is_plain=is_plain)
 
 
 def write_jpeg(pixels: np.ndarray) -> bytes:
@@ -86,10 +89,18 @@ def _least_size(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, in
     return size
 
 
-def _decode(data: bytes, *, colorspace: str, least: tuple[int, int], is_plain: bool = False) -> np.ndarray | None:
+def _decode(
+    data: bytes, *, colorspace: str, least: tuple[int, int], buffer: np.ndarray | None, is_plain: bool = False
+) -> np.ndarray | None:
     try:
         pixels: np.ndarray = simplejpeg.decode_jpeg(
-            data, colorspace, min_width=least[0], min_height=least[1], fastupsample=is_plain, strict=True
+            data,
+            colorspace,
+            fastupsample=is_plain,
+            min_width=least[0],
+            min_height=least[1],
+            buffer=buffer,
+            strict=True,
         )
     except ValueError as error:  # any warning of libjpeg: most are of harmless oddities
         if _CUT_SHORT.search(str(error)):

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from curate.fetch.config import ResizeConfig
+from curate.fetch.scratch import borrow
 
 _ORIENTATION_TAG = 0x0112  # EXIF 2.32, table 4
 _TURNS = {
@@ -115,22 +116,23 @@ def shrink(pixels: np.ndarray, *, size: tuple[int, int]) -> np.ndarray:
         size: Width and height of the result, px; neither larger than that of `pixels`.
 
     Returns:
-        uint8 [size[1], size[0], 3].
+        uint8 [size[1], size[0], 3], good until this thread's next call; `pixels` itself if that is its size.
     """
     factors = _factors(pixels, size)
     if max(factors) > MAX_SHRINK:
-        width = min(round(_LARGE_STEP * size[0]), pixels.shape[1])
-        height = min(round(_LARGE_STEP * size[1]), pixels.shape[0])
-        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+        step = [min(round(_LARGE_STEP * side), limit) for side, limit in zip(size, pixels.shape[1::-1], strict=True)]
+        pixels = cv2.resize(pixels, step, interpolation=cv2.INTER_AREA)
         factors = _factors(pixels, size)
     if max(factors) <= 1:
         return pixels
     blur_x_px, blur_y_px = (_blur_px(factor) for factor in factors)
-    smooth = cv2.GaussianBlur(pixels, _KERNEL, blur_x_px, sigmaY=blur_y_px)
-    scaled = cv2.resize(smooth, size, interpolation=cv2.INTER_LINEAR)
-    blurred = cv2.GaussianBlur(scaled, _KERNEL, _BINOMIAL_PX)
-    sharpened: np.ndarray = cv2.addWeighted(scaled, 1 + _SHARPENED, blurred, -_SHARPENED, 0)
-    return sharpened
+    smooth = borrow("smooth", pixels.shape)
+    scaled, blurred = (borrow(name, (size[1], size[0], 3)) for name in ("scaled", "blurred"))
+    cv2.GaussianBlur(pixels, _KERNEL, blur_x_px, dst=smooth, sigmaY=blur_y_px)
+    cv2.resize(smooth, size, dst=scaled, interpolation=cv2.INTER_LINEAR)
+    cv2.GaussianBlur(scaled, _KERNEL, _BINOMIAL_PX, dst=blurred)
+    cv2.addWeighted(scaled, 1 + _SHARPENED, blurred, -_SHARPENED, 0, dst=scaled)
+    return scaled
 
 
 def _factors(pixels: np.ndarray, size: tuple[int, int]) -> tuple[float, float]:

@@ -12,7 +12,7 @@ _CONTRAST = 55.0
 _FALLOFF = 0.62
 _NUM_EDGES = 60
 QUALITY = 82
-"""Of the files: what WordPress, which serves two of five sites, has saved photographs with since version 4.5."""
+"""Of the files: what WordPress has saved photographs with since its version 4.5."""
 
 
 def photo(width: int, height: int, *, seed: int) -> np.ndarray:

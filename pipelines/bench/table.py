@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from curate.contract.errors import RecipeError
 from pipelines.bench.decode import bench_decode
 from pipelines.bench.engine import bench_engine
+from pipelines.bench.fetch import bench_fetch
 from pipelines.bench.row import Row
 from pipelines.bench.shards import bench_shards
 from pipelines.bench.train import bench_train
@@ -12,6 +13,7 @@ from pipelines.bench.train import bench_train
 BENCHES: dict[str, Callable[[], list[Row]]] = {
     "decode": bench_decode,
     "engine": bench_engine,
+    "fetch": bench_fetch,
     "shards": bench_shards,
     "train": bench_train,
 }
