@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, create_model, mo
 from curate.blend.config import BlendConfig
 from curate.contract.reasons import Kind
 from curate.dedup.config import DedupConfig
-from curate.fetch.config import FetchConfig
+from curate.fetch.config import Backend, FetchConfig, missing_for_img2dataset
 from curate.ingest.config import Source
 from curate.measure.config import ClipConfig
 from filters.registry import RULES
@@ -74,6 +74,7 @@ class Recipe(BaseModel):
             *self._score_faults(),
             *self._weight_faults(),
             *self._contact_faults(),
+            *self._backend_faults(),
             *self._set_name_faults(),
         ]
         if faults:
@@ -117,6 +118,21 @@ class Recipe(BaseModel):
         fetches = any(source.type != "instructions" for source in self.sources)
         hint = "fetch.contact: required to fetch from the web: how site owners reach you (mailto:you@example.org)"
         return [hint] if fetches else []
+
+    def _backend_faults(self) -> list[str]:
+        if self.fetch.backend is not Backend.IMG2DATASET:
+            return []
+        missing = ", ".join(missing_for_img2dataset())
+        hint = f"img2dataset needs {missing}: install vila-curate[img2dataset], on Python 3.11 or 3.12"
+        checks = ("respect_robots", "respect_tdmrep", "respect_content_usage")
+        return [
+            *([f"fetch.backend: {hint}"] if missing else []),
+            *(
+                f"fetch.{name}: the backend img2dataset cannot; say `{name}: false`, or take the backend `own`"
+                for name in checks
+                if getattr(self.fetch, name)
+            ),
+        ]
 
     def _named_rules(self) -> list[tuple[str, str]]:
         sections = (("admit", self.admit), ("keep", self.keep))

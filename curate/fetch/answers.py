@@ -26,8 +26,12 @@ def check_status(response: Response) -> None:
         return
     if code in _EMPTY_SUCCESS:
         raise FetchError(FetchStatus.EMPTY_BODY, f"HTTP {code}", code)
-    status = _OWN_STATUS.get(code) or _CLASS_STATUS.get(code // 100, FetchStatus.HTTP_OTHER)
-    raise FetchError(status, f"HTTP {code}", code, retry_after_s(response.headers))
+    raise FetchError(status_of(code), f"HTTP {code}", code, retry_after_s(response.headers))
+
+
+def status_of(code: int) -> FetchStatus:
+    """Return what an HTTP status code that is no success counts as."""
+    return _OWN_STATUS.get(code) or _CLASS_STATUS.get(code // 100, FetchStatus.HTTP_OTHER)
 
 
 def redirect_location(response: Response) -> str | None:

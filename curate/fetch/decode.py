@@ -97,15 +97,25 @@ def decode_image(data: bytes, *, resize: ResizeConfig | None, max_pixels: int) -
     Raises:
         FetchError: NOT_AN_IMAGE, TOO_MANY_PIXELS or BROKEN_IMAGE.
     """
+    kind, (width, height) = read_header(data, max_pixels=max_pixels)
+    with _broken_unless_read(), _one_large_image if width * height > LARGE_IMAGE_PIXELS else nullcontext():
+        return _store(data, kind=kind, resize=resize, max_pixels=max_pixels)
+
+
+def read_header(data: bytes, *, max_pixels: int) -> tuple[str, tuple[int, int]]:
+    """Return a file's format, and width and height, px, as it claims; nothing is decoded.
+
+    Raises:
+        FetchError: NOT_AN_IMAGE, TOO_MANY_PIXELS or BROKEN_IMAGE.
+    """
     quiet_pillow()
     kind = image_format(data)
     if kind is None:
         raise FetchError(FetchStatus.NOT_AN_IMAGE, markup_kind(data) or f"begins with {data[:8].hex(' ')}")
     with _broken_unless_read():
-        width, height = _header_size(data, kind=kind)
-        _check_size((width, height), max_pixels=max_pixels)
-        with _one_large_image if width * height > LARGE_IMAGE_PIXELS else nullcontext():
-            return _store(data, kind=kind, resize=resize, max_pixels=max_pixels)
+        size = _header_size(data, kind=kind)
+        check_size(size, max_pixels=max_pixels)
+    return kind, size
 
 
 def quiet_pillow() -> None:
@@ -128,7 +138,12 @@ def _header_size(data: bytes, *, kind: str) -> tuple[int, int]:
     return webp_size(data) or (0, 0) if kind == "WEBP" else _READERS[kind](io.BytesIO(data)).size
 
 
-def _check_size(size: tuple[int, int], *, max_pixels: int) -> None:
+def check_size(size: tuple[int, int], *, max_pixels: int) -> None:
+    """Refuse a width and height, px, that no image has or that a decoder should not be asked for.
+
+    Raises:
+        FetchError: BROKEN_IMAGE or TOO_MANY_PIXELS.
+    """
     width, height = size
     if width < 1 or height < 1:
         raise FetchError(FetchStatus.BROKEN_IMAGE, f"{width} x {height} pixels")
@@ -143,7 +158,7 @@ def _store(data: bytes, *, kind: str, resize: ResizeConfig | None, max_pixels: i
     size = image.size
     target = target_size(size, resize=resize)
     for one in (size, target):
-        _check_size(one, max_pixels=max_pixels)
+        check_size(one, max_pixels=max_pixels)
     stored = _store_jpeg(data, image, turn=turn, target=target) if isinstance(image, JpegImageFile) else None
     if stored is None:
         stored = _encode(image, turn=turn, target=target)

@@ -40,19 +40,32 @@ def fetch_images(
     Returns:
         IMAGES, N rows in the order of `wanted`. A URL that failed is a row with its status, never an exception.
     """
-    urls = [url or "" for url in wanted["image_url"].to_pylist()]
-    has_hashes = "expected_sha256" in wanted.column_names
-    hashes = wanted["expected_sha256"].to_pylist() if has_hashes else [None] * len(urls)
-    expected: dict[str, set[str | None]] = {url: set() for url in urls}
-    for url, sha256 in zip(urls, hashes, strict=True):
-        expected[url].add(sha256)
-    fetched = run_loop(_fetch_all(expected, config=config, transport=transport, slots=slots))
-    keys = zip(wanted["doc_id"].to_pylist(), wanted["position"].to_pylist(), urls, hashes, strict=True)
+    fetched = run_loop(_fetch_all(expected_hashes(wanted), config=config, transport=transport, slots=slots))
+    return images_table(wanted, fetched)
+
+
+def expected_hashes(wanted: pa.Table) -> dict[str, set[str | None]]:
+    """Return each distinct URL's promised hashes of its bytes; None among them promises nothing."""
+    expected: dict[str, set[str | None]] = {}
+    for url, sha256 in zip(*_urls_and_hashes(wanted), strict=True):
+        expected.setdefault(url, set()).add(sha256)
+    return expected
+
+
+def images_table(wanted: pa.Table, fetched: dict[str, Row]) -> pa.Table:
+    """Return IMAGES: the rows of `wanted` with what has become of their URLs."""
+    keys = zip(wanted["doc_id"].to_pylist(), wanted["position"].to_pylist(), *_urls_and_hashes(wanted), strict=True)
     rows = [
         {"doc_id": doc_id, "position": position, "image_url": url} | _verified(fetched[url], sha256)
         for doc_id, position, url, sha256 in keys
     ]
     return table_from_rows(rows, IMAGES)
+
+
+def _urls_and_hashes(wanted: pa.Table) -> tuple[list[str], list[str | None]]:
+    has_hashes = "expected_sha256" in wanted.column_names
+    hashes = wanted["expected_sha256"].to_pylist() if has_hashes else [None] * wanted.num_rows
+    return [url or "" for url in wanted["image_url"].to_pylist()], hashes
 
 
 async def _fetch_all(

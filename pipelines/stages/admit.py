@@ -10,7 +10,9 @@ import pyarrow.compute as pc
 
 from curate.contract.reasons import Modality, Stage
 from curate.contract.schemas import IMAGES
+from curate.fetch.config import Backend
 from curate.fetch.images import fetch_images
+from curate.fetch.img2dataset_images import fetch_images_by_img2dataset
 from pipelines.context import RunContext, load_documents, load_items, load_poison, without_documents
 from pipelines.engine import Report
 from pipelines.host_leases import leased_slots
@@ -55,6 +57,8 @@ def fetch_admitted_images(context: RunContext, partition: str) -> Report:
     config = fetcher_config(context)
 
     def fetch(missing: pa.Table) -> pa.Table:
+        if config.backend is Backend.IMG2DATASET:
+            return fetch_images_by_img2dataset(missing, config=config)
         with leased_slots(per_host=config.per_host) as slots:
             return fetch_images(missing, config=config, slots=slots)
 

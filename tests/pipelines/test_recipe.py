@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
+from curate.fetch.config import missing_for_img2dataset
 from filters.registry import RULES
 from pipelines.recipe import AdmitRules, KeepRules, Recipe, rule_configs
 
@@ -89,3 +90,24 @@ def test_values_out_of_range_are_refused(section: dict[str, object]) -> None:
 def test_a_recipe_cannot_be_changed_by_accident() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         recipe().partition_num_docs = 3  # type: ignore[misc]
+
+
+def test_img2dataset_must_be_told_what_it_cannot_obey() -> None:
+    fetch = LOOPBACK | {"backend": "img2dataset"}
+    faults = faults_of(fetch=fetch, blend={"name": "pool"})
+    names = ["respect_robots", "respect_tdmrep", "respect_content_usage"]
+    missing = ["fetch.backend"] if missing_for_img2dataset() else []
+    assert [fault.split(":")[0] for fault in faults] == [*missing, *(f"fetch.{name}" for name in names), "blend.name"]
+    if not missing:
+        assert recipe(fetch=fetch | dict.fromkeys(names, False)).fetch.backend == "img2dataset"
+    assert recipe().fetch.backend == "own"
+
+
+def test_img2dataset_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    faults = faults_of(fetch=LOOPBACK | {"backend": "img2dataset", "respect_robots": False, "respect_tdmrep": False})
+    assert faults == [
+        "fetch.backend: img2dataset needs img2dataset, imghdr: install vila-curate[img2dataset], on Python 3.11 or 3.12",
+        "fetch.respect_content_usage: the backend img2dataset cannot; say `respect_content_usage: false`, or take the "
+        "backend `own`",
+    ]
