@@ -208,6 +208,8 @@ def bench(
     with _errors_to_exit_codes(debug=debug):
         from pipelines.bench.table import run_benches  # noqa: PLC0415 - imports the peers
 
+        if json_file is not None:  # what takes minutes must not end without a place for its rows
+            json_file.parent.mkdir(parents=True, exist_ok=True)
         rows = run_benches(names or [])
         views.show_benches(rows)
         if json_file is not None:

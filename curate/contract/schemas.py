@@ -4,6 +4,10 @@ Tables are keyed by ``doc_id`` and ``position``. Positions are those of the inge
 by the shard writer. Within a partition rows stand in input order.
 """
 
+from array import array
+from itertools import accumulate
+from typing import Any
+
 import pyarrow as pa
 
 from curate.contract.errors import SchemaError
@@ -193,4 +197,18 @@ def check_schema(table: pa.Table | pa.RecordBatch, schema: pa.Schema, *, where: 
 
 def table_from_rows(rows: list[dict[str, object]], schema: pa.Schema) -> pa.Table:
     """Build a one-chunk table from row dictionaries; missing keys are null."""
-    return pa.Table.from_pylist(rows, schema=schema).combine_chunks()
+    columns = [
+        _large_binary([row.get(field.name) for row in rows])
+        if field.type == pa.large_binary()
+        else pa.array([row.get(field.name) for row in rows], field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def _large_binary(values: list[Any]) -> pa.Array:
+    """Return a column made in one piece: Arrow's builder would double its memory again and again."""
+    offsets = array("q", accumulate((len(value or b"") for value in values), initial=0))
+    is_valid = pa.array([value is not None for value in values], pa.bool_()).buffers()[1]
+    data = b"".join(value for value in values if value is not None)
+    return pa.Array.from_buffers(pa.large_binary(), len(values), [is_valid, pa.py_buffer(offsets), pa.py_buffer(data)])

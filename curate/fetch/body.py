@@ -3,7 +3,7 @@
 import asyncio
 import re
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -34,20 +34,33 @@ class Pace:
     window_s: float
 
 
+class OutgrownError(Exception):
+    """A body needs more memory than there is now. Waiting with half a body in hand could last for ever."""
+
+
 ANY_PACE = Pace(min_bytes=0, window_s=1.0)
 
 
-async def read_body(response: Response, *, max_bytes: int, keep_prefix: bool = False, pace: Pace = ANY_PACE) -> bytes:
+async def read_body(
+    response: Response,
+    *,
+    max_bytes: int,
+    try_grow: Callable[[int], bool],
+    keep_prefix: bool = False,
+    pace: Pace = ANY_PACE,
+) -> bytes:
     """Return the decoded body.
 
     Args:
         response: Its headers have been read, its body has not.
         max_bytes: Cap on the bytes received and on the bytes decoded from them.
+        try_grow: Asked whether there is memory for so many bytes, before more are kept.
         keep_prefix: Return the first `max_bytes` of a larger body instead of failing.
         pace: How slow the sender may be.
 
     Raises:
         FetchError: TOO_LARGE, TIMEOUT, PROTOCOL_ERROR, or what the transport raises.
+        OutgrownError: There is no memory.
     """
     announced = content_length(response.headers)
     if announced is not None and announced > max_bytes and not keep_prefix:
@@ -65,6 +78,8 @@ async def read_body(response: Response, *, max_bytes: int, keep_prefix: bool = F
                 if keep_prefix:
                     return b"".join(parts)[:max_bytes]
                 raise FetchError(FetchStatus.TOO_LARGE, f"more than {max_bytes} bytes", response.status)
+            if not try_grow(decoded):
+                raise OutgrownError
     decoder.finish()
     return b"".join(parts)
 

@@ -10,7 +10,7 @@ from yarl import URL
 
 from curate.contract.reasons import FetchStatus
 from curate.fetch.answers import check_status, redirect_location
-from curate.fetch.body import ACCEPT_ENCODING, Pace, content_length, read_body
+from curate.fetch.body import ACCEPT_ENCODING, OutgrownError, Pace, content_length, read_body
 from curate.fetch.config import FetchConfig, user_agent
 from curate.fetch.errors import FetchError
 from curate.fetch.gates import ByteGate, ByteLease, Clock
@@ -25,8 +25,8 @@ from curate.fetch.tdmrep import Reservations
 from curate.fetch.transport import Response, Transport
 from curate.fetch.urls import join_redirect, parse_url
 
-UNKNOWN_BODY_BYTES = 1 << 20
-"""What a body of unannounced length is taken to need until it has been read."""
+UNKNOWN_BODY_BYTES = 1 << 18
+"""What a body of unannounced length is taken to need at first; most images and pages are smaller."""
 
 HeadersCheck = Callable[[CIMultiDictProxy[str]], None]
 """Raises FetchError for an answer whose body is not worth reading."""
@@ -53,6 +53,8 @@ class _Job:
     lease: ByteLease
     checks: Checks
     retries: int
+    least_bytes: int = 0
+    """What the body is known to need: an earlier attempt has outgrown what was announced."""
     is_rules_file: bool = False
     """robots.txt or tdmrep.json: bound by no rules, and its beginning is enough."""
     check_headers: HeadersCheck | None = None
@@ -135,6 +137,8 @@ class Client:
         while True:
             try:
                 return await self._follow(url, job, first=num_faults + num_refusals > 0)
+            except OutgrownError:
+                job, delay_s = replace(job, least_bytes=job.max_bytes), 0.0
             except FetchError as error:
                 if asks_to_come_back(error):
                     num_refusals += 1
@@ -222,9 +226,16 @@ class Client:
         if job.check_headers is not None:
             job.check_headers(response.headers)
         announced = content_length(response.headers)
-        await job.lease.reserve(min(UNKNOWN_BODY_BYTES if announced is None else announced, job.max_bytes))
+        needed = UNKNOWN_BODY_BYTES if announced is None else announced
+        await job.lease.reserve(min(max(needed, job.least_bytes), job.max_bytes))
         async with job.clock.running():
-            data = await read_body(response, max_bytes=job.max_bytes, keep_prefix=job.is_rules_file, pace=self._pace)
+            data = await read_body(
+                response,
+                max_bytes=job.max_bytes,
+                try_grow=job.lease.try_grow,
+                keep_prefix=job.is_rules_file,
+                pace=self._pace,
+            )
         await job.lease.settle(len(data))
         if not data:
             raise FetchError(FetchStatus.EMPTY_BODY, "no bytes", response.status)

@@ -95,8 +95,9 @@ class FetchConfig(BaseModel):
     """Redirects followed per URL; RFC 9309 wants at least five for robots.txt, which obeys its own limit of five."""
     max_bytes: ByteSize = Field(default=ByteSize(20_000_000), ge=1)
     """Largest body, before and after content decoding (`20MB` is 20,000,000 bytes)."""
-    max_bytes_in_flight: ByteSize = Field(default=ByteSize(256_000_000), ge=1)
-    """Bodies being read or waiting to be decoded, per worker process; it bounds memory where counts cannot."""
+    max_bytes_in_flight: ByteSize = Field(default=ByteSize(64_000_000), ge=1)
+    """Bodies being read or waiting to be decoded, per worker process; it bounds memory where counts cannot. It
+    has room for 256 images of 250 KB; more would only wait for the decoder."""
     max_pixels: int = Field(default=64_000_000, ge=1)
     """Largest image, width x height as its header says; checked before anything is decoded. 64 MP is 256 MB as RGBA."""
     decode_threads: int = Field(default=2, ge=1)

@@ -24,6 +24,17 @@ class ByteGate:
             )
             self._used_bytes += num_bytes
 
+    def try_take(self, num_bytes: int, *, beside: int) -> bool:
+        """Take more without waiting; say whether there was room.
+
+        Args:
+            num_bytes: How many more.
+            beside: What the asker holds already: it may have any size if nobody else holds anything.
+        """
+        fits = self._used_bytes in {0, beside} or self._used_bytes + num_bytes <= self._limit_bytes
+        self._used_bytes += num_bytes if fits else 0
+        return fits
+
     async def give(self, num_bytes: int) -> None:
         """Give bytes back; a negative number takes more without waiting."""
         async with self._changed:
@@ -48,6 +59,14 @@ class ByteLease:
         await self.release()
         await self._gate.take(num_bytes)
         self._held_bytes = num_bytes
+
+    def try_grow(self, num_bytes: int) -> bool:
+        """Hold at least `num_bytes` if they can be had at once; say whether they are held."""
+        more = num_bytes - self._held_bytes
+        if more > 0 and not self._gate.try_take(more, beside=self._held_bytes):
+            return False
+        self._held_bytes = max(self._held_bytes, num_bytes)
+        return True
 
     async def settle(self, num_bytes: int) -> None:
         """Hold exactly `num_bytes`, without waiting: the body is in memory already."""

@@ -42,12 +42,16 @@ def peak_bytes() -> int:
 def _fetch(urls: list[str], job: dict[str, Any], config: FetchConfig) -> int:
     num_images = 0
     for start in range(0, len(urls), job["partition"]):
-        part = urls[start : start + job["partition"]]
-        wanted = pa.table({"doc_id": ["0"] * len(part), "position": range(len(part)), "image_url": part})
-        images = fetch_images(wanted, config=config)
-        pq.write_table(images, Path(job["out"], f"{start:05d}.parquet"))
-        num_images += pc.sum(pc.equal(images["status"], FetchStatus.OK)).as_py()
+        path = Path(job["out"], f"{start:05d}.parquet")
+        num_images += _fetch_partition(urls[start : start + job["partition"]], path, config)
     return num_images
+
+
+def _fetch_partition(urls: list[str], path: Path, config: FetchConfig) -> int:
+    wanted = pa.table({"doc_id": ["0"] * len(urls), "position": range(len(urls)), "image_url": urls})
+    images = fetch_images(wanted, config=config)
+    pq.write_table(images, path)
+    return int(pc.sum(pc.equal(images["status"], FetchStatus.OK)).as_py())
 
 
 if __name__ == "__main__":

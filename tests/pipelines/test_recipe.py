@@ -104,10 +104,10 @@ def test_img2dataset_must_be_told_what_it_cannot_obey() -> None:
 
 
 def test_img2dataset_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     faults = faults_of(fetch=LOOPBACK | {"backend": "img2dataset", "respect_robots": False, "respect_tdmrep": False})
-    assert faults == [
-        "fetch.backend: img2dataset needs img2dataset, imghdr: install vila-curate[img2dataset], on Python 3.11 or 3.12",
-        "fetch.respect_content_usage: the backend img2dataset cannot; say `respect_content_usage: false`, or take the "
-        "backend `own`",
-    ]
+    assert len(faults) == 2
+    assert faults[0].startswith(
+        "fetch.backend: img2dataset needs img2dataset, imghdr: install vila-curate[img2dataset]"
+    )
+    assert faults[1].startswith("fetch.respect_content_usage: the backend img2dataset cannot; say ")

@@ -34,3 +34,11 @@ def test_rows_become_one_chunk_with_nulls_for_missing_keys() -> None:
     table = table_from_rows(rows, ITEMS)
     assert table["text"].null_count == 3
     assert table["text"].num_chunks == 1
+
+
+def test_binary_columns_are_made_in_one_piece() -> None:
+    rows: list[dict[str, object]] = [{"data": data} for data in (b"ab", None, b"", b"c" * 100)]
+    column = table_from_rows(rows, pa.schema([pa.field("data", pa.large_binary())]))["data"]
+    column.validate(full=True)
+    assert column.to_pylist() == [b"ab", None, b"", b"c" * 100]
+    assert (column.null_count, column.num_chunks) == (1, 1)

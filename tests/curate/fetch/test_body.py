@@ -5,7 +5,7 @@ import zlib
 import pytest
 
 from curate.contract.reasons import FetchStatus
-from curate.fetch.body import MAX_GZIP_MEMBERS, content_length, read_body
+from curate.fetch.body import MAX_GZIP_MEMBERS, OutgrownError, content_length, read_body
 from curate.fetch.errors import FetchError
 from tests.curate.fetch.fake_transport import FakeResponse
 
@@ -16,7 +16,11 @@ def read(
     body: bytes, *, coding: str = "", max_bytes: int = 1_000, keep_prefix: bool = False, chunk_bytes: int = 7
 ) -> bytes:
     response = FakeResponse(body, headers={"Content-Encoding": coding}, chunk_bytes=chunk_bytes)
-    return asyncio.run(read_body(response, max_bytes=max_bytes, keep_prefix=keep_prefix))
+    return asyncio.run(read_body(response, max_bytes=max_bytes, try_grow=has_room, keep_prefix=keep_prefix))
+
+
+def has_room(_: int) -> bool:
+    return True
 
 
 def raw_deflate(data: bytes) -> bytes:
@@ -89,7 +93,15 @@ def test_a_prefix_is_kept_on_wish() -> None:
 def test_an_announced_excess_is_not_read() -> None:
     response = FakeResponse(b"", headers={"Content-Length": "101"})
     with pytest.raises(FetchError, match="Content-Length is 101"):
-        asyncio.run(read_body(response, max_bytes=100))
+        asyncio.run(read_body(response, max_bytes=100, try_grow=has_room))
+
+
+def test_a_body_without_room_is_given_up() -> None:
+    response = FakeResponse(gzip.compress(bytes(1_000)), headers={"Content-Encoding": "gzip"})
+    asked: list[int] = []
+    with pytest.raises(OutgrownError):
+        asyncio.run(read_body(response, max_bytes=2_000, try_grow=lambda num_bytes: bool(asked.append(num_bytes))))
+    assert asked == [1_000]
 
 
 @pytest.mark.parametrize(("text", "expected"), [("12", 12), ("", None), ("-1", None), ("1e3", None), ("9" * 30, None)])

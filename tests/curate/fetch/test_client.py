@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 import time
 
 import pytest
@@ -241,5 +242,29 @@ def test_bodies_count_as_bytes_in_flight_until_they_are_used() -> None:
             await asyncio.sleep(0.02)
             assert not waiting.done()
         await asyncio.wait_for(waiting, 1)
+
+    asyncio.run(main())
+
+
+def test_a_body_that_outgrows_what_it_announced_is_asked_for_again_once_there_is_room() -> None:
+    packed = gzip.compress(bytes(80))
+    headers = {"Content-Encoding": "gzip", "Content-Length": str(len(packed))}
+    transport = FakeTransport({A: [FakeResponse(bytes(60))], B: [FakeResponse(packed, headers=headers)]})
+    config = QUICK.model_copy(update={"max_bytes_in_flight": 60 + len(packed), "max_bytes": 90, "retries": 0})
+
+    async def main() -> None:
+        client = Client(transport, config=config, memory=Memory(), slots=OwnSlots())
+
+        async def second() -> bytes:
+            async with client.fetch(B, accept="*/*", checks=Checks()) as body:
+                return body.data
+
+        async with client.fetch(A, accept="*/*", checks=Checks()):
+            waiting = asyncio.create_task(second())
+            await asyncio.sleep(0.05)
+            assert not waiting.done()
+            assert transport.requested.count(B) == 2
+        assert await asyncio.wait_for(waiting, 1) == bytes(80)
+        assert transport.requested.count(B) == 2
 
     asyncio.run(main())

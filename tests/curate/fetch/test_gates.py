@@ -31,6 +31,27 @@ def test_bytes_wait_for_room() -> None:
     asyncio.run(main())
 
 
+def test_what_grows_never_waits() -> None:
+    async def main() -> None:
+        gate = ByteGate(100)
+        first, second = ByteLease(gate), ByteLease(gate)
+        await first.reserve(10)
+        assert first.try_grow(1_000)  # alone, anything fits
+        await first.settle(50)
+        await second.reserve(20)
+        assert first.try_grow(30)
+        assert gate.used_bytes == 70
+        assert first.try_grow(80)
+        assert not first.try_grow(81)
+        assert not second.try_grow(21)
+        assert gate.used_bytes == 100
+        await first.release()
+        await second.release()
+        assert gate.used_bytes == 0
+
+    asyncio.run(main())
+
+
 def test_the_clock_runs_inside_its_block_only() -> None:
     async def main() -> None:
         clock = Clock(timeout_s=0.05, max_wait_s=1)
