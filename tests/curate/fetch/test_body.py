@@ -99,8 +99,13 @@ def test_an_announced_excess_is_not_read() -> None:
 def test_a_body_without_room_is_given_up() -> None:
     response = FakeResponse(gzip.compress(bytes(1_000)), headers={"Content-Encoding": "gzip"})
     asked: list[int] = []
+
+    def has_none(num_bytes: int) -> bool:
+        asked.append(num_bytes)
+        return False
+
     with pytest.raises(OutgrownError):
-        asyncio.run(read_body(response, max_bytes=2_000, try_grow=lambda num_bytes: bool(asked.append(num_bytes))))
+        asyncio.run(read_body(response, max_bytes=2_000, try_grow=has_none))
     assert asked == [1_000]
 
 

@@ -100,7 +100,9 @@ def test_the_original_is_remembered(fetched: dict[str, dict[str, object]], serve
     assert row["robots"] is row["x_robots_tag"] is None
 
 
-def test_standard_output_is_where_it_was(fetched: dict[str, dict[str, object]], capfd: pytest.CaptureFixture) -> None:
+def test_standard_output_is_where_it_was(
+    fetched: dict[str, dict[str, object]], capfd: pytest.CaptureFixture[str]
+) -> None:
     assert fetched
     os.write(1, b"out")
     os.write(2, b"err")

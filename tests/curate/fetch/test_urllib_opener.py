@@ -1,4 +1,5 @@
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -85,7 +86,7 @@ def test_urlopen_obeys_inside_the_block_only(server: FaultServer) -> None:
     url = server.url("/404.jpg")
     with guarded_urllib(CONFIG), pytest.raises(ToldError):
         urllib.request.urlopen(url)  # noqa: S310
-    with pytest.raises(urllib.request.HTTPError) as caught:  # type: ignore[attr-defined]
+    with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(url)  # noqa: S310
     caught.value.close()
 

@@ -5,12 +5,14 @@ import pytest
 
 from curate.contract.reasons import IngestReason
 from curate.contract.schemas import VERDICTS
+from curate.fetch.config import missing_for_img2dataset
 from pipelines.context import RunContext
 from pipelines.joins import keys_of
+from pipelines.recipe_load import parse_recipe
 from pipelines.run_folder import read_table, write_json
 from pipelines.stages.admit import admit, fetch_admitted_images
 from pipelines.stages.url_counts import count_urls
-from tests.pipelines.corpus import Doc, Picture, chat, doc, jpeg, make_context, pair, write, write_partition
+from tests.pipelines.corpus import SOURCES, Doc, Picture, chat, doc, jpeg, make_context, pair, write, write_partition
 from tests.pipelines.web import Web
 
 P = "mmc4-00000-00000"
@@ -142,3 +144,24 @@ def test_a_probe_fetches_its_documents_only(online: RunContext, web: Web) -> Non
     fetch_admitted_images(loose, P)
     assert web.asked == ["/3.jpg"]
     assert not Path(online.folder.table("fetch", "images", P)).exists()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.skipif(missing_for_img2dataset() != [], reason="img2dataset is not installed")
+def test_another_backend_fetches_nothing_that_is_there(online: RunContext, web: Web) -> None:
+    fetch_admitted_images(online, P)
+    web.asked.clear()
+    switches = ("respect_robots", "respect_tdmrep", "respect_content_usage")
+    overrides = ["fetch.backend=img2dataset", *(f"fetch.{name}=false" for name in switches)]
+    loose = replace(make_context(Path(online.folder.root)), recipe=parse_recipe(SOURCES, overrides=overrides))
+    assert fetch_admitted_images(loose, P).counters == {"fetched": 2, "ok": 1}
+    assert sorted(web.asked) == ["/3.jpg", "/4.jpg"]  # what the rules left out, and what failed under another policy
+    rows = read_table(online.folder.table("fetch", "images", P)).to_pylist()
+    assert [(row["doc_id"], row["status"]) for row in rows] == [
+        ("b", "ok"),
+        ("b", "ok"),
+        ("b", "http_404"),
+        ("a", "ok"),
+    ]
+    assert [row["robots"] for row in rows] == ["allowed", "allowed", None, None]
