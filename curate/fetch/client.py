@@ -26,7 +26,7 @@ from curate.fetch.transport import Response, Transport
 from curate.fetch.urls import join_redirect, parse_url
 
 UNKNOWN_BODY_BYTES = 1 << 18
-"""What a body of unannounced length is taken to need at first; most images and pages are smaller."""
+"""What a body is taken to need until its length is announced or read; most images and pages are smaller."""
 
 HeadersCheck = Callable[[CIMultiDictProxy[str]], None]
 """Raises FetchError for an answer whose body is not worth reading."""
@@ -182,6 +182,8 @@ class Client:
     async def _exchange(self, url: URL, job: _Job, *, first: bool) -> Body | tuple[int, str]:
         """Send one request; return its body, or a redirect's status and location."""
         async with self._gates.turn(host_key(url), first=first) as turn:
+            # Before the request: bytes that have come count, whether they have been read or not.
+            await job.lease.reserve(min(max(UNKNOWN_BODY_BYTES, job.least_bytes), job.max_bytes))
             response = await self._request(url, job, turn)
             try:
                 return await self._receive(url, response, job, turn)
@@ -213,6 +215,7 @@ class Client:
             raise
         turn.answered(None)
         if location is not None:
+            await job.lease.release()
             return response.status, location
         try:
             return await self._read(url, response, job)
@@ -226,8 +229,10 @@ class Client:
         if job.check_headers is not None:
             job.check_headers(response.headers)
         announced = content_length(response.headers)
-        needed = UNKNOWN_BODY_BYTES if announced is None else announced
-        await job.lease.reserve(min(max(needed, job.least_bytes), job.max_bytes))
+        needed = min(max(UNKNOWN_BODY_BYTES if announced is None else announced, job.least_bytes), job.max_bytes)
+        if not job.lease.try_grow(needed):
+            await job.lease.reserve(needed)
+        await job.lease.settle(needed)
         async with job.clock.running():
             data = await read_body(
                 response,

@@ -1,7 +1,7 @@
 """Pixel buffers that a thread uses over and over.
 
 Where glibc gives every freed megabyte back at once, as in Dask's workers (`MALLOC_TRIM_THRESHOLD_=65536`), fresh arrays
-for each image cost half as much again as its decoding, in page faults.
+for each image cost a fifth of the images per second, in page faults; see docs/LOG.md.
 """
 
 import math
