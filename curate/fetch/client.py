@@ -99,7 +99,7 @@ class Client:
         try:
             yield await self._fetch_with_retries(parse_url(url), job)
         finally:
-            await job.lease.release()
+            job.lease.release()
 
     def _new_job(self) -> _Job:
         config = self._config
@@ -130,7 +130,7 @@ class Client:
         try:
             return (await self._fetch_with_retries(url, job)).data
         finally:
-            await job.lease.release()
+            job.lease.release()
 
     async def _fetch_with_retries(self, url: URL, job: _Job) -> Body:
         num_faults = num_refusals = 0
@@ -155,7 +155,7 @@ class Client:
                     retry_after_s=error.retry_after_s,
                     rng=self._rng,
                 )
-            await job.lease.release()
+            job.lease.release()
             await job.clock.wait(min(delay_s, job.clock.wait_left_s))
 
     async def _follow(self, url: URL, job: _Job, *, first: bool) -> Body:
@@ -215,7 +215,7 @@ class Client:
             raise
         turn.answered(None)
         if location is not None:
-            await job.lease.release()
+            job.lease.release()
             return response.status, location
         try:
             return await self._read(url, response, job)
@@ -232,7 +232,7 @@ class Client:
         needed = min(max(UNKNOWN_BODY_BYTES if announced is None else announced, job.least_bytes), job.max_bytes)
         if not job.lease.try_grow(needed):
             await job.lease.reserve(needed)
-        await job.lease.settle(needed)
+        job.lease.settle(needed)
         async with job.clock.running():
             data = await read_body(
                 response,
@@ -241,7 +241,7 @@ class Client:
                 keep_prefix=job.is_rules_file,
                 pace=self._pace,
             )
-        await job.lease.settle(len(data))
+        job.lease.settle(len(data))
         if not data:
             raise FetchError(FetchStatus.EMPTY_BODY, "no bytes", response.status)
         return Body(data=data, http_status=response.status, final_url=str(url), headers=response.headers)

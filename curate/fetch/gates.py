@@ -1,6 +1,7 @@
 """Bytes in flight, and the time one URL may take."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,20 +10,24 @@ from curate.fetch.errors import FetchError
 
 
 class ByteGate:
-    """Bounds the bytes of bodies that are being read or wait to be decoded."""
+    """Bounds the bytes of bodies that are being read or wait to be decoded; who waits has its turn in order."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._used_bytes = 0
-        self._changed = asyncio.Condition()
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     async def take(self, num_bytes: int) -> None:
         """Wait until `num_bytes` fit, or nothing else is held."""
-        async with self._changed:
-            await self._changed.wait_for(
-                lambda: not self._used_bytes or self._used_bytes + num_bytes <= self._limit_bytes
-            )
-            self._used_bytes += num_bytes
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((num_bytes, turn))
+        self.give(0)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give(num_bytes)
+            raise
 
     def try_take(self, num_bytes: int, *, beside: int) -> bool:
         """Take more without waiting; say whether there was room.
@@ -31,15 +36,20 @@ class ByteGate:
             num_bytes: How many more.
             beside: What the asker holds already: it may have any size if nobody else holds anything.
         """
-        fits = self._used_bytes in {0, beside} or self._used_bytes + num_bytes <= self._limit_bytes
+        fits = self._used_bytes == beside or self._used_bytes + num_bytes <= self._limit_bytes
         self._used_bytes += num_bytes if fits else 0
         return fits
 
-    async def give(self, num_bytes: int) -> None:
+    def give(self, num_bytes: int) -> None:
         """Give bytes back; a negative number takes more without waiting."""
-        async with self._changed:
-            self._used_bytes -= num_bytes
-            self._changed.notify_all()
+        self._used_bytes -= num_bytes
+        while self._waiting:
+            wanted_bytes, turn = self._waiting[0]
+            if not turn.done():
+                if not self.try_take(wanted_bytes, beside=0):
+                    return
+                turn.set_result(None)
+            self._waiting.popleft()
 
     @property
     def used_bytes(self) -> int:
@@ -56,7 +66,7 @@ class ByteLease:
 
     async def reserve(self, num_bytes: int) -> None:
         """Give back what is held, then wait for `num_bytes`."""
-        await self.release()
+        self.release()
         await self._gate.take(num_bytes)
         self._held_bytes = num_bytes
 
@@ -68,15 +78,15 @@ class ByteLease:
         self._held_bytes = max(self._held_bytes, num_bytes)
         return True
 
-    async def settle(self, num_bytes: int) -> None:
+    def settle(self, num_bytes: int) -> None:
         """Hold exactly `num_bytes`, without waiting: the body is in memory already."""
         before, self._held_bytes = self._held_bytes, num_bytes
-        await self._gate.give(before - num_bytes)
+        self._gate.give(before - num_bytes)
 
-    async def release(self) -> None:
+    def release(self) -> None:
         """Give everything back."""
         if self._held_bytes:
-            await self.settle(0)
+            self.settle(0)
 
 
 class Clock:

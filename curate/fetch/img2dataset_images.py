@@ -7,7 +7,6 @@ What it lacks beyond that is told in `FetchConfig.backend`.
 import importlib
 import os
 import tempfile
-import threading
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,7 +14,6 @@ import pyarrow as pa
 
 from curate.contract.ids import sha256_hex
 from curate.contract.reasons import FetchStatus
-from curate.fetch.addresses import AddressPolicy
 from curate.fetch.config import AGENT_NAME, FetchConfig
 from curate.fetch.decode import check_size, read_header
 from curate.fetch.errors import FetchError
@@ -31,30 +29,26 @@ _OPTED_OUT = "Use of image disallowed by X-Robots-Tag directive"
 _SHARD_URL, _SHARD_HASH = "url", "sha256"
 _HTTP_OK = 200
 
-# `Resizer` points the process's standard output and error elsewhere for a moment: two at once would lose them.
-_one_at_a_time = threading.Lock()
-
 
 def fetch_images_by_img2dataset(wanted: pa.Table, *, config: FetchConfig) -> pa.Table:
     """Fetch, decode and scale images; see `images.fetch_images`."""
     expected = expected_hashes(wanted)
-    checked = {url: _check_url(url, config) for url in expected}
+    checked = {url: _parsed(url) for url in expected}
     shard = _Shard(urls=[url for url, found in checked.items() if isinstance(found, str)], config=config)
     if shard.urls:
-        with _one_at_a_time, guarded_urllib(config):
+        # One call at a time: `Resizer` points standard output and error elsewhere for a moment; two would lose them.
+        with guarded_urllib(config):
             _download(shard, [str(checked[url]) for url in shard.urls], config)
     fetched = {url: found for url, found in checked.items() if not isinstance(found, str)}
     return images_table(wanted, fetched | shard.rows_by_url())
 
 
-def _check_url(url: str, config: FetchConfig) -> str | Row:
+def _parsed(url: str) -> str | Row:
     """Return a URL as it is sent, or the row of one that is not."""
     try:
-        parsed = parse_url(url)
-        AddressPolicy(config.allow_private).check_host(parsed.host or "")
+        return str(parse_url(url))
     except FetchError as error:
         return _failed(error)
-    return str(parsed)
 
 
 def _download(shard: "_Shard", urls: list[str], config: FetchConfig) -> None:

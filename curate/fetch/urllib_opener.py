@@ -60,7 +60,7 @@ def read_failure(text: str) -> FetchError | None:
 
 @contextmanager
 def guarded_urllib(config: FetchConfig) -> Iterator[None]:
-    """Let every `urllib.request.urlopen` of this process obey `config` while the block runs; one block at a time."""
+    """Let every `urllib.request.urlopen` of this process obey `config` while the block runs, one block at a time."""
     with _installing:
         before = urllib.request._opener  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way to ask
         urllib.request.install_opener(guarded_opener(config))
@@ -72,12 +72,14 @@ def guarded_urllib(config: FetchConfig) -> Iterator[None]:
 
 def guarded_opener(config: FetchConfig) -> urllib.request.OpenerDirector:
     """Return an opener that raises nothing but ToldError."""
-    policy, limits = AddressPolicy(config.allow_private), _Limits.of(config)
+    proxies = Proxies(AddressPolicy(config.allow_private), environment=None if config.use_proxies else {})
+    near = AddressPolicy((*config.allow_private, *proxies.hosts))
+    limits = _Limits(near=near, max_bytes=config.max_bytes, timeout_s=config.timeout_s)
     redirects: Any = urllib.request.HTTPRedirectHandler()
     redirects.max_redirections = config.max_redirects
     opener = _Opener()
     for handler in (
-        _EachHop(policy),
+        _EachHop(proxies),
         urllib.request.ProxyHandler(None if config.use_proxies else {}),
         _Connections(limits, tls_context(config.ca_file)),
         urllib.request.HTTPErrorProcessor(),
@@ -103,13 +105,13 @@ class _Opener(urllib.request.OpenerDirector):
 
 
 class _EachHop(urllib.request.BaseHandler):
-    """Looks at every request before it is sent; redirects make new ones."""
+    """Refuses URLs of hosts that are known to be private; redirects make new requests."""
 
-    def __init__(self, policy: AddressPolicy) -> None:
-        self._policy = policy
+    def __init__(self, proxies: Proxies) -> None:
+        self._proxies = proxies
 
     def http_request(self, request: urllib.request.Request) -> urllib.request.Request:
-        self._policy.check_host(parse_url(request.full_url).host or "")
+        self._proxies.proxy_for(parse_url(request.full_url))
         return request
 
     https_request = http_request
@@ -121,12 +123,6 @@ class _Limits:
     """Lets the environment's proxies pass, which may be private."""
     max_bytes: int
     timeout_s: float
-
-    @staticmethod
-    def of(config: FetchConfig) -> "_Limits":
-        proxies = Proxies(AddressPolicy(), environment=None if config.use_proxies else {})
-        near = AddressPolicy((*config.allow_private, *proxies.hosts))
-        return _Limits(near=near, max_bytes=config.max_bytes, timeout_s=config.timeout_s)
 
     def connect(self, address: tuple[str, int], timeout: float, *_: object) -> socket.socket:
         """Connect to the first address of a name that may be connected to and answers."""
