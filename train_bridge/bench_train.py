@@ -35,7 +35,7 @@ from shards.sample import Sample, SampleImage, SampleText
 from shards.writer import write_shard
 from train_bridge.collate import Batch
 from train_bridge.config import StageConfig
-from train_bridge.dataset import ShardDataset, load_batches
+from train_bridge.dataset import BatchDataset, load_batches
 from train_bridge.images import ImageForm, image_form, normalise
 from train_bridge.loop import train_stage
 from train_bridge.metrics import read_metrics
@@ -118,7 +118,7 @@ def _padded_rate(config: StageConfig, *, ranks: Ranks) -> float:
     form = image_form(prepared.processor.image_processor)
     num_image_tokens = prepared.spec.plan.capacity.tokens_per_image
     rows: list[Row] = []
-    loader = iter(load_batches(ShardDataset(prepared.spec)))
+    loader = iter(load_batches(BatchDataset(prepared.spec)))
     for _ in range(config.optim.global_batch * prepared.num_steps):
         rows += unpack_rows(next(loader), image_id=prepared.processor.image_token_id, num_image_tokens=num_image_tokens)
     batches = [pad_rows(rows[i : i + PADDED_BATCH]) for i in range(0, len(rows), PADDED_BATCH)]

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Literal
 
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
-from transformers import AutoProcessor
+from transformers import AutoTokenizer  # not AutoProcessor: with torchvision it takes three times as long to import
 
 from curate.blend.weights import Weight
 from curate.contract.errors import ShardError
@@ -21,7 +21,7 @@ from train_bridge.collate import Batch, CollateSettings, collate
 from train_bridge.corpus import Corpus, open_corpus
 from train_bridge.cursor import Cursor
 from train_bridge.deal import deal_turn, order_rounds
-from train_bridge.images import image_form
+from train_bridge.images import ImageForm
 from train_bridge.lengths import counted_encoder
 from train_bridge.plan import Pack, PlanSettings, plan_packs
 from train_bridge.samples import SampleReader, read_packs
@@ -38,7 +38,11 @@ class DatasetSpec:
     length_paths: tuple[str, ...]
     """Of ``count_lengths``, one per folder."""
     processor_folder: str
-    """Saved ``LlavaProcessor``."""
+    """Saved ``LlavaProcessor``; its tokenizer is read."""
+    image_form: ImageForm
+    """Of its image processor."""
+    image_mark: str
+    """Its placeholder of an image."""
     text_form: TextForm
     plan: PlanSettings
     kinds: frozenset[str] | None = None
@@ -76,9 +80,10 @@ class DatasetSpec:
 class BatchDataset(IterableDataset[Batch]):
     """Batches of one rank. Use it in a ``DataLoader`` with ``batch_size=None``.
 
-    Whoever iterates over it in this process may save ``state_dict`` at any time. Behind a DataLoader with processes,
-    which read ahead of what was taken from them, keep ``Batch.cursor`` instead, as the training loop does. A turn at
-    the end of the run that does not give every rank a batch is left out, so that all ranks take as many.
+    The first iteration starts where it was told to, later ones at the start of the run. Whoever iterates over it in
+    this process may save ``state_dict`` at any time. Behind a DataLoader with processes, which read ahead of what was
+    taken from them, keep ``Batch.cursor`` instead, as the training loop does. A turn at the end of the run that does
+    not give every rank a batch is left out, so that all ranks take as many.
     """
 
     def __init__(self, spec: DatasetSpec, *, rank: int = 0, world_size: int = 1, cursor: Cursor | None = None) -> None:
@@ -86,6 +91,7 @@ class BatchDataset(IterableDataset[Batch]):
         self._spec, self._rank, self._world_size = spec, rank, world_size
         self._cursor = cursor or Cursor()
         self._base = _Base(pack=self._cursor.next_pack, num_workers=0)
+        self._start = (self._cursor, self._base)
 
     def state_dict(self) -> dict[str, str | int]:
         """Return where iteration stands, in under 4 KB."""
@@ -95,23 +101,25 @@ class BatchDataset(IterableDataset[Batch]):
         """Go on where ``state_dict`` was taken; the number of ranks and processes may be another."""
         self._cursor = Cursor.from_json(str(state["cursor"]))
         self._base = _Base(pack=int(state["base"]), num_workers=int(state["num_workers"]))
+        self._start = (self._cursor, self._base)
 
     def __iter__(self) -> Iterator[Batch]:
+        self._cursor, self._base = self._start
+        self._start = (Cursor(), _Base(pack=0, num_workers=0))  # for whoever iterates again
         spec, corpus = self._spec, self._spec.open_corpus()
-        processor = AutoProcessor.from_pretrained(spec.processor_folder)
-        encoder = TextEncoder(processor.tokenizer, form=spec.text_form, image_mark=processor.image_token)
+        tokenizer = AutoTokenizer.from_pretrained(spec.processor_folder)
+        encoder = TextEncoder(tokenizer, form=spec.text_form, image_mark=spec.image_mark)
         check_counted(spec, encoder)
-        form = image_form(processor.image_processor)
         settings = CollateSettings(
-            form=form,
+            form=spec.image_form,
             image_token_id=encoder.image_token_id,
-            pad_id=processor.tokenizer.pad_token_id,
+            pad_id=tokenizer.pad_token_id,
             tokens_per_image=spec.plan.capacity.tokens_per_image,
             always_image=spec.always_image,
         )
         after: deque[Cursor] = deque()
         packs = self._own_packs(corpus, after)
-        with SampleReader(corpus, encoder=encoder, form=form, capacity=spec.plan.capacity) as reader:
+        with SampleReader(corpus, encoder=encoder, form=spec.image_form, capacity=spec.plan.capacity) as reader:
             contents = read_packs(packs, reader=reader, read_ahead=spec.read_ahead)
             while group := list(islice(contents, spec.packs_per_batch)):
                 self._cursor = after.popleft()
@@ -133,10 +141,6 @@ class BatchDataset(IterableDataset[Batch]):
             if turn % num_workers == worker:
                 after.append(replace(packs[-1].window, next_pack=first))
                 yield from deal_turn(packs, turn=first // turn_packs, num_ranks=self._world_size)[self._rank]
-
-
-ShardDataset = BatchDataset
-"""What the training loop calls it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

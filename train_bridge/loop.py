@@ -17,7 +17,7 @@ from train_bridge.checkpoint import CheckpointWriter, Progress, list_checkpoints
 from train_bridge.collate import Batch
 from train_bridge.config import StageConfig
 from train_bridge.cursor import Cursor
-from train_bridge.dataset import ShardDataset, load_batches
+from train_bridge.dataset import BatchDataset, load_batches
 from train_bridge.export import export_model
 from train_bridge.flops import ModelCost, cost_of, peak_flops
 from train_bridge.images import ImageForm, image_form
@@ -239,7 +239,7 @@ def _log(job: Job, progress: Progress) -> AbstractContextManager[MetricsLog | No
 
 
 def _loader(job: Job, cursor: Cursor) -> DataLoader[Batch]:
-    dataset = ShardDataset(job.prepared.spec, rank=job.ranks.rank, world_size=job.ranks.world_size, cursor=cursor)
+    dataset = BatchDataset(job.prepared.spec, rank=job.ranks.rank, world_size=job.ranks.world_size, cursor=cursor)
     return load_batches(dataset, num_workers=job.config.run.num_workers, pin_memory=job.ranks.device.type == "cuda")
 
 

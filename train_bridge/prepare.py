@@ -1,6 +1,6 @@
 """All that stands before the first step: processor, token counts, plan, checks that the numbers fit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,14 @@ from transformers import AutoProcessor, LlavaProcessor
 from curate.contract.errors import CurateError, RecipeError
 from train_bridge.config import StageConfig
 from train_bridge.corpus import Corpus
+from train_bridge.data_spec import dataset_spec, plan_settings, text_form
 from train_bridge.dataset import DatasetSpec
 from train_bridge.lengths import count_lengths
-from train_bridge.plan import PlanSettings
 from train_bridge.plan_summary import count_steps
-from train_bridge.processor import build_processor, tokens_per_image
+from train_bridge.processor import build_processor
 from train_bridge.ranks import Ranks, failing_together, share
-from train_bridge.split import Capacity
-from train_bridge.tokens import TextEncoder, TextForm
+from train_bridge.shard_files import check_shard_files
+from train_bridge.tokens import TextEncoder
 
 PROCESSOR_FOLDER = "processor"
 
@@ -44,22 +44,17 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
         raise RecipeError((f"optim.global_batch: {optim.global_batch} packs do not divide by {share_size}",))
     folder = Path(config.output) / PROCESSOR_FOLDER
     with failing_together():
+        if ranks.local_rank == 0:
+            for shards in config.data.shards:
+                check_shard_files(shards)
         if ranks.is_first:
             build_processor(config).save_pretrained(folder)
     processor = AutoProcessor.from_pretrained(folder)
-    form = _text_form(config)
-    encoder = TextEncoder(processor.tokenizer, form=form, image_mark=processor.image_token)
+    encoder = TextEncoder(processor.tokenizer, form=text_form(config.data), image_mark=processor.image_token)
+    plan = plan_settings(config.data, config.pack, processor=processor, has_bos=encoder.bos_id is not None)
     paths = _count(config, encoder, ranks)
-    spec = DatasetSpec(
-        folders=config.data.shards,
-        length_paths=paths,
-        processor_folder=str(folder),
-        text_form=form,
-        plan=plan_settings(config, processor, has_bos=encoder.bos_id is not None),
-        kinds=config.data.kinds and frozenset(map(str, config.data.kinds)),
-        sources=config.data.sources,
-        weights=config.data.weights,
-        validation_share=config.data.validation_share,
+    spec = replace(
+        dataset_spec(config.data, plan=plan, length_paths=paths, processor=processor, processor_folder=str(folder)),
         num_epochs=None if optim.max_steps is not None else optim.epochs,
         packs_per_batch=optim.micro_batch,
         round_packs=optim.global_batch,
@@ -73,28 +68,6 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
     return Prepared(processor=processor, spec=spec, corpus=corpus, num_steps=num_steps)
 
 
-def plan_settings(config: StageConfig, processor: Any, *, has_bos: bool) -> PlanSettings:
-    """Return the settings of the plan.
-
-    Raises:
-        RecipeError: A sequence does not hold an image and two tokens of text.
-    """
-    num_image_tokens = tokens_per_image(processor)
-    if config.pack.seq_length < num_image_tokens + 2 + int(has_bos):
-        raise RecipeError((f"pack.seq_length: {config.pack.seq_length} is too short, an image is {num_image_tokens}",))
-    return PlanSettings(
-        capacity=Capacity(seq_length=config.pack.seq_length, tokens_per_image=num_image_tokens, has_bos=has_bos),
-        order=config.data.order,
-        seed=config.data.seed,
-        unit=config.data.weight_unit,
-        long_documents=config.data.long_documents,
-        window=config.pack.window,
-        age_limit=config.pack.age_limit,
-        max_carry=config.pack.max_carry,
-        max_images=config.pack.max_images,
-    )
-
-
 def run_identity(config: StageConfig, prepared: Prepared) -> dict[str, Any]:
     """Return the settings that a checkpoint insists on: those that decide what is learned, in which order."""
     content = config.model_dump(mode="json", include={"model", "data", "pack", "optim", "init_from"})
@@ -102,16 +75,6 @@ def run_identity(config: StageConfig, prepared: Prepared) -> dict[str, Any]:
     del content["optim"]["micro_batch"], content["data"]["shards"]
     counted = [Path(path).name for path in prepared.spec.length_paths]  # names hash the index and the tokenizer
     return {**content, "seed": config.run.seed, "counted": counted, "num_steps": prepared.num_steps}
-
-
-def _text_form(config: StageConfig) -> TextForm:
-    data = config.data
-    return TextForm(
-        placement=data.placement,
-        max_images=data.max_images,
-        text_separator=data.text_separator,
-        labels=data.labels,
-    )
 
 
 def _count(config: StageConfig, encoder: TextEncoder, ranks: Ranks) -> tuple[str, ...]:

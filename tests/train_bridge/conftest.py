@@ -28,6 +28,7 @@ from shards.sample import Sample, SampleImage, SampleText
 from shards.writer import write_shard
 from train_bridge.config import StageConfig, TinyConfig
 from train_bridge.dataset import DatasetSpec
+from train_bridge.images import image_form
 from train_bridge.lengths import count_lengths
 from train_bridge.plan import PlanSettings
 from train_bridge.split import Capacity
@@ -104,6 +105,8 @@ def spec(shard_folder: str, processor: LlavaProcessor, tmp_path_factory: pytest.
         folders=(shard_folder,),
         length_paths=(count_lengths(shard_folder, encoder=encoder, cache_dir=str(folder)),),
         processor_folder=str(folder / "processor"),
+        image_form=image_form(processor.image_processor),
+        image_mark=processor.image_token,
         text_form=TextForm(),
         plan=PlanSettings(
             capacity=Capacity(seq_length=64, tokens_per_image=TOKENS_PER_IMAGE, has_bos=True),

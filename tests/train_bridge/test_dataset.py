@@ -7,7 +7,7 @@ import pytest
 from curate.contract.errors import ShardError
 from train_bridge.collate import Batch
 from train_bridge.cursor import Cursor
-from train_bridge.dataset import DatasetSpec, ShardDataset, load_batches
+from train_bridge.dataset import BatchDataset, DatasetSpec, load_batches
 
 
 def content(batch: Batch) -> tuple[Any, ...]:
@@ -15,7 +15,7 @@ def content(batch: Batch) -> tuple[Any, ...]:
 
 
 def batches(spec: DatasetSpec, **options: Any) -> list[tuple[Any, ...]]:
-    return [content(batch) for batch in ShardDataset(spec, **options)]
+    return [content(batch) for batch in BatchDataset(spec, **options)]
 
 
 def turns(spec: DatasetSpec, *, num_ranks: int) -> list[set[int]]:
@@ -53,12 +53,12 @@ def test_batches_of_several_packs(spec: DatasetSpec) -> None:
 def test_lengths_of_another_tokenizer(spec: DatasetSpec) -> None:
     other = replace(spec, text_form=replace(spec.text_form, labels="assistant"))
     with pytest.raises(ShardError, match=r"was counted with tokenizer and form [0-9a-f]{16}.*are [0-9a-f]{16}"):
-        next(iter(ShardDataset(other)))
+        next(iter(BatchDataset(other)))
 
 
 def test_it_goes_on_within_a_round_on_another_number_of_ranks(spec: DatasetSpec) -> None:
     spec = replace(spec, round_packs=8)
-    dataset = ShardDataset(spec, rank=1, world_size=2)
+    dataset = BatchDataset(spec, rank=1, world_size=2)
     iterator = iter(dataset)
     next(iterator)
     cursor = Cursor.from_json(str(dataset.state_dict()["cursor"]))
@@ -70,24 +70,24 @@ def test_it_goes_on_within_a_round_on_another_number_of_ranks(spec: DatasetSpec)
 
 @pytest.mark.slow
 def test_loader_processes_change_nothing(spec: DatasetSpec) -> None:
-    assert [content(batch) for batch in load_batches(ShardDataset(spec), num_workers=2)] == batches(spec)
+    assert [content(batch) for batch in load_batches(BatchDataset(spec), num_workers=2)] == batches(spec)
 
 
 def test_it_goes_on_from_its_state(spec: DatasetSpec) -> None:
     whole = batches(spec)
-    dataset = ShardDataset(spec)
+    dataset = BatchDataset(spec)
     iterator = iter(dataset)
     for _ in range(3):
         next(iterator)
     state = dataset.state_dict()
     iterator.close()  # type: ignore[attr-defined]  # a generator
-    resumed = ShardDataset(spec)
+    resumed = BatchDataset(spec)
     resumed.load_state_dict(state)
     assert [content(batch) for batch in resumed] == whole[3:]
 
 
 def test_the_state_of_two_ranks_serves_one(spec: DatasetSpec) -> None:
-    dataset = ShardDataset(spec, rank=1, world_size=2)
+    dataset = BatchDataset(spec, rank=1, world_size=2)
     iterator = iter(dataset)
     next(iterator)
     next(iterator)
@@ -98,6 +98,6 @@ def test_the_state_of_two_ranks_serves_one(spec: DatasetSpec) -> None:
 
 
 def test_it_is_pickled_as_its_settings(spec: DatasetSpec) -> None:
-    data = pickle.dumps(ShardDataset(spec))
+    data = pickle.dumps(BatchDataset(spec))
     assert len(data) < 2000
     assert content(next(iter(pickle.loads(data)))) == batches(spec)[0]  # noqa: S301 - our own bytes

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from train_bridge.config import StageConfig
-from train_bridge.dataset import ShardDataset, load_batches
+from train_bridge.dataset import BatchDataset, load_batches
 from train_bridge.images import image_form
 from train_bridge.model import build_model
 from train_bridge.prepare import prepare
@@ -29,7 +29,7 @@ def validation_loss(config: StageConfig, *, ranks: Ranks) -> dict[str, Any]:
     groups = prepared.corpus.groups
     sums = torch.zeros(2, len(groups), dtype=torch.float64)
     num_skipped = 0
-    for batch in load_batches(ShardDataset(prepared.spec), num_workers=config.run.num_workers):
+    for batch in load_batches(BatchDataset(prepared.spec), num_workers=config.run.num_workers):
         with torch.no_grad():
             losses, has_label, labels_of = token_losses(model, batch.to(ranks.device), form=form)
         chosen, values = labels_of[has_label].cpu(), losses[has_label].double().cpu()
