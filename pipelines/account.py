@@ -18,7 +18,7 @@ from curate.report.ledger import LedgerCounter
 from curate.report.page import render_report
 from pipelines.context import RunContext, load_documents
 from pipelines.recipe import rule_configs
-from pipelines.run_folder import read_json, read_stamp, read_table, write_json, write_text
+from pipelines.run_folder import read_json, read_table, write_json, write_text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +34,7 @@ def account_for(
     context: RunContext,
     partitions: Sequence[str],
     *,
+    is_planned: bool = True,
     truth: Sequence[TruthFigure] = (),
     training: Sequence[LossCurve] = (),
 ) -> Account:
@@ -42,6 +43,7 @@ def account_for(
     Args:
         context: The run.
         partitions: Its partitions, in input order.
+        is_planned: Whether its blend could be planned; otherwise nothing is kept.
         truth: Figures measured against ground truth, for the report.
         training: Loss curves, for the report.
     """
@@ -49,20 +51,19 @@ def account_for(
     counter = LedgerCounter(sources=[source.name for source in recipe.sources])
     clip_rule: Any = rule_configs(recipe.keep).get("image.clip")
     collector = ReportCollector(clip_min=clip_rule.min if clip_rule is not None else None)
-    not_drawn = _not_drawn(context)
+    not_drawn = _not_drawn(context, is_planned=is_planned)
     for name in partitions:
         tables = _load(context, name, not_drawn.get(name, []))
         counter.add_partition(tables.documents, tables.items, tables.verdicts)
         path = folder.table("fetch", "images", name)
         collector.add_partition(tables, load_images=partial(read_image_bytes, path=path))
-    ledger = {**counter.to_dict(), "shard_set": recipe.blend.name}
+    ledger = {**counter.to_dict(), "shard_set": recipe.blend.name if is_planned else None}
     write_json(folder.file("ledger.json"), ledger)
-    plan = read_json(folder.file("blend", f"{recipe.blend.name}.json"))
     data = collector.finish(
         ledger=ledger,
         title=folder.root.rpartition("/")[2],
         facts=_facts(context),
-        blends=[build_blend(plan)],
+        blends=[build_blend(read_json(folder.file("blend", f"{recipe.blend.name}.json")))] if is_planned else [],
         truth=truth,
         training=training,
     )
@@ -90,13 +91,13 @@ def _load(context: RunContext, name: str, not_drawn: list[str]) -> PartitionTabl
     )
 
 
-def _not_drawn(context: RunContext) -> dict[str, list[str]]:
-    """Return, per partition, the documents of the pool that the blend had no room for."""
+def _not_drawn(context: RunContext, *, is_planned: bool) -> dict[str, list[str]]:
+    """Return, per partition, the documents of the pool that the blend had no room for; all, if there is no plan."""
     folder, name = context.folder, context.recipe.blend.name
     pool = read_table(folder.file("blend", "pool.parquet"), columns=["doc_id", "partition"])
-    if read_stamp(folder.file("blend", f"{name}.parquet")) is None:
-        return {}
-    drawn = read_table(folder.file("blend", f"{name}.parquet"), columns=["doc_id"])["doc_id"].unique()
+    drawn = pa.array([], pa.string())
+    if is_planned:
+        drawn = read_table(folder.file("blend", f"{name}.parquet"), columns=["doc_id"])["doc_id"].unique()
     left = pool.filter(pc.invert(pc.is_in(pool["doc_id"], drawn)))
     found: dict[str, list[str]] = {}
     for partition, doc_id in zip(left["partition"].to_pylist(), left["doc_id"].to_pylist(), strict=True):

@@ -68,10 +68,11 @@ def decide_and_write(client: Client, context: RunContext, progress: Progress, pa
     if "url.frequency" in rule_configs(recipe.admit):  # the rule may be newer than the measures
         count_urls(context, partitions)
     decided = load_or_decide(context, progress, partitions)
-    write_json(folder.file("last.json"), {"shard_set": recipe.blend.name})
+    write_json(folder.file("last.json"), {"shard_set": None})  # verdicts are new, and nothing is made from them yet
     pool = decided.pool
     text_tokens = _count_tokens(client, context, progress, pool) if recipe.blend.tokenizer is not None else None
     plan = plan_blend(pool, recipe.blend, text_tokens=text_tokens)
+    write_json(folder.file("last.json"), {"shard_set": recipe.blend.name})
     write_shard_set(client, context, progress, decided=decided, plan=plan, window=_window(client, context))
     return Built(partitions=partitions, pool=pool, plan=plan)
 

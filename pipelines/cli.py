@@ -48,7 +48,7 @@ def run(  # noqa: PLR0913 - one parameter per option
 ) -> None:
     """Build a corpus from a recipe; run it again to resume or to apply changed rules."""
     with _errors_to_exit_codes(debug=debug):
-        from pipelines.session import RunOptions, open_context, run_recipe  # noqa: PLC0415 - imports torch and Dask
+        from pipelines.session import NO_RECORD, RunOptions, open_context, run_recipe  # noqa: PLC0415 - imports torch and Dask
 
         options = RunOptions(
             out=str(out or Path("runs", recipe.stem)),
@@ -65,7 +65,7 @@ def run(  # noqa: PLR0913 - one parameter per option
         views.show_finished(finished)
         if finished.account.unreadable_sources:
             names = ", ".join(finished.account.unreadable_sources)
-            raise CurateError(f"no record of {names} could be read; the ledger's faults say why")
+            raise CurateError(NO_RECORD.format(names=names))
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import Any
 
 import fsspec
 
-from curate.contract.errors import CurateError, RecipeError
+from curate.contract.errors import BlendError, CurateError, RecipeError
 from pipelines.account import Account, account_for
 from pipelines.blend_plan import Planned, plan_again
 from pipelines.build import Built, build, decide_and_write, iterate_partitions
@@ -19,6 +19,9 @@ from pipelines.context import RunContext
 from pipelines.progress import Progress
 from pipelines.recipe_load import load_recipe, parse_recipe
 from pipelines.run_folder import RunFolder, read_json
+
+NO_RECORD = "no record of {names} could be read; the ledger's faults say why"
+"""Of sources, which make a run fail however much the others gave."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,9 +97,24 @@ def run_recipe(recipe_path: str, options: RunOptions, **report_parts: Any) -> Fi
         with connect(
             scheduler=options.scheduler, num_workers=num_workers, gpus=gpus, memory_limit=engine.memory_limit
         ) as client:
-            built = build(client, context, progress)
+            try:
+                built = build(client, context, progress)
+            except BlendError as error:
+                _account_without_plan(context, error)
+                raise
         account = account_for(context, built.partitions, **report_parts)
     return Finished(context=context, built=built, account=account)
+
+
+def _account_without_plan(context: RunContext, error: BlendError) -> None:
+    """Write the ledger and the report of a run that cannot be blended.
+
+    Raises:
+        CurateError: A source could not be read, which tells more than the blend's error.
+    """
+    account = account_for(context, tuple(iterate_partitions(context)), is_planned=False)
+    if names := ", ".join(account.unreadable_sources):
+        raise CurateError(f"{NO_RECORD.format(names=names)}, and without it: {error}") from error
 
 
 def blend_again(options: RunOptions) -> Finished:
@@ -127,9 +145,10 @@ def report_again(options: RunOptions, **report_parts: Any) -> Account:
     context = open_run(options)
     # Verdicts are those of the last decision, which may have been another shard set's.
     last = read_json(context.folder.file("last.json"))
-    if last is not None:
+    is_planned = last is None or last["shard_set"] is not None
+    if last is not None and is_planned:
         context = open_run(options, recipe=f"blend/{last['shard_set']}.recipe.yaml")
-    return account_for(context, tuple(iterate_partitions(context)), **report_parts)
+    return account_for(context, tuple(iterate_partitions(context)), is_planned=is_planned, **report_parts)
 
 
 def _num_cpus() -> int:

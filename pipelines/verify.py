@@ -67,6 +67,9 @@ def _shard_sets(path: str) -> list[str] | None:
 def _ledger_against_shards(path: str, ledger: dict[str, Any]) -> Iterator[str]:
     """Compare what the ledger says was kept with the documents and images that are in its shard set."""
     name = ledger.get("shard_set", "main")
+    if name is None:
+        yield "ledger: the last run could not be blended, so no shard set is of its decision"
+        return
     try:
         index = read_index(f"{path}/shards/{name}")
     except CurateError as error:

@@ -41,6 +41,22 @@ def test_a_missing_file_fails_its_source_only(tmp_path: Path) -> None:
     assert "no record of bad could be read" in output
 
 
+def test_a_blend_that_misses_an_unreadable_source_is_accounted_for_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "good.jsonl").write_text("\n".join(LINES))
+    weights = "blend: {weights: {pair: 0.5, text: 0.5}}\n"
+    (tmp_path / "recipe.yaml").write_text(RECIPE % "missing.parquet" + weights)
+    out = tmp_path / "out"
+    output = run_curate("run", tmp_path / "recipe.yaml", "--out", out, "--workers", 1, expect=1)
+    assert "no record of bad could be read" in output
+    assert "blend.weights.pair" in output
+    ledger = json.loads((out / "ledger.json").read_text())
+    assert ledger["sources"]["bad"]["documents"]["rejected"] == {"ingest.missing_file": 1}
+    assert ledger["sources"]["good"]["documents"] == {"in": 5, "kept": 0, "rejected": {"blend.not_drawn": 5}}
+    before = (out / "report.html").read_bytes()
+    run_curate("report", out)
+    assert (out / "report.html").read_bytes() == before
+
+
 def test_a_truncated_parquet_is_a_reason_with_its_file(tmp_path: Path) -> None:
     (tmp_path / "good.jsonl").write_text("\n".join(LINES))
     table = pa.table({"url": ["http://127.0.0.1:9/a.jpg"] * 100, "text": ["a caption"] * 100})
