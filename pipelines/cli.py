@@ -97,7 +97,7 @@ def status(out: RunFolder, *, as_json: Annotated[bool, typer.Option("--json")] =
 def blend(  # noqa: PLR0913 - one parameter per option
     out: RunFolder,
     *,
-    name: Annotated[str | None, typer.Option(help="Name of the shard set.")] = None,
+    name: Annotated[str | None, typer.Option(help="Of the shard set; default: a new one.")] = None,
     sets: Sets = None,
     workers: Workers = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, write nothing.")] = False,

@@ -2,9 +2,10 @@
 
 import contextlib
 import fcntl
+import itertools
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from pipelines.progress import Progress
 from pipelines.recipe_load import load_recipe, parse_recipe
 from pipelines.run_folder import RunFolder, read_json
 
+NAME_OVERRIDE = "blend.name="
 NO_RECORD = "no record of {names} could be read; the ledger's faults say why"
 """Of sources, which make a run fail however much the others gave."""
 
@@ -118,8 +120,11 @@ def _account_without_plan(context: RunContext, error: BlendError) -> None:
 
 
 def blend_again(options: RunOptions) -> Finished:
-    """Decide and blend a finished run again, under the overrides, into the shard set that they name."""
+    """Decide and blend a finished run again, under the overrides, into the shard set that they name, or a new one."""
     context = open_run(options)
+    if not any(override.startswith(NAME_OVERRIDE) for override in options.overrides):
+        free = f"{NAME_OVERRIDE}{_free_name(context)}"
+        context = open_run(replace(options, overrides=(*options.overrides, free)))
     partitions = tuple(iterate_partitions(context))
     with _only_run(context.folder), Progress(context.folder) as progress:
         num_workers = options.workers or _num_cpus()
@@ -127,6 +132,13 @@ def blend_again(options: RunOptions) -> Finished:
             built = decide_and_write(client, context, progress, partitions)
         account = account_for(context, partitions)
     return Finished(context=context, built=built, account=account)
+
+
+def _free_name(context: RunContext) -> str:
+    """Return the recipe's name of a shard set with the first number at its end that no set of the run has."""
+    filesystem, root = fsspec.url_to_fs(context.folder.file("shards"))
+    numbered = (f"{context.recipe.blend.name}-{number}" for number in itertools.count(2))
+    return next(name for name in numbered if not filesystem.exists(f"{root}/{name}"))
 
 
 def plan_blend_again(options: RunOptions, *, compare: str | None) -> Planned:

@@ -70,11 +70,11 @@ def test_another_blend_stands_beside_the_first(live_world: LiveWorld, corpus: Pa
     copy = tmp_path / "copy"
     shutil.copytree(corpus, copy)
     before = live_world.server.count_requests()
-    run_curate("blend", copy, "--name", "texts", "--set", "blend.weights={text: 0.5, interleaved: 0.5}")
+    run_curate("blend", copy, "--set", "blend.weights={text: 0.5, interleaved: 0.5}")
     after = live_world.server.count_requests()
     assert before.keys() == after.keys()
     run_curate("verify", copy)
-    assert {path.name for path in (copy / "shards").iterdir()} == {"main", "texts"}
+    assert {path.name for path in (copy / "shards").iterdir()} == {"main", "main-2"}
     pairs = read_ledger(copy)["sources"]["pairs"]["documents"]
     assert pairs["kept"] == 0
     assert pairs["rejected"]["blend.not_drawn"] > 0
