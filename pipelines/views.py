@@ -139,7 +139,11 @@ def show_benches(rows: Sequence[Mapping[str, Any]]) -> None:
     )
     for row in rows:
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
-        theirs = "" if row["peer_value"] is None else f"{row['peer_value']:,.1f}"
-        case, ours = f"{row['bench']} {row['case']}", f"{row['ours']:,.1f}"
+        theirs = "" if row["peer_value"] is None else _figure(row["peer_value"])
+        case, ours = f"{row['bench']} {row['case']}", _figure(row["ours"])
         table.add_row(case, row["unit"], ours, theirs, ratio, str(row["runs"]), row["peer"])
     console.print(table)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.1f}" if value >= 1 else f"{value:.3g}"

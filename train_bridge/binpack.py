@@ -9,12 +9,17 @@ next window is then like the data too, and never old. Where nothing may wait, gi
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+import numpy as np
+
 NUM_TRIES = 10
 """Samples, by age, that are tried as one of the two that complete a pack."""
 SLACK_SHARE = 0.002
 """Of a pack: less room than this is full."""
 LAST_TWO_SHARE = 0.34
 """Of a pack: with less room than this, two samples are the last."""
+
+NUM_LEVELS = 6
+"""Items are also listed without those above 1/2, 1/4, ... of a pack, so that those too large are not looked at."""
 
 
 def fill_packs(
@@ -53,7 +58,9 @@ class _Pool:
         self._max_images = max_images or 0
         self._capacity = capacity
         self._slack, self._last_two = int(SLACK_SHARE * capacity), int(LAST_TWO_SHARE * capacity)
-        self._is_gone = bytearray(len(sizes))
+        array = np.asarray(sizes, dtype=np.int64)
+        self._hidden = [bytearray((array > capacity >> level).tobytes()) for level in range(NUM_LEVELS)]
+        self._is_gone = self._hidden[0]
         self._head = 0
         self._by_size: dict[int, list[int]] = {}
         for item in range(len(sizes) - 1, -1, -1):  # the oldest ends up last, where it is popped
@@ -90,18 +97,26 @@ class _Pool:
         one = self._best_fit(room, room_images, other=-1)
         if one < 0:
             return room, (), None
-        sizes, is_gone, images = self._sizes, self._is_gone, self._images
+        sizes, images = self._sizes, self._images
+        hidden = self._hidden[min(NUM_LEVELS - 1, (self._capacity // room).bit_length() - 1)]
+        distinct, by_size = self._distinct, self._by_size
         best, oldest = room - sizes[one], None
         found: tuple[int, ...] = (one,)
         num_left_to_try = NUM_TRIES if best > self._slack else 0
         item = start - 1
-        while num_left_to_try and (item := is_gone.find(0, item + 1)) >= 0:
+        while num_left_to_try and (item := hidden.find(0, item + 1)) >= 0:
             rest = room - sizes[item]
             if rest < 0 or (images is not None and images[item] > room_images):
                 continue
             if oldest is None:
                 oldest = item
             num_left_to_try -= 1
+            if images is None:  # most do not help, which is seen without a call
+                place = bisect_right(distinct, rest) - 1
+                if place >= 0 and distinct[place] == sizes[item] and len(by_size[sizes[item]]) == 1:
+                    place -= 1  # it is the only one of its size
+                if rest - (distinct[place] if place >= 0 else 0) >= best:
+                    continue
             other = self._best_fit(rest, room_images - images[item] if images is not None else 0, other=item)
             slack = rest if other < 0 else rest - sizes[other]
             if slack < best:
@@ -134,5 +149,6 @@ class _Pool:
             same.remove(item)
         if not same:
             del self._distinct[bisect_left(self._distinct, self._sizes[item])]
-        self._is_gone[item] = 1
+        for hidden in self._hidden:
+            hidden[item] = 1
         self.num_left -= 1

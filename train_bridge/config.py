@@ -198,9 +198,9 @@ class RunConfig(BaseModel):
     """Of the computation; weights and optimiser are fp32. ``auto``: bf16 on CUDA, fp32 on the CPU."""
     gradient_checkpointing: bool = True
     """Recompute activations instead of keeping them (VILA's scripts)."""
-    attention: Literal["auto", "mask", "flex"] = "auto"
-    """How packed samples are kept apart: a boolean mask of four dimensions, or flex attention's block mask, which skips
-    what no sample sees. ``auto``: flex on CUDA, mask on the CPU."""
+    attention: Literal["auto", "mask", "flex", "segments"] = "auto"
+    """How packed samples are kept apart: a boolean mask of four dimensions; flex attention's block mask, which skips
+    what no sample sees; or a call per sample. ``auto``: flex on CUDA, segments on the CPU."""
     compile: bool = False
     """Compile each layer with ``torch.compile``: slower to start, faster per step on a GPU."""
     num_workers: int = Field(4, ge=0)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
@@ -16,7 +17,7 @@ import pyarrow as pa
 from curate.blend.curve import ShareCurve, constant_curve
 from curate.blend.weights import resolve_course
 from curate.contract.errors import RecipeError, ShardError
-from curate.contract.schemas import SHARD_INDEX
+from shards.places import SamplePlaces
 from train_bridge.draw import Counts, Entry, Rows
 from train_bridge.lengths import COUNTS, GROUPS_KEY, counts_path
 from train_bridge.selection import Selection, assign_entries
@@ -37,9 +38,11 @@ class Corpus:
         """
         self._tables = [pa.ipc.open_file(pa.memory_map(path)).read_all() for path in paths]
         self._sets = [_CountedSet(counts_path(path)) for path in paths]
-        self._folders = tuple(folders)
+        self.folders = tuple(folders)
         self._bounds = np.cumsum([table.num_rows for table in self._tables])
+        self._ends: list[int] = self._bounds.tolist()
         self._chunks = _Chunks(self._tables)
+        self._places = [SamplePlaces(table) for table in self._tables]
         self._selection = selection
         self._cache_dir = Path(paths[0]).parent
         self._key = [*(Path(path).name for path in paths), selection.side, str(selection.validation_share)]
@@ -83,20 +86,9 @@ class Corpus:
         return Counted(num_ids=num_ids, image_at=image_at, breaks=breaks, label_spans=spans)
 
     def index_row(self, row: int) -> tuple[str, dict[str, Any]]:
-        """Return the folder of a row and its row of the index."""
-        (found,) = self.index_rows([row])
-        return found
-
-    def index_rows(self, rows: Sequence[int]) -> list[tuple[str, dict[str, Any]]]:
-        """Return the folder of each of ``rows`` and its row of the index."""
-        located = [self._locate(row) for row in rows]
-        found: list[tuple[str, dict[str, Any]] | None] = [None] * len(rows)
-        for i in sorted({place for place, _ in located}):
-            mine = [n for n, (place, _) in enumerate(located) if place == i]
-            taken = self._tables[i].select(SHARD_INDEX.names).take([located[n][1] for n in mine]).to_pylist()
-            for n, row in zip(mine, taken, strict=True):
-                found[n] = (self._folders[i], row)
-        return [row for row in found if row is not None]
+        """Return the folder of a row and its place there: see ``SamplePlaces``."""
+        i, inside = self._locate(row)
+        return self.folders[i], self._places[i].row(inside)
 
     def group(self, row: int) -> int:
         """Return the place of a row's (source, kind) in ``groups``."""
@@ -115,8 +107,8 @@ class Corpus:
         return {reason: counted[reason] for reason in sorted(counted)}
 
     def _locate(self, row: int) -> tuple[int, int]:
-        i = int(np.searchsorted(self._bounds, row, side="right"))
-        return i, row - int(self._bounds[i - 1] if i else 0)
+        i = bisect_right(self._ends, row)
+        return i, row - (self._ends[i - 1] if i else 0)
 
     def _open_entries(self) -> tuple[Entry, ...]:
         if not self._selection.weights:
@@ -143,7 +135,7 @@ class Corpus:
         rows: Rows = np.load(path, mmap_mode="r")
         if not len(rows):
             what = "" if name == "all" else f"data.weights.{name}: "
-            raise ShardError(f"{what}{', '.join(self._folders)}: no sample that can be used; see --plan-only")
+            raise ShardError(f"{what}{', '.join(self.folders)}: no sample that can be used; see --plan-only")
         return Entry(name=name, rows=rows, curve=curve)
 
     def _find_rows(self, groups: set[tuple[str, str]]) -> Rows:

@@ -104,7 +104,7 @@ def _start(config: StageConfig, ranks: Ranks) -> Job:
     prepared = prepare(config, ranks=ranks)
     attention = resolve_attention(config.run.attention, device=ranks.device)
     if attention == "flex" and ranks.device.type == "cpu":
-        raise RecipeError(("run.attention: flex attention has no backward pass on the CPU; take mask",))
+        raise RecipeError(("run.attention: flex attention has no backward pass on the CPU; take segments",))
     with failing_together():
         model = build_model(config, processor=prepared.processor)
         chosen = config.model

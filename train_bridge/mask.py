@@ -1,4 +1,4 @@
-"""The attention masks of packed samples: dense for any device, in blocks for flex attention.
+"""The attention masks of packed samples: dense for any device, in blocks for flex attention, or just segment ids.
 
 Position ids alone do not keep samples apart in ``LlavaForConditionalGeneration``; a boolean mask of four dimensions, or
 a ``BlockMask``, is taken as it is. The block mask says the same and lets the kernel skip the blocks that no sample
@@ -7,27 +7,31 @@ sees: with S samples of equal length in a pack, all but about 1/S of the causal 
 Shapes: B packs, L tokens.
 """
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask
 
+from train_bridge import segment_attention
+
 BLOCK = 128
 """Tokens per side of a block of flex attention (PyTorch's default)."""
-Attention = Literal["mask", "flex"]
-IMPLEMENTATIONS = {"mask": "sdpa", "flex": "flex_attention"}
+Attention = Literal["mask", "flex", "segments"]
+IMPLEMENTATIONS = {"mask": "sdpa", "flex": "flex_attention", "segments": segment_attention.NAME}
 """What transformers calls the attention that takes each form."""
 
 
 def resolve_attention(attention: str, *, device: torch.device) -> Attention:
-    """Resolve ``run.attention``: flex attention where its kernels are, on CUDA."""
+    """Resolve ``run.attention``: flex attention where its kernels are, on CUDA; else segment by segment."""
     if attention == "auto":
-        return "flex" if device.type == "cuda" else "mask"
-    return "flex" if attention == "flex" else "mask"
+        return "flex" if device.type == "cuda" else "segments"
+    return cast("Attention", attention)
 
 
 def packed_mask(segment_ids: torch.Tensor, *, attention: Attention) -> torch.Tensor | BlockMask:
     """Return the mask of ``segment_ids`` [B, L] in the form that the model's attention takes."""
+    if attention == "segments":
+        return segment_ids[:, None, None]
     return block_mask(segment_ids) if attention == "flex" else block_causal_mask(segment_ids)
 
 

@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from curate.contract.errors import CurateError, RecipeError
+from train_bridge import segment_attention
 from train_bridge.config import Module, StageConfig
 from train_bridge.downsample_llava import DownsampleLlava, DownsampleLlavaConfig
 from train_bridge.mask import IMPLEMENTATIONS, Attention
@@ -119,6 +120,7 @@ def is_linear(model: Any) -> bool:
 
 def set_attention(model: Any, attention: Attention) -> None:
     """Let the language model's attention take masks of this form; the vision tower has none and stays as it is."""
+    segment_attention.register()
     model.set_attn_implementation({"text_config": IMPLEMENTATIONS[attention]})
 
 

@@ -1,6 +1,5 @@
 """Reads the samples of a plan: bytes by offset, text to tokens, images to pixels; several in flight, order kept."""
 
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -56,8 +55,7 @@ class SampleReader:
 
     def __init__(self, corpus: Corpus, *, encoder: TextEncoder, form: ImageForm, capacity: Capacity) -> None:
         self._corpus, self._encoder, self._form, self._capacity = corpus, encoder, form, capacity
-        self._readers: dict[str, ShardReader] = {}
-        self._lock = threading.Lock()  # one tokenizer object serves one thread at a time
+        self._readers = {folder: ShardReader(folder) for folder in corpus.folders}
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +68,7 @@ class SampleReader:
         """Read one sample; what is wrong with it is returned, never raised."""
         folder, row = self._corpus.index_row(sample.row)
         try:
-            stored = self._reader(folder).read(row)
+            stored = self._readers[folder].read(row)
         except ShardError as error:
             return SkippedSample(row["key"], row["doc_id"], SampleFault.UNREADABLE, str(error))
         loaded = self._load(stored, sample)
@@ -126,12 +124,8 @@ class SampleReader:
             for i in chosen
         ]
 
-    def _reader(self, folder: str) -> ShardReader:
-        return self._readers.setdefault(folder, ShardReader(folder))
-
     def _load(self, stored: StoredSample, sample: Sample) -> LoadedSample | tuple[SampleFault, str]:
-        with self._lock:
-            encoded = self._encoder.encode([stored.record])[0]
+        encoded = self._encoder.encode([stored.record])[0]
         if isinstance(encoded, SampleFault):
             return encoded, "it could be encoded when it was counted"
         ids, labels = self._tokens(encoded, sample)

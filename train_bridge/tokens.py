@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from tokenizers import Encoding
 
 from curate.contract.errors import CurateError
 from train_bridge.chat import PLAIN_TEMPLATE, ChatError, render_chat
@@ -65,7 +66,7 @@ class _Written:
 
 
 class TextEncoder:
-    """Encodes records with one tokenizer and one form."""
+    """Encodes records with one tokenizer and one form. Safe to use from threads."""
 
     def __init__(self, tokenizer: Any, *, form: TextForm, image_mark: str = IMAGE_MARK) -> None:
         """Check that the tokenizer can be used.
@@ -88,6 +89,9 @@ class TextEncoder:
         if not tokenizer.chat_template:
             tokenizer.chat_template = PLAIN_TEMPLATE
         self._tokenizer, self._form, self._image_mark = tokenizer, form, image_mark
+        self._backend = tokenizer.backend_tokenizer  # without the wrapper, which sets its state anew in each call
+        self._backend.no_truncation()
+        self._backend.no_padding()
         self.image_token_id = int(image_ids[0])
         self.eos_id = int(tokenizer.eos_token_id)
         # A begin token is written exactly where the tokenizer itself writes one at inference.
@@ -99,7 +103,7 @@ class TextEncoder:
         """Return 16 hex digits that change with anything that changes tokens."""
         parts = {
             "version": ENCODING_VERSION,
-            "tokenizer": self._tokenizer.backend_tokenizer.to_str(),
+            "tokenizer": self._backend.to_str(),
             "template": self._tokenizer.chat_template,
             "specials": self._specials,
             "form": [self._form.placement, self._form.max_images, self._form.text_separator, self._form.labels],
@@ -112,16 +116,8 @@ class TextEncoder:
         texts = [w.text for w in written if isinstance(w, _Written)]
         if not texts:
             return [w for w in written if isinstance(w, SampleFault)]
-        batch = self._tokenizer(
-            texts,
-            add_special_tokens=False,
-            return_offsets_mapping=True,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,
-        )
-        tokens = iter(zip(batch["input_ids"], batch["offset_mapping"], strict=True))
-        return [w if isinstance(w, SampleFault) else self._finish(w, *next(tokens)) for w in written]
+        encodings = iter(self._backend.encode_batch(texts, add_special_tokens=False))
+        return [w if isinstance(w, SampleFault) else self._finish(w, next(encodings)) for w in written]
 
     def _write(self, record: Mapping[str, Any]) -> _Written | SampleFault:
         try:
@@ -161,23 +157,21 @@ class TextEncoder:
                 text = text.replace(special, f"{special[:1]} {special[1:]}")
         return text
 
-    def _finish(self, written: _Written, ids: list[int], offsets: list[tuple[int, int]]) -> Encoded | SampleFault:
+    def _finish(self, written: _Written, encoding: Encoding) -> Encoded | SampleFault:
+        ids: list[int] = encoding.ids
         if ids.count(self.image_token_id) != len(written.images):
             return SampleFault.CHAT_TEMPLATE  # it leaves out, or repeats, what a turn says
-        spans = np.maximum.accumulate(np.asarray(offsets, dtype=np.int64).reshape(-1, 2), axis=0)
+        spans = np.maximum.accumulate(np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2), axis=0)
         starts, ends = spans[:, 0], spans[:, 1]
-        array = np.asarray(ids, dtype=np.int32)
-        labelled = np.ones(len(array), dtype=np.bool_)
-        if self._form.labels == "assistant":
-            labelled = _overlaps(starts, ends, spans=written.labelled)
         breaks = np.searchsorted(ends, np.asarray(written.breaks, dtype=np.int64), side="right")
         has_end = len(ids) > 0 and (ids[-1] == self.eos_id or (written.is_chat and self.eos_id in ids))
-        if not has_end:
-            array, labelled = np.append(array, np.int32(self.eos_id)), np.append(labelled, np.True_)
-        if self.bos_id is not None and array[0] != self.bos_id:
-            array, labelled = np.insert(array, 0, self.bos_id), np.insert(labelled, 0, np.False_)
-            breaks = breaks + 1
-        labelled = labelled & (array != self.image_token_id)
+        before = [self.bos_id] if self.bos_id is not None and (ids or [self.eos_id])[0] != self.bos_id else []
+        array = np.asarray([*before, *ids, *([] if has_end else [self.eos_id])], dtype=np.int32)
+        labelled = array != self.image_token_id
+        labelled[: len(before)] = False
+        if self._form.labels == "assistant":
+            labelled[len(before) :][: len(ids)] &= _overlaps(starts, ends, spans=written.labelled)
+        breaks += len(before)
         return Encoded(ids=array, labelled=labelled, breaks=breaks.astype(np.int32), images=written.images)
 
 

@@ -6,6 +6,7 @@ from curate.contract.errors import RecipeError
 from pipelines.bench.decode import bench_decode
 from pipelines.bench.engine import bench_engine
 from pipelines.bench.fetch import bench_fetch
+from pipelines.bench.loader import bench_loader
 from pipelines.bench.row import Row
 from pipelines.bench.shards import bench_shards
 from pipelines.bench.train import bench_train
@@ -14,6 +15,7 @@ BENCHES: dict[str, Callable[[], list[Row]]] = {
     "decode": bench_decode,
     "engine": bench_engine,
     "fetch": bench_fetch,
+    "loader": bench_loader,
     "shards": bench_shards,
     "train": bench_train,
 }

@@ -87,6 +87,12 @@ def shard_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
+def pair_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a set of 24 pairs."""
+    return write_set(tmp_path_factory.mktemp("pairs") / "main", [make_sample(3 * number) for number in range(24)])
+
+
+@pytest.fixture(scope="session")
 def processor(shard_folder: str) -> LlavaProcessor:
     return build_tiny_processor(TINY, texts=shard_texts([shard_folder], num_samples=100))
 

@@ -47,7 +47,7 @@ def test_attention_through_blocks_is_attention_through_the_mask() -> None:
 
 @pytest.mark.parametrize(
     ("attention", "device", "wanted"),
-    [("auto", "cpu", "mask"), ("auto", "cuda", "flex"), ("mask", "cuda", "mask"), ("flex", "cpu", "flex")],
+    [("auto", "cpu", "segments"), ("auto", "cuda", "flex"), ("mask", "cuda", "mask"), ("flex", "cpu", "flex")],
 )
 def test_attention_is_resolved_by_device(attention: str, device: str, wanted: str) -> None:
     assert resolve_attention(attention, device=torch.device(device)) == wanted
@@ -56,3 +56,4 @@ def test_attention_is_resolved_by_device(attention: str, device: str, wanted: st
 def test_masks_come_in_the_form_that_is_asked_for() -> None:
     assert torch.equal(torch.as_tensor(packed_mask(SEGMENTS, attention="mask")), block_causal_mask(SEGMENTS))
     assert packed_mask(SEGMENTS, attention="flex").shape == (1, 1, 5, 5)
+    assert packed_mask(SEGMENTS, attention="segments").shape == (1, 1, 1, 5)

@@ -216,6 +216,8 @@ def test_attention_is_set_for_the_language_model_alone(
     set_attention(model, "flex")
     assert model.model.language_model.config._attn_implementation == "flex_attention"
     assert model.model.vision_tower.config._attn_implementation == "sdpa"
+    set_attention(model, "segments")
+    assert model.model.language_model.config._attn_implementation == "segments"
     set_attention(model, "mask")
     assert model.model.language_model.config._attn_implementation == "sdpa"
 

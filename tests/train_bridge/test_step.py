@@ -16,8 +16,8 @@ from train_bridge.cursor import Cursor
 from train_bridge.dataset import DatasetSpec
 from train_bridge.draw import SAMPLE
 from train_bridge.images import image_form, normalise
-from train_bridge.mask import BLOCK, block_causal_mask
-from train_bridge.model import build_model, set_trainable
+from train_bridge.mask import BLOCK, Attention, packed_mask
+from train_bridge.model import build_model, set_attention, set_trainable
 from train_bridge.plan import Pack, plan_packs
 from train_bridge.samples import Content, LoadedSample, SampleReader
 from train_bridge.step import StepTotals, accumulate, checksums, pad_to_blocks, token_losses, update
@@ -56,7 +56,7 @@ def batch_of(processor: LlavaProcessor, *contents: Content, always_image: bool =
     return collate(list(zip(packs, contents, strict=True)), settings=settings)
 
 
-def logits_of(model: Any, batch: Batch, processor: LlavaProcessor) -> torch.Tensor:
+def logits_of(model: Any, batch: Batch, processor: LlavaProcessor, *, attention: Attention = "mask") -> torch.Tensor:
     pixels = (
         normalise(batch.pixel_values, form=image_form(processor.image_processor)) if len(batch.pixel_values) else None
     )
@@ -65,18 +65,21 @@ def logits_of(model: Any, batch: Batch, processor: LlavaProcessor) -> torch.Tens
             model(
                 input_ids=batch.input_ids,
                 pixel_values=pixels,
-                attention_mask=block_causal_mask(batch.segment_ids),
+                attention_mask=packed_mask(batch.segment_ids, attention=attention),
                 position_ids=batch.position_ids,
             ).logits
         )
 
 
+@pytest.mark.parametrize("attention", ["mask", "segments"])
 @pytest.mark.parametrize("always_image", [False, True])
 def test_packed_samples_do_not_see_each_other(
-    model: Any, loaded: list[LoadedSample], processor: LlavaProcessor, *, always_image: bool
+    model: Any, loaded: list[LoadedSample], processor: LlavaProcessor, attention: Attention, *, always_image: bool
 ) -> None:
     packed = batch_of(processor, [loaded[1], *loaded], [loaded[1]], always_image=always_image)
-    logits = logits_of(model, packed, processor)
+    set_attention(model, attention)
+    logits = logits_of(model, packed, processor, attention=attention)
+    set_attention(model, "mask")
     start = 0
     for sample in (loaded[1], *loaded):
         stop = start + len(sample.ids)

@@ -1,0 +1,108 @@
+"""The loader beside webdataset and Megatron Energon over the same tars: rates, state, resume."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+from curate.contract.errors import CurateError
+from curate.contract.ids import sha256_hex
+from pipelines.bench.pictures import photo_jpeg
+from pipelines.bench.row import Row
+from shards.card import ShardSetInfo
+from shards.finish import finish_shard_set
+from shards.sample import Sample, SampleImage, SampleText
+from shards.writer import shard_name, write_shard
+
+NUM_SAMPLES, NUM_SHARDS = 6000, 8
+"""Pairs in all, about 400 MB."""
+NUM_PICTURES = 32
+"""Distinct ones, which are repeated."""
+PICTURE_PX = 512
+TIMEOUT_S = 1800
+PEERS = ("webdataset", "megatron-energon")
+LESS_IS_BETTER = {"state-bytes": "bytes", "resume-s": "s"}
+
+
+def bench_loader() -> list[Row]:
+    """Write a shard set, and measure in a process of its own: pipelines import no training code.
+
+    Raises:
+        CurateError: The measurement failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        write_pairs(Path(folder), num_samples=NUM_SAMPLES, num_shards=NUM_SHARDS)
+        command = [sys.executable, "-W", "ignore", "-m", "train_bridge.bench_loader", folder]
+        environment = {"OMP_NUM_THREADS": "1", **os.environ}
+        try:
+            done = subprocess.run(  # noqa: S603 - our own module
+                command, check=True, env=environment, stdout=subprocess.PIPE, timeout=TIMEOUT_S
+            )
+        except subprocess.SubprocessError as error:
+            raise CurateError(f"bench loader: {error}") from error
+    return rows_of(json.loads(done.stdout.splitlines()[-1]))
+
+
+def write_pairs(folder: Path, *, num_samples: int, num_shards: int) -> None:
+    """Write pairs of a photograph and a caption as a finished shard set."""
+    pictures = [photo_jpeg(PICTURE_PX, PICTURE_PX, seed=seed) for seed in range(min(NUM_PICTURES, num_samples))]
+    images = [
+        SampleImage(data=data, image_id=sha256_hex(data), url=None, width=PICTURE_PX, height=PICTURE_PX)
+        for data in pictures
+    ]
+    per_shard = num_samples // num_shards
+    results = [
+        write_shard(
+            str(folder / shard_name(shard)),
+            _pairs(images, range(shard * per_shard, (shard + 1) * per_shard)),
+            shard=shard,
+        )
+        for shard in range(num_shards)
+    ]
+    finish_shard_set(str(folder), results, info=ShardSetInfo(name="bench", recipe_sha256="0" * 64))
+
+
+def _pairs(images: Sequence[SampleImage], numbers: range) -> Iterator[Sample]:
+    for number in numbers:
+        text = SampleText(f"what photograph number {number} shows, told in the dozen words of a caption")
+        items = (images[number % len(images)], text)
+        yield Sample(doc_id=f"{number:016x}", kind="pair", source="bench", url=None, items=items)
+
+
+def rows_of(measured: Mapping[str, Mapping[str, object]]) -> list[Row]:
+    """Return the rows of what ``train_bridge.bench_loader`` prints: ``values`` per case and ``versions``."""
+    values: dict[str, list[float]] = dict(measured["values"])  # type: ignore[arg-type]  # JSON
+    versions = measured["versions"]
+    rows = []
+    for case in ("raw", "decoded"):
+        peers = ("bare", "bare, all cores", *PEERS) if case == "decoded" else PEERS
+        names = {
+            "bare": "bare decode, one thread",
+            "bare, all cores": "bare decode, a thread per core",
+            **{name: f"{name} {versions[name] or ''}".strip() for name in PEERS},
+        }
+        rows += [_row(case, "samples/s", values, name, peer=names[name]) for name in peers]
+    for case, unit in LESS_IS_BETTER.items():
+        name = "megatron-energon"
+        rows.append(_row(case, unit, values, name, peer=f"{name} {versions[name] or ''}".strip()))
+    return rows
+
+
+def _row(case: str, unit: str, values: Mapping[str, Sequence[float]], name: str, *, peer: str) -> Row:
+    ours, theirs = median(values[case]), values.get(f"{case} {name}")
+    peer_value = median(theirs) if theirs else None
+    ratio = None if peer_value is None else (peer_value / ours if case in LESS_IS_BETTER else ours / peer_value)
+    return Row(
+        bench="loader",
+        case=case,
+        unit=unit,
+        ours=ours,
+        peer=peer,
+        peer_value=peer_value,
+        ratio=ratio,
+        runs=len(values[case]),
+    )

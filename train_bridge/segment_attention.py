@@ -1,0 +1,63 @@
+"""Attention over packs, one segment at a time: where no kernel skips what a mask hides, nothing hidden is computed.
+
+A pack of S samples of equal length costs 1/S of what its dense mask does, in time and in memory. transformers hands
+on any "mask" of four dimensions as it is, so segment ids are given as one.
+
+Shapes: B packs, H heads, L tokens, D values per head.
+"""
+
+from typing import Any
+
+import torch
+from torch import nn
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.modeling_utils import AttentionInterface
+
+NAME = "segments"
+"""Of this attention in transformers' registry."""
+
+
+def register() -> None:
+    """Make the attention known to transformers; more than once is fine."""
+    AttentionInterface.register(NAME, segment_attention)
+
+
+def segment_attention(  # noqa: PLR0913 - transformers' signature
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor,
+    *,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **options: Any,
+) -> tuple[torch.Tensor, None]:
+    """Let each token see itself and earlier tokens of its own segment.
+
+    Args:
+        module: A layer's attention.
+        query: [B, H, L, D].
+        key: [B, H or fewer, L, D].
+        value: As ``key``.
+        attention_mask: Segment ids, integers [B, 1, 1, L]; those of a segment are next to each other.
+        dropout: Share of attention weights that is dropped.
+        scaling: Of scores; None is ``D ** -0.5``.
+        options: Of transformers.
+
+    Returns:
+        [B, L, H, D], and no weights.
+    """
+    options.pop("is_causal", None)
+    rows = []
+    for row, ids in enumerate(attention_mask[:, 0, 0]):
+        lengths = torch.unique_consecutive(ids, return_counts=True)[1].tolist()
+        parts = (torch.split(tensor[row : row + 1], lengths, dim=2) for tensor in (query, key, value))
+        outputs = [
+            sdpa_attention_forward(
+                module, *part, attention_mask=None, dropout=dropout, scaling=scaling, is_causal=True, **options
+            )[0]
+            for part in zip(*parts, strict=True)
+        ]
+        rows.append(torch.cat(outputs, dim=1))
+    return torch.cat(rows), None
