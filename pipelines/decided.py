@@ -23,6 +23,7 @@ from pipelines.engine import Report
 from pipelines.progress import Progress
 from pipelines.run_folder import Stamp, read_json, read_stamp, read_table, write_json, write_table
 
+_Name = TypeVar("_Name")
 _Result = TypeVar("_Result")
 
 NUM_READERS = 16
@@ -109,7 +110,7 @@ def read_stamps(paths: Sequence[str]) -> list[Stamp | None]:
     return in_threads(read_stamp, paths)
 
 
-def in_threads(call: Callable[[str], _Result], names: Sequence[str]) -> list[_Result]:
+def in_threads(call: Callable[[_Name], _Result], names: Sequence[_Name]) -> list[_Result]:
     """Return what ``call`` gives for each name, in order."""
     with ThreadPoolExecutor(NUM_READERS) as pool:
         return list(pool.map(call, names))

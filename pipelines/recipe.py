@@ -2,7 +2,17 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, create_model, model_validator
+from dask.utils import parse_bytes
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from curate.blend.config import BlendConfig
 from curate.contract.reasons import Kind
@@ -45,6 +55,19 @@ class EngineConfig(BaseModel):
     """Per worker, as Dask reads it: "auto" or such as "4GB"."""
     window: PositiveInt | None = None
     """Most partitions in flight; null means two per worker and two more."""
+    spool_bytes: ByteSize = Field(default=ByteSize(200 * 10**9), ge=1)
+    """Most bytes of samples that lie in the run folder a second time while shards are written. A corpus that is larger
+    is written in several waves, each of which reads it once."""
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _memory_is_bytes(cls, value: str) -> str:
+        if value != "auto":
+            try:
+                parse_bytes(value)
+            except ValueError as error:
+                raise ValueError(f'{value!r} is no amount of memory; write "auto" or such as "4GB"') from error
+        return value
 
 
 class Recipe(BaseModel):

@@ -4,8 +4,9 @@ The tar depends on the samples and the shard's number alone: fixed owner, mode a
 worker may therefore write any shard, twice if need be.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -65,14 +66,20 @@ def write_shard(path: str, samples: Iterable[Sample], *, shard: int) -> ShardRes
         ShardError: No samples, or one that cannot be encoded.
         OSError: The disk is full or the target cannot be written; no file is left behind.
     """
+    return write_records(path, ((sample_record(one), sample_images(one)) for one in samples), shard=shard)
+
+
+def write_records(
+    path: str, samples: Iterable[tuple[Mapping[str, Any], Sequence[bytes]]], *, shard: int
+) -> ShardResult:
+    """Write samples that are records and images already, such as those of another shard; see ``write_shard``."""
     name = path.rpartition("/")[2]
     rows: list[dict[str, object]] = []
     offset = 0
     with open_atomic(path) as file:
-        for sequence, sample in enumerate(samples):
+        for sequence, (record, images) in enumerate(samples):
             key = sample_key(shard, sequence)
-            record = sample_record(sample)
-            encoded = encode_record(record, images=sample_images(sample))
+            encoded = encode_record(record, images=images)
             file.write(b"".join(_tar_pieces(key, encoded)))
             parts, end = place_parts([(part, len(data)) for part, data in encoded], offset=offset)
             rows.append(index_row(record, key=key, shard=name, offset=offset, parts=parts))

@@ -13,8 +13,9 @@ import pytest
 
 from curate.blend.plan import plan_blend
 from pipelines.context import RunContext
-from pipelines.run_folder import RunFolder, write_table
-from pipelines.stages.write_shards import ORDER, cut_order, load_results, write_one_shard
+from pipelines.run_folder import RunFolder, read_table, write_table
+from pipelines.stages.spool import spool_partition, write_gather_lists
+from pipelines.stages.write_shards import ORDER, cut_order, is_shard_written, load_results, write_one_shard
 from shards.card import ShardSetInfo
 from shards.config import ShardsConfig
 from shards.finish import finish_shard_set, start_shard_set
@@ -31,11 +32,15 @@ MADE_FROM = "the same order and content"
 
 
 def write_everything(context: RunContext, is_begun: Event | None = None) -> None:
-    """Write the set as a run does: start, every shard that is missing, finish."""
+    """Write the set as a run does: start, the spool, every shard that is missing, finish."""
     if is_begun is not None:
         is_begun.set()
     folder = context.folder.file("shards", "main")
     start_shard_set(folder)
+    if not all(is_shard_written(context, "main", shard, MADE_FROM) for shard in range(NUM_SHARDS)):
+        spool_partition(context, "main", PARTITION, range(NUM_SHARDS), MADE_FROM)
+        order = read_table(context.folder.file("blend", "main.parquet"))
+        write_gather_lists(context, "main", order, made_from=MADE_FROM)
     for shard in range(NUM_SHARDS):
         write_one_shard(context, "main", shard, MADE_FROM)
     results = load_results(context, "main", NUM_SHARDS, MADE_FROM)

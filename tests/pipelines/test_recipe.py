@@ -81,7 +81,10 @@ def test_faults_between_sections_come_together() -> None:
     assert len(faults_of(fetch={}, blend={"weights": {"nobody": 1}}, keep={"image.clip": {}})) == 3
 
 
-@pytest.mark.parametrize("section", [{"sources": []}, {"partition_num_docs": 0}, {"engine": {"gpus": -1}}])
+@pytest.mark.parametrize(
+    "section",
+    [{"sources": []}, {"partition_num_docs": 0}, {"engine": {"gpus": -1}}, {"engine": {"memory_limit": "lots"}}],
+)
 def test_values_out_of_range_are_refused(section: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         recipe(**section)

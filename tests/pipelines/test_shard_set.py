@@ -17,6 +17,7 @@ from pipelines.decided import DecidedPool
 from pipelines.progress import Progress
 from pipelines.recipe_load import dump_recipe, parse_recipe
 from pipelines.shard_set import _yields, recipe_digest, write_shard_set
+from pipelines.stages.spool import spool_folder
 from shards.reader import read_index
 from shards.verify import verify_shards
 from tests.pipelines.corpus import CLIP, Picture, decide_all, doc, make_context, pair, write_partition
@@ -110,6 +111,33 @@ def test_going_back_and_forth_between_two_orders_leaves_a_sound_set(client: Clie
     assert tars[0] == tars[2] != tars[1]
 
 
+@pytest.mark.parametrize(("spool_bytes", "num_spooled"), [("1", 5), ("200GB", 2)])
+def test_waves_change_no_byte_and_leave_nothing(
+    client: Client, context: RunContext, spool_bytes: str, num_spooled: int
+) -> None:
+    write_set(client, context)
+    before = files_of(context)
+    for tar in Path(context.folder.file("shards", "main")).glob("*.tar"):
+        tar.unlink()
+    recipe = parse_recipe(dump_recipe(context.recipe), overrides=[f"engine.spool_bytes={spool_bytes}"])
+    progress = write_set(client, replace(context, recipe=recipe))
+    assert files_of(context) == before
+    assert num_spooled - 2 <= progress.counters["spool"]["done"] <= num_spooled  # a shard may take from one partition
+    assert not Path(spool_folder(context, "main")).exists()
+
+
+def test_of_waves_that_are_written_nothing_is_spooled_again(client: Client, context: RunContext) -> None:
+    waves = replace(context, recipe=parse_recipe(dump_recipe(context.recipe), overrides=["engine.spool_bytes=1"]))
+    write_set(client, waves)
+    last = Path(context.folder.file("shards", "main", "00002.tar"))
+    whole = last.read_bytes()
+    last.unlink()
+    progress = write_set(client, waves)
+    assert progress.counters["spool"]["done"] == 1
+    assert skipped(progress) == (2, 3)
+    assert last.read_bytes() == whole
+
+
 def test_a_set_that_could_not_be_rewritten_does_not_pass_as_whole(client: Client, context: RunContext) -> None:
     write_set(client, context)
     decisions = decide_all(context, FIRST, SECOND)
@@ -117,7 +145,7 @@ def test_a_set_that_could_not_be_rewritten_does_not_pass_as_whole(client: Client
     Path(context.folder.table("matches", "", SECOND)).unlink()
     progress = Progress(context.folder, console=Console(file=io.StringIO()))
     decided, plan = DecidedPool(pool=pool, rejections=Counter()), plan_blend(pool, context.recipe.blend)
-    with pytest.raises(CurateError, match=r"stage shards failed on 1 partitions \(00000\.tar\): .*cannot be read"):
+    with pytest.raises(CurateError, match=r"stage spool failed on 1 partitions \(coyo-00000-00000\): .*cannot be read"):
         write_shard_set(client, context, progress, decided=decided, plan=plan, window=3)
     assert any("manifest.json" in fault for fault in verify_shards(context.folder.file("shards", "main")))
 

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from shards.config import ShardsConfig
 from shards.cut import cut_shards
 
 
@@ -19,7 +18,6 @@ from shards.cut import cut_shards
 def test_whichever_limit_comes_first_closes_a_shard(
     sizes: list[int], samples: int, num_bytes: int, lengths: list[int]
 ) -> None:
-    config = ShardsConfig.model_validate({"samples": samples, "bytes": num_bytes})
-    cuts = cut_shards(np.array(sizes, dtype=np.int64), config)
+    cuts = cut_shards(np.array(sizes, dtype=np.int64), max_bytes=num_bytes, max_samples=samples)
     assert [len(cut) for cut in cuts] == lengths
     assert [place for cut in cuts for place in cut] == list(range(len(sizes)))

@@ -30,6 +30,27 @@ def test_a_remote_set_is_read_by_range(shard_set: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("place", ["local", "remote"])
+def test_many_samples_come_in_the_order_asked_for(shard_set: Path, place: str) -> None:
+    folder = str(shard_set)
+    if place == "remote":
+        fsspec.filesystem("memory").put(folder, "/reader-many", recursive=True)
+        folder = "memory://reader-many"
+    rows = read_index(folder).to_pylist()
+    wanted = [rows[place] for place in (3, 0, len(rows) - 1, 3, 1)]
+    with ShardReader(folder) as reader:
+        assert reader.read_many(wanted) == [reader.read(row) for row in wanted]
+        assert reader.read_many([]) == []
+
+
+@pytest.mark.parametrize("folder", ["memory://reader-none", None])
+def test_one_of_many_that_cannot_be_read_is_named(shard_set: Path, folder: str | None) -> None:
+    rows = read_index(str(shard_set)).to_pylist()
+    (shard_set / "00001.tar").unlink()
+    with ShardReader(folder or str(shard_set)) as reader, pytest.raises(ShardError, match=r"sample 0000\d{7}: cannot"):
+        reader.read_many(rows)
+
+
 def test_one_reader_serves_threads_and_survives_pickling(shard_set: Path) -> None:
     rows = read_index(str(shard_set)).to_pylist() * 20
     with ShardReader(str(shard_set)) as reader, ThreadPoolExecutor(4) as pool:

@@ -8,6 +8,7 @@ from curate.contract.errors import ShardError
 from curate.contract.schemas import POOL
 from pipelines.context import RunContext
 from pipelines.run_folder import write_table
+from pipelines.stages.spool import spool_partition, write_gather_lists
 from pipelines.stages.write_shards import ORDER, cut_order, load_results, write_one_shard
 from shards.config import ShardsConfig
 from shards.reader import read_sample
@@ -40,6 +41,9 @@ def write_order(context: RunContext, *rows: tuple[int, str, str]) -> None:
         schema=ORDER,
     )
     write_table(context.folder.file("blend", "main.parquet"), table, schema=ORDER, made_from="by hand")
+    for partition in sorted({partition for _, _, partition in rows}):
+        spool_partition(context, "main", partition, range(10), str(rows))
+    write_gather_lists(context, "main", table, made_from=str(rows))
 
 
 def contents(context: RunContext, made_from: str) -> list[tuple[str, int]]:
