@@ -17,7 +17,7 @@ from curate.report.gallery import PartitionTables
 from curate.report.ledger import LedgerCounter
 from curate.report.page import render_report
 from pipelines.context import RunContext, load_documents
-from pipelines.recipe import rule_configs
+from pipelines.rule_sets import rule_configs
 from pipelines.run_folder import read_json, read_table, write_json, write_text
 
 

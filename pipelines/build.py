@@ -17,8 +17,9 @@ from pipelines.decided import load_or_decide
 from pipelines.engine import Report, Task, run_tasks
 from pipelines.poison import set_poison_aside
 from pipelines.progress import Progress
-from pipelines.recipe import Recipe, rule_configs
+from pipelines.recipe import Recipe
 from pipelines.recipe_load import dump_recipe
+from pipelines.rule_sets import rule_configs
 from pipelines.run_folder import read_json, write_json, write_text
 from pipelines.shard_set import write_shard_set
 from pipelines.stages.admit import fetch_admitted_images

@@ -1,6 +1,7 @@
 """What a recipe tells the dataset card about how the content was collected."""
 
 from curate.fetch.config import FetchConfig, user_agent
+from curate.measure.config import ClipConfig
 from pipelines.recipe import Recipe
 from shards.datasheet import CollectionFacts
 
@@ -21,7 +22,7 @@ def collection_facts(recipe: Recipe) -> CollectionFacts:
         honoured=[signal for name, signal in SIGNALS.items() if switches.get(name) is True],
         ignored=[signal for name, signal in SIGNALS.items() if switches.get(name) is False],
         image_processing=_describe_resize(recipe.fetch),
-        clip_model=None if recipe.clip is None else f"{recipe.clip.model} ({recipe.clip.pretrained})",
+        clip_model=None if recipe.clip is None else _describe_clip(recipe.clip),
     )
 
 
@@ -30,3 +31,7 @@ def _describe_resize(config: FetchConfig) -> str:
         return "kept at their size"
     only = " where it was longer" if config.resize.only_if_larger else ""
     return f"scaled to a shorter side of {config.resize.shorter_side} px{only}"
+
+
+def _describe_clip(config: ClipConfig) -> str:
+    return config.model if config.pretrained is None else f"{config.model} ({config.pretrained})"

@@ -227,10 +227,10 @@ def _errors_to_exit_codes(*, debug: bool) -> Iterator[None]:
     except CurateError as error:
         _show(error, "failed", debug=debug)
         raise typer.Exit(EXIT_FAILED) from error
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        _show(CurateError("no space left on the disk; free some and run again"), "failed", debug=debug)
+    except (OSError, ValueError, ImportError) as error:  # of a folder that cannot be written, a protocol not known, ...
+        is_full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+        text = "no space left on the disk; free some and run again" if is_full else f"{type(error).__name__}: {error}"
+        _show(CurateError(text), "failed", debug=debug)
         raise typer.Exit(EXIT_FAILED) from error
     except KeyboardInterrupt as error:
         errors.print("stopped; run the same command again to go on from here")

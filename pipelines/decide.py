@@ -20,7 +20,7 @@ from curate.dedup.ordered import OrderedDedup
 from curate.measure.align import match_documents
 from pipelines.context import RunContext, load_documents, load_poison, without_documents
 from pipelines.joins import KEY, keys_of, look_up, with_keys, without_keys
-from pipelines.recipe import rule_configs
+from pipelines.rule_sets import rule_configs
 from pipelines.rules import BoundRule, first_reasons, join_kind, rules_at, verdict_rows
 from pipelines.run_folder import read_table, write_table
 from pipelines.stages.admit import admit

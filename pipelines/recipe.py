@@ -1,6 +1,6 @@
 """What a recipe may say: frozen models put together from the packages' own configs, plus checks that span them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from dask.utils import parse_bytes
 from pydantic import (
@@ -9,37 +9,19 @@ from pydantic import (
     ConfigDict,
     Field,
     PositiveInt,
-    create_model,
     field_validator,
     model_validator,
 )
 
 from curate.blend.config import BlendConfig
-from curate.contract.reasons import Kind
 from curate.dedup.config import DedupConfig
-from curate.fetch.config import Backend, FetchConfig, missing_for_img2dataset
+from curate.fetch.config import FetchConfig
 from curate.ingest.config import Source
 from curate.measure.config import ClipConfig
-from filters.registry import RULES
+from pipelines.recipe_checks import agreement_faults
+from pipelines.rule_sets import AdmitRules, KeepRules
 from shards.config import ShardsConfig
-
-POOL_NAMES = frozenset({"pool", "decided"})
-"""Files of ``blend/`` that belong to no shard set."""
-
-
-def _rule_set(phase: str) -> type[BaseModel]:
-    """Return the model of one section of rules: a field per rule of that phase, absent unless the recipe names it."""
-    fields: dict[str, Any] = {
-        name.replace(".", "_"): (spec.config | None, Field(default=None, alias=name))
-        for name, spec in RULES.items()
-        if spec.phase == phase
-    }
-    config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False, serialize_by_alias=True)
-    return create_model(f"{phase.capitalize()}Rules", __config__=config, **fields)
-
-
-AdmitRules = _rule_set("admit")
-KeepRules = _rule_set("keep")
+from shards.datasheet import DatasheetConfig
 
 
 class EngineConfig(BaseModel):
@@ -88,81 +70,12 @@ class Recipe(BaseModel):
     dedup: DedupConfig | None = None
     blend: BlendConfig = Field(default_factory=BlendConfig)
     shards: ShardsConfig = Field(default_factory=ShardsConfig)
+    datasheet: DatasheetConfig = Field(default_factory=DatasheetConfig)
+    """What the dataset card says of purpose, licences and contact."""
     engine: EngineConfig = Field(default_factory=EngineConfig)
 
     @model_validator(mode="after")
     def _sections_agree(self) -> "Recipe":
-        faults = [
-            *self._name_faults(),
-            *self._score_faults(),
-            *self._weight_faults(),
-            *self._contact_faults(),
-            *self._backend_faults(),
-            *self._set_name_faults(),
-        ]
-        if faults:
+        if faults := agreement_faults(self, type(self).model_fields):
             raise ValueError("\n".join(faults))
         return self
-
-    def _name_faults(self) -> list[str]:
-        names = [source.name for source in self.sources]
-        return [
-            f"sources: two sources are named {name!r}; names must differ"
-            for name in sorted({n for n in names if names.count(n) > 1})
-        ]
-
-    def _score_faults(self) -> list[str]:
-        if self.clip is not None:
-            return []
-        faults = [
-            f"{section}.{name}: reads CLIP scores, but the recipe has no clip section (add `clip: {{model: ...}}`)"
-            for section, name in self._named_rules()
-            if RULES[name].needs_clip
-        ]
-        if self.dedup is not None and self.dedup.image.cosine is not None:
-            faults.append("dedup.image.cosine: reads CLIP embeddings, but the recipe has no clip section")
-        return faults
-
-    def _weight_faults(self) -> list[str]:
-        known = {source.name for source in self.sources} | {str(kind) for kind in Kind}
-        return [
-            f"blend.weights.{name}: names no source and no kind (there are: {', '.join(sorted(known))})"
-            for name in self.blend.weights
-            if name not in known
-        ]
-
-    def _set_name_faults(self) -> list[str]:
-        name = self.blend.name
-        return [f"blend.name: {name} is taken by a file of the pool; choose another"] if name in POOL_NAMES else []
-
-    def _contact_faults(self) -> list[str]:
-        if self.fetch.contact or self.fetch.allow_private:
-            return []
-        fetches = any(source.type != "instructions" for source in self.sources)
-        hint = "fetch.contact: required to fetch from the web: how site owners reach you (mailto:you@example.org)"
-        return [hint] if fetches else []
-
-    def _backend_faults(self) -> list[str]:
-        if self.fetch.backend is not Backend.IMG2DATASET:
-            return []
-        missing = ", ".join(missing_for_img2dataset())
-        hint = f"img2dataset needs {missing}: install vila-curate[img2dataset], on Python 3.11 or 3.12"
-        checks = ("respect_robots", "respect_tdmrep", "respect_content_usage")
-        return [
-            *([f"fetch.backend: {hint}"] if missing else []),
-            *(
-                f"fetch.{name}: the backend img2dataset cannot; say `{name}: false`, or take the backend `own`"
-                for name in checks
-                if getattr(self.fetch, name)
-            ),
-        ]
-
-    def _named_rules(self) -> list[tuple[str, str]]:
-        sections = (("admit", self.admit), ("keep", self.keep))
-        return [(section, name) for section, rules in sections for name in rule_configs(rules)]
-
-
-def rule_configs(rules: BaseModel) -> dict[str, BaseModel]:
-    """Return the rules a section names, in the registry's order: the first that rejects a row gives its reason."""
-    named = {info.alias: getattr(rules, field) for field, info in type(rules).model_fields.items()}
-    return {name: named[name] for name in RULES if named.get(name) is not None}

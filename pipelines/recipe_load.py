@@ -5,14 +5,16 @@ import types
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Annotated, Any, cast
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from curate.contract.errors import RecipeError
 from filters.registry import RULES
 from pipelines.recipe import Recipe
+from pipelines.recipe_checks import agreement_faults
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 
@@ -55,12 +57,44 @@ def parse_recipe(text: str, *, overrides: Sequence[str] = ()) -> Recipe:
     if not isinstance(raw, dict):
         raise RecipeError(("a recipe is a mapping that begins with `sources:`",))
     faults = [fault for override in overrides if (fault := _apply_override(raw, override))]
+    try:
+        recipe = Recipe.model_validate(raw)
+    except ValidationError as error:
+        found = _telling(error.errors())
+        faults += [line for fault in found for line in _explain(fault)]
+        faults += _faults_between_others(raw, {str(fault["loc"][0]) for fault in found if fault["loc"]})
+        raise RecipeError(tuple(faults)) from error
     if faults:
         raise RecipeError(tuple(faults))
-    try:
-        return Recipe.model_validate(raw)
-    except ValidationError as error:
-        raise RecipeError(tuple(line for fault in error.errors() for line in _explain(fault))) from error
+    return recipe
+
+
+def _telling(faults: Sequence[Any]) -> list[Any]:
+    """Leave out that a list is too short where that is only because its entries are faulty."""
+    return [
+        fault
+        for fault in faults
+        if fault["type"] != "too_short" or not any(_is_below(other["loc"], fault["loc"]) for other in faults)
+    ]
+
+
+def _is_below(location: tuple[Any, ...], above: tuple[Any, ...]) -> bool:
+    return len(location) > len(above) and location[: len(above)] == above
+
+
+def _faults_between_others(raw: dict[str, Any], faulty: set[str]) -> list[str]:
+    """Return what does not agree between the sections that have no faults of their own."""
+    if not faulty:
+        return []  # they have been compared
+    sections: dict[str, Any] = {}
+    for name, info in Recipe.model_fields.items():
+        if name in faulty:
+            continue
+        if name in raw:
+            sections[name] = TypeAdapter(cast("Any", Annotated[info.annotation, info])).validate_python(raw[name])
+        elif not info.is_required():
+            sections[name] = info.get_default(call_default_factory=True, validated_data={})
+    return agreement_faults(SimpleNamespace(**sections), sections)
 
 
 def dump_recipe(recipe: Recipe) -> str:

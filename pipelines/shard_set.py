@@ -14,8 +14,9 @@ from pipelines.context import RunContext, items_digest, stage_fingerprint
 from pipelines.decided import DecidedPool, Rejections, in_threads, read_stamps
 from pipelines.engine import Task, run_tasks
 from pipelines.progress import Progress
-from pipelines.recipe import Recipe, rule_configs
+from pipelines.recipe import Recipe
 from pipelines.recipe_load import dump_recipe
+from pipelines.rule_sets import rule_configs
 from pipelines.run_folder import write_json, write_table
 from pipelines.stages.spool import remove_spool, spool_partition, write_gather_lists
 from pipelines.stages.write_shards import ORDER, cut_order, is_shard_written, load_results, write_one_shard
@@ -46,6 +47,7 @@ def write_shard_set(
         name=name,
         recipe_sha256=recipe_digest(context.recipe),
         facts=collection_facts(context.recipe),
+        datasheet=context.recipe.datasheet,
         blend=plan.summary,
         filters=_yields(context.recipe, decided.rejections),
     )

@@ -65,16 +65,16 @@ def card_features(max_images: int) -> list[dict[str, str]]:
     return [*texts, {"name": JSON_PART, "dtype": "json"}, *images]
 
 
-def read_card_features(card: str) -> list[dict[str, str]]:
-    """Return the features that a card declares; an empty list where it declares none or cannot be parsed."""
+def read_card_header(card: str) -> dict[str, Any]:
+    """Return what a card's YAML header says; empty where it has none or it cannot be parsed."""
     pieces = card.split("---\n", 2)
     if len(pieces) < 3 or pieces[0]:  # noqa: PLR2004 - nothing, the header, the text
-        return []
+        return {}
     try:
         header = yaml.safe_load(pieces[1])
-        return [{"name": one["name"], "dtype": one["dtype"]} for one in header["dataset_info"]["features"]]
-    except (yaml.YAMLError, KeyError, TypeError):
-        return []
+    except yaml.YAMLError:
+        return {}
+    return header if isinstance(header, dict) else {}
 
 
 def render_card(index: pa.Table, *, info: ShardSetInfo, num_bytes: int) -> str:

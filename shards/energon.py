@@ -13,6 +13,7 @@ import numpy as np
 META_FOLDER = ".nv-meta"
 INDEX_SUFFIX = ".idx"
 INFO_NAME = ".info.json"
+SPLIT_NAME = "split.yaml"
 
 
 def encode_offsets(offsets: Sequence[int], end: int) -> bytes:
@@ -35,6 +36,6 @@ def encode_meta(shard_counts: Mapping[str, int]) -> dict[str, bytes]:
     shard_lines = "".join(f"  - {name}\n" for name in shard_counts)
     return {
         INFO_NAME: (json.dumps(info, indent=2) + "\n").encode(),
-        "split.yaml": f"split_parts:\n  train:\n{shard_lines}  val: []\n  test: []\nexclude: []\n".encode(),
+        SPLIT_NAME: f"split_parts:\n  train:\n{shard_lines}  val: []\n  test: []\nexclude: []\n".encode(),
         "dataset.yaml": b"__module__: megatron.energon\n__class__: CrudeWebdataset\n",
     }

@@ -4,6 +4,8 @@ Only sound tars are taken: a broken one is never made to look whole. Card and bl
 still tells of samples that were planned and are gone.
 """
 
+from collections.abc import Mapping
+
 from curate.contract.errors import ShardError
 from shards.finish import SHARD_PATTERN, encode_lookups, list_shards
 from shards.index import index_table
@@ -23,13 +25,14 @@ def repair_shard_set(folder: str) -> list[str]:
         A line per file whose content was changed; empty where all was right.
 
     Raises:
-        ShardError: No manifest (the set was never finished: run it again), no tars, or tars with faults of their own.
+        ShardError: No manifest (the set was never finished: run it again), no tars, tars with faults of their own, or
+            one that is not what was written: its checksum is never replaced.
     """
     manifest = read_manifest(folder)
     file_system, root = open_folder(folder)
     names = sorted(str(path).rpartition("/")[2] for path in file_system.ls(root, detail=False))
     scans = [scan_shard(folder, name) for name in names if SHARD_PATTERN.fullmatch(name)]
-    _refuse_damaged(folder, scans)
+    _refuse_damaged(folder, scans, written={shard.name: shard.sha256 for shard in manifest.shards})
     results = [
         make_result(index_table(scan.rows), name=scan.name, num_bytes=scan.num_bytes, sha256=scan.sha256)
         for scan in scans
@@ -43,10 +46,15 @@ def repair_shard_set(folder: str) -> list[str]:
     return [f"{name}: rebuilt from the tars" for name in changed]
 
 
-def _refuse_damaged(folder: str, scans: list[ShardScan]) -> None:
+def _refuse_damaged(folder: str, scans: list[ShardScan], *, written: Mapping[str, str]) -> None:
     if not scans:
         raise ShardError(f"{folder}: no tars here to rebuild an index from")
     faults = [fault for scan in scans for fault in scan.faults]
+    faults += [
+        f"{scan.name}: sha256 is {scan.sha256}, the manifest says {written[scan.name]}; it was altered"
+        for scan in scans
+        if scan.sha256 != written.get(scan.name, scan.sha256)
+    ]
     keys = [key for scan in scans for key in scan.keys]
     if len(set(keys)) < len(keys):
         faults.append(f"{folder}: a key occurs more than once")

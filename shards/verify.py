@@ -1,6 +1,5 @@
 """Checks a finished shard set: files against manifest, index, card and each other. Reports every fault it finds."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -9,15 +8,13 @@ import numpy as np
 import pyarrow as pa
 
 from curate.contract.errors import ShardError
-from shards.card import CARD_NAME, card_features, read_card_features
-from shards.energon import INDEX_SUFFIX, INFO_NAME, META_FOLDER, encode_meta, encode_offsets
 from shards.finish import SHARD_PATTERN
 from shards.index import index_table
 from shards.manifest import MANIFEST_NAME, Manifest, ManifestShard, add_up, read_manifest
 from shards.reader import INDEX_NAME, read_index
 from shards.scan import ShardScan, scan_shard
 from shards.storage import open_folder
-from shards.wids import WIDS_NAME, encode_wids
+from shards.verify_files import check_card, check_croissant, check_energon, check_wids
 
 _Read = TypeVar("_Read")
 
@@ -48,12 +45,14 @@ def verify_shards(folder: str, *, deep: bool = False) -> list[str]:
         faults.extend(scan.faults)
     faults.extend(_check_duplicates(scans))
     if index is not None:
-        faults.extend(_check_index(index, scans, manifest))
-        faults.extend(_check_card(folder, index))
+        faults.extend(of_index := _check_index(index, scans, manifest))
+        if manifest and not of_index:
+            faults.extend(check_croissant(folder, manifest))
+        faults.extend(check_card(folder, index))
     if manifest:
         faults.extend(_check_totals(manifest))
-        faults.extend(_check_wids(folder, scans, manifest))
-    faults.extend(_check_energon(folder, [scan for scan in scans if not manifest or scan.name in wanted]))
+        faults.extend(check_wids(folder, scans, manifest))
+    faults.extend(check_energon(folder, [scan for scan in scans if not manifest or scan.name in wanted]))
     return faults
 
 
@@ -139,18 +138,6 @@ def _compare_rows(said: Sequence[dict[str, Any]], scan: ShardScan) -> list[str]:
     return sorted(faults)
 
 
-def _check_card(folder: str, index: pa.Table) -> list[str]:
-    data = _read_file(folder, CARD_NAME)
-    if data is None:
-        return [f"{CARD_NAME}: missing; without it Hugging Face datasets drops images"]
-    declared = read_card_features(data.decode("utf-8", "replace"))
-    wanted = card_features(max(index["num_images"].to_pylist(), default=0))
-    absent = [feature["name"] for feature in wanted if feature not in declared]
-    if not absent:
-        return []
-    return [f"{CARD_NAME}: dataset_info.features does not declare {', '.join(absent)}, so datasets would drop them"]
-
-
 def _check_totals(manifest: Manifest) -> list[str]:
     faults = []
     if add_up(manifest.shards) != manifest.totals:
@@ -159,42 +146,3 @@ def _check_totals(manifest: Manifest) -> list[str]:
     if planned != manifest.totals.num_samples:
         faults.append(f"{MANIFEST_NAME}: the blend has {planned} samples, the shards {manifest.totals.num_samples}")
     return faults
-
-
-def _check_energon(folder: str, scans: Sequence[ShardScan]) -> list[str]:
-    faults = [
-        f"{scan.name}{INDEX_SUFFIX}: missing, or its offsets are not those of {scan.name}"
-        for scan in scans
-        if len(scan.offsets) > len(scan.keys)  # the archive was read to its end
-        and _read_file(folder, f"{scan.name}{INDEX_SUFFIX}") != encode_offsets(scan.offsets[:-1], scan.offsets[-1])
-    ]
-    for name, data in encode_meta({scan.name: len(scan.keys) for scan in scans}).items():
-        found = _read_file(folder, f"{META_FOLDER}/{name}")
-        if found is None:
-            faults.append(f"{META_FOLDER}/{name}: missing; Energon needs it")
-        elif name == INFO_NAME and not _same_json(found, data):
-            faults.append(f"{META_FOLDER}/{name}: its samples per shard are not those of the tars")
-    return faults
-
-
-def _check_wids(folder: str, scans: Sequence[ShardScan], manifest: Manifest) -> list[str]:
-    wanted = encode_wids({scan.name: (len(scan.keys), scan.num_bytes) for scan in scans}, name=manifest.name)
-    found = _read_file(folder, WIDS_NAME)
-    if found is None:
-        return [f"{WIDS_NAME}: missing; wids needs it"]
-    return [] if _same_json(found, wanted) else [f"{WIDS_NAME}: its shards and samples are not those of the tars"]
-
-
-def _same_json(found: bytes, wanted: bytes) -> bool:
-    try:
-        return bool(json.loads(found) == json.loads(wanted))
-    except ValueError:
-        return False
-
-
-def _read_file(folder: str, name: str) -> bytes | None:
-    file_system, root = open_folder(folder)
-    try:
-        return bytes(file_system.cat_file(f"{root}/{name}"))
-    except OSError:
-        return None

@@ -16,7 +16,7 @@ from curate.fetch.img2dataset_images import fetch_images_by_img2dataset
 from pipelines.context import RunContext, load_documents, load_items, load_poison, without_documents
 from pipelines.engine import Report
 from pipelines.host_leases import leased_slots
-from pipelines.recipe import rule_configs
+from pipelines.rule_sets import rule_configs
 from pipelines.rules import first_reasons, join_kind, rules_at, verdict_rows
 from pipelines.run_folder import read_stamp, read_table
 from pipelines.stages.refetch import fetch_missing, fetcher_config

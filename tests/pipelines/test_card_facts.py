@@ -23,4 +23,6 @@ def test_images_and_model() -> None:
     assert (plain.image_processing, plain.clip_model) == ("kept at their size", None)
     scored = collection_facts(_recipe(clip={"model": "ViT-L-14", "pretrained": "openai"}))
     assert scored.clip_model == "ViT-L-14 (openai)"
+    of_a_folder = collection_facts(_recipe(clip={"model": "tiny"}))
+    assert of_a_folder.clip_model == "tiny"
     assert scored.image_processing == "scaled to a shorter side of 384 px where it was longer"

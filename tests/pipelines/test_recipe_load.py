@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from curate.contract.errors import RecipeError
-from pipelines.recipe import rule_configs
 from pipelines.recipe_load import dump_recipe, load_recipe, parse_recipe
+from pipelines.rule_sets import rule_configs
 
 GOOD = """
 sources:
@@ -59,6 +59,22 @@ def test_a_wrong_value_is_shown_with_its_place() -> None:
 def test_faults_between_sections_keep_their_own_places() -> None:
     faults = faults_of(GOOD.replace("clip: {model: tiny}", ""))
     assert [fault.split(":")[0] for fault in faults] == ["keep.image.clip", "dedup.image.cosine"]
+
+
+def test_faults_between_sound_sections_are_told_beside_those_inside_others() -> None:
+    faults = faults_of(
+        GOOD.replace("{min: 3}", "{min: many}").replace("coyo: 0.5}", "cojo: 0.5}"), "blend.name", "engine.workers=0"
+    )
+    assert [fault.split(":")[0] for fault in faults] == [
+        "--set blend.name", "admit.text.words.min", "engine.workers", "blend.weights.cojo",
+    ]  # fmt: skip
+
+
+def test_nothing_follows_from_a_fault() -> None:
+    """Not that there is no source, nor that scores are missing where the model's section is wrong."""
+    faults = faults_of("sources: [{name: a, type: nothing}]\nclip: {modle: x}\nkeep: {image.clip: {min: 0.2}}\n")
+    assert faults[0].startswith("sources.0")
+    assert not any("at least 1 item" in fault or "CLIP" in fault for fault in faults)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import yaml
 
-from shards.card import FilterYield, card_features, read_card_features, render_card
+from shards.card import FilterYield, card_features, read_card_header, render_card
 from shards.datasheet import CollectionFacts, DatasheetConfig
 from shards.reader import read_index
 from tests.shards.conftest import INFO
@@ -11,7 +11,7 @@ from tests.shards.conftest import INFO
 
 def test_the_card_declares_as_many_images_as_the_largest_document_has(shard_set: Path) -> None:
     card = (shard_set / "README.md").read_text()
-    features = read_card_features(card)
+    features = read_card_header(card)["dataset_info"]["features"]
     assert [feature["name"] for feature in features[:3]] == ["__key__", "__url__", "json"]
     assert features[2]["dtype"] == "json"
     assert [feature["name"] for feature in features[3:]] == [f"{number}.jpg" for number in range(12)]
@@ -66,6 +66,6 @@ def test_a_set_of_texts_declares_no_image() -> None:
     assert [feature["name"] for feature in card_features(0)] == ["__key__", "__url__", "json"]
 
 
-def test_a_card_without_features_reads_as_none() -> None:
-    for card in ("", "# Title\n", "---\n[\n---\n", "---\na: 1\n---\n", "---\ndataset_info: 3\n---\n", "---\n---\n"):
-        assert read_card_features(card) == []
+def test_a_card_without_a_header_reads_as_empty() -> None:
+    for card in ("", "# Title\n", "---\n[\n---\n", "---\n- 1\n---\n", "---\n---\n"):
+        assert read_card_header(card) == {}

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from curate.contract.errors import ShardError
+from shards.reader import read_index
 from shards.repair import repair_shard_set
 from shards.verify import verify_shards
 
@@ -20,7 +21,8 @@ def test_a_sound_set_is_left_as_it_is(shard_set: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["index.parquet", "00001.tar.idx", ".nv-meta/.info.json", ".nv-meta/split.yaml", "wids.json"]
+    "name",
+    ["index.parquet", "00001.tar.idx", ".nv-meta/.info.json", ".nv-meta/split.yaml", "wids.json", "croissant.json"],
 )
 @pytest.mark.parametrize("damage", ["gone", "altered"])
 def test_what_follows_from_the_tars_comes_back_byte_for_byte(shard_set: Path, name: str, damage: str) -> None:
@@ -29,7 +31,7 @@ def test_what_follows_from_the_tars_comes_back_byte_for_byte(shard_set: Path, na
         path.unlink()
     else:
         path.write_bytes(b"{}")
-    assert verify_shards(str(shard_set)) != [] or name.endswith("split.yaml")
+    assert verify_shards(str(shard_set)) != []
     assert repair_shard_set(str(shard_set)) == [f"{name}: rebuilt from the tars"]
     assert contents(shard_set) == before
     assert verify_shards(str(shard_set)) == []
@@ -62,6 +64,18 @@ def test_a_damaged_tar_is_not_made_to_look_whole(shard_set: Path) -> None:
     path.write_bytes(data)
     before = contents(shard_set)
     with pytest.raises(ShardError, match=r"(?s)00000.tar, sample 00000000000: .*nothing was rebuilt"):
+        repair_shard_set(str(shard_set))
+    assert contents(shard_set) == before
+
+
+def test_a_sound_tar_that_is_not_what_was_written_is_not_made_to_look_so(shard_set: Path) -> None:
+    path, row = shard_set / "00000.tar", read_index(str(shard_set)).to_pylist()[0]
+    data = bytearray(path.read_bytes())
+    place = data.index(b'"text":"', row["offset"]) + len(b'"text":"')
+    data[place : place + 1] = b"#"
+    path.write_bytes(data)
+    before = contents(shard_set)
+    with pytest.raises(ShardError, match=r"00000.tar: sha256 is .*it was altered\nnothing was rebuilt"):
         repair_shard_set(str(shard_set))
     assert contents(shard_set) == before
 
