@@ -213,6 +213,8 @@ def _finish(context: RunContext, partition: Partition) -> pa.Table:
 def _pool(partition: Partition) -> pa.Table:
     standing = set(partition.items["doc_id"].to_pylist())
     num_images, num_bytes = _counts(partition.images), _sums(partition.images, "num_bytes")
+    lengths = pc.fill_null(pc.binary_length(partition.items["text"]), 0)
+    text_bytes = _sums(partition.items.select(["doc_id"]).append_column("text_bytes", lengths), "text_bytes")
     rows: list[dict[str, object]] = [
         {
             "doc_id": doc_id,
@@ -222,7 +224,7 @@ def _pool(partition: Partition) -> pa.Table:
             "num_images": num_images.get(doc_id, 0),
             "num_words": partition.words.get(doc_id, (0, 0))[0],
             "num_chars": partition.words.get(doc_id, (0, 0))[1],
-            "num_bytes": num_bytes.get(doc_id, 0) + partition.words.get(doc_id, (0, 0))[1],
+            "num_bytes": num_bytes.get(doc_id, 0) + text_bytes.get(doc_id, 0),
         }
         for doc_id, source, kind in zip(
             *(partition.documents[column].to_pylist() for column in ("doc_id", "source", "kind")), strict=True

@@ -42,7 +42,7 @@ def read_mmc4_row(row: Row, *, source: Mmc4Source) -> Document:  # noqa: ARG001 
     url = fields.get("url")
     url = None if url is None else require_str(url, "url").strip()
     texts = [
-        require_str(text, f"text_list[{i}]").strip()
+        require_str(text, f"text_list[{i}]")
         for i, text in enumerate(require_list(fields.get("text_list"), "text_list"))
     ]
     infos = fields.get("image_info")
@@ -95,6 +95,6 @@ def _interleave(texts: list[str], images: list[_Image]) -> tuple[Item, ...]:
         while image is not None and (image.sentence <= index):
             items.append(Item(modality=Modality.IMAGE, image_url=image.url, alt_text=image.alt_text))
             image = next(waiting, None)
-        if text:
+        if text.strip():
             items.append(Item(modality=Modality.TEXT, text=text))
     return tuple(items)

@@ -61,8 +61,9 @@ def _read_item(image: object, text: object, place: int, *, base: str | None, met
     if (image is None) == (text is None):
         raise RecordError(f"images[{place}] and texts[{place}] are {'both null' if image is None else 'both set'}")
     if text is not None:
-        cleaned = require_str(text, f"texts[{place}]").replace(TOPIC_SHIFT, _PARAGRAPH_BREAK).strip()
-        return Item(modality=Modality.TEXT, text=cleaned) if cleaned else None
+        plain = require_str(text, f"texts[{place}]")
+        cleaned = plain.replace(TOPIC_SHIFT, _PARAGRAPH_BREAK).strip() if TOPIC_SHIFT in plain else plain
+        return Item(modality=Modality.TEXT, text=cleaned) if cleaned.strip() else None
     url = resolve_url(base, require_str(image, f"images[{place}]"))
     alt = metadata.get("alt_text") if isinstance(metadata, dict) else None
     return Item(modality=Modality.IMAGE, image_url=url, alt_text=alt if isinstance(alt, str) and alt else None)

@@ -1,6 +1,7 @@
 """Rows of any supported file, its format told by the extension."""
 
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
@@ -55,8 +56,12 @@ def _read_archive(stream: IO[bytes], *, name: str, label: str, layout: Layout) -
         members = list_members(archive)
         if not members:
             yield file_fault(label, "a zip without files")
+        num_seen: Counter[str] = Counter()
         for member in members:
-            member_label = f"{label}/{member.filename}"
+            num_seen[member.filename] += 1
+            # A zip may hold a name twice; what tells documents apart must not.
+            again = f" ({num_seen[member.filename]})" if num_seen[member.filename] > 1 else ""
+            member_label = f"{label}/{member.filename}{again}"
             # `a.jsonl.zip` may hold a file called just `a`.
             member_name = member.filename if _format(member.filename, "") else name
             try:

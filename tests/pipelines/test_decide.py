@@ -112,7 +112,7 @@ def test_the_first_rule_that_rejects_an_image_gives_its_reason(tmp_path: Path) -
 def test_what_is_kept_is_in_the_pool(tmp_path: Path) -> None:
     context = make_context(tmp_path, RULES)
     write_partition(context, P, [doc("b", "one two three", Picture(number=1), Picture(number=2)), doc("a", "word")])
-    write_partition(context, "flan-00000-00000", [chat("c", "abc de", "f")])
+    write_partition(context, "flan-00000-00000", [chat("c", "äöü de", "f")])
     write_partition(context, "coyo-00000-00000", [pair("d", Picture(number=3), "a cat")])
     pools = {
         name: d.pool.to_pylist() for name, d in decide_all(context, P, "flan-00000-00000", "coyo-00000-00000").items()
@@ -130,7 +130,7 @@ def test_what_is_kept_is_in_the_pool(tmp_path: Path) -> None:
         }
     ]
     ((chatted,), (paired,)) = pools["flan-00000-00000"], pools["coyo-00000-00000"]
-    assert (chatted["kind"], chatted["num_images"], chatted["num_words"], chatted["num_bytes"]) == ("text", 0, 3, 8)
+    assert (chatted["kind"], chatted["num_images"], chatted["num_words"], chatted["num_bytes"]) == ("text", 0, 3, 10)
     assert (paired["kind"], paired["num_images"]) == ("pair", 1)
 
 

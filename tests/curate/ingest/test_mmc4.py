@@ -63,6 +63,10 @@ def test_blank_sentence_makes_no_item_but_keeps_its_images_place() -> None:
     assert _flat(document) == ["a", "http://i/1", "c"]
 
 
+def test_white_space_of_a_sentence_stays() -> None:
+    assert _flat(_read(text_list=["    x = 1\n", "b"], image_info=[])) == ["    x = 1\n", "b"]
+
+
 def test_meta_keeps_all_but_the_matrix_in_item_order() -> None:
     images = [_image("http://i/1", 1, matched_sim=0.3), _image("http://i/0", 0, matched_sim=0.2, image_name="x.png")]
     document = _read(

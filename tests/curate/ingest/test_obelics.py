@@ -29,7 +29,7 @@ def test_order_alt_text_and_url() -> None:
         general_metadata=json.dumps({"url": "http://p/q", "warc_record_offset": 3}),
     )
     assert document.items == (
-        Item(modality=Modality.TEXT, text="a"),
+        Item(modality=Modality.TEXT, text=" a "),
         Item(modality=Modality.IMAGE, image_url="http://p/i.jpg", alt_text="alt"),
         Item(modality=Modality.IMAGE, image_url="http://o/j.jpg"),
     )

@@ -71,6 +71,20 @@ def test_every_member_of_a_zip_is_read_under_its_own_name(tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_members_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(3):
+            archive.writestr("a.jsonl", f'{{"n": {number}}}')
+    rows = _read(tmp_path, "d.zip", file.getvalue(), _JSON)
+    assert [(row.place.ordinal, row.fields["n"]) for row in rows if isinstance(row, Row)] == [
+        ("d.zip/a.jsonl#1", 0),
+        ("d.zip/a.jsonl (2)#1", 1),
+        ("d.zip/a.jsonl (3)#1", 2),
+    ]
+
+
 def test_damaged_member_leaves_the_others(tmp_path: Path) -> None:
     lines = b"".join(b'{"n": %d}\n' % (i * 7919 % 104729) for i in range(2000))
     data = bytearray(_zip({"a.jsonl": lines, "b.jsonl": b'{"n": 2}'}))
