@@ -34,6 +34,8 @@ class Planned:
     """Of ``curate.blend.plan``."""
     disk_bytes: int
     """About what the shards will take."""
+    spool_bytes: int
+    """At most what lies beside them while they are written."""
     free_bytes: int | None
     """On the disk of the run folder; None for remote ones."""
     other_name: str | None
@@ -70,10 +72,12 @@ def plan_again(context: RunContext, partitions: Sequence[str], *, compare: str |
         raise CurateError(f"{context.folder.root}: no shard set {compare} was planned here")
     pool = _decide_aside(context, partitions).pool
     summary = plan_blend(pool, context.recipe.blend, text_tokens=_count_tokens(context, pool)).summary
+    disk_bytes = estimate_disk_bytes(summary)
     is_remote = "://" in context.folder.root
     return Planned(
         summary=summary,
-        disk_bytes=estimate_disk_bytes(summary),
+        disk_bytes=disk_bytes,
+        spool_bytes=min(disk_bytes, int(context.recipe.engine.spool_bytes)),
         free_bytes=None if is_remote else shutil.disk_usage(Path(context.folder.root)).free,
         other_name=other_name if other is not None else None,
         other=other,

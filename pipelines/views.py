@@ -76,7 +76,10 @@ def show_plan(planned: "Planned") -> None:
             markup=False,
         )
     free = "" if planned.free_bytes is None else f", {planned.free_bytes / BYTES_PER_MB:,.0f} MB free"
-    console.print(f"disk: about {planned.disk_bytes / BYTES_PER_MB:,.1f} MB{free}; nothing was written")
+    shards, spool = planned.disk_bytes / BYTES_PER_MB, planned.spool_bytes / BYTES_PER_MB
+    console.print(
+        f"disk: about {shards:,.1f} MB, and up to {spool:,.1f} MB more while it is written{free}; no shard was written"
+    )
 
 
 def _plan_cells(entry: Mapping[str, Any]) -> list[str]:

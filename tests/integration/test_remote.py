@@ -149,7 +149,7 @@ def test_a_run_on_the_store_gives_the_bytes_of_a_local_one(store: Store, both: t
 def test_another_blend_is_planned_and_written_there(store: Store, both: tuple[str, str]) -> None:
     _, remote = both
     before = store.files.find(remote)
-    assert "nothing was written" in run_on(store, "blend", remote, "--dry-run", "--set", WEIGHTS)
+    assert "no shard was written" in run_on(store, "blend", remote, "--dry-run", "--set", WEIGHTS)
     assert store.files.find(remote) == before
     run_on(store, "blend", remote, "--name", "texts", "--set", WEIGHTS, "--workers", 1)
     assert "good" in run_on(store, "verify", f"{remote}/shards/texts")

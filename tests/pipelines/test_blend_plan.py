@@ -90,5 +90,5 @@ def test_both_plans_are_shown_line_by_line(context: RunContext, capsys: pytest.C
     views.show_plan(planned)
     views.console.width = width
     shown = capsys.readouterr().out
-    for expected in ("interleaved", "main (written)", "0%: 1, 100%: 3", "bound by", "nothing was written"):
+    for expected in ("interleaved", "main (written)", "0%: 1, 100%: 3", "bound by", "no shard was written"):
         assert expected in shown
