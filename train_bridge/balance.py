@@ -61,17 +61,20 @@ def choose_packs(
     costs = 2.0 * (away @ standing.ahead) + (away * away).sum(axis=1)
     if num_keep:  # else all go, and only their order is to be chosen
         costs += SLACK_COST * (1.0 - held.sum(axis=1))
-    doubled = 2.0 * away
-    must = np.flatnonzero(overdue)
+    doubled, rows, change = 2.0 * away, list(away), np.empty(num_packs)
+    must, is_overdue = np.flatnonzero(overdue), overdue.tolist()
     order: list[int] = []
     left, num_must = sum(num_samples), len(must)
-    while len(order) < num_packs and (left > num_keep or num_must):
-        chosen = int(costs.argmin())
-        if left <= num_keep:
+    for _ in range(num_packs):
+        if left > num_keep:
+            chosen = int(costs.argmin())
+        elif num_must:
             chosen = int(must[costs[must].argmin()])
+        else:
+            break
         order.append(chosen)
         left -= num_samples[chosen]
-        num_must -= int(overdue[chosen])
-        costs += doubled @ away[chosen]
+        num_must -= is_overdue[chosen]
+        costs += np.dot(doubled, rows[chosen], out=change)
         costs[chosen] = np.inf
     return Chosen(order=order, ahead=standing.ahead + away[order].sum(axis=0))

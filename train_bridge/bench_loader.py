@@ -2,6 +2,7 @@
 
 All run in this process, without loader processes, in turns; samples are pairs of an image and a caption.
 
+- *plan*: samples per second of drawing, splitting, packing and balancing a corpus as in pre-training, nothing read.
 - *raw*: samples per second without decoding. Ours are in the order of a shuffled, packed plan, their JSON parsed and
   each part checked against its tar header; others hand out the bytes of the parts.
 - *decoded*: samples per second through the whole loader (plan, read, tokenise, decode, scale, pack, collate), beside
@@ -30,6 +31,8 @@ from transformers.utils import logging as transformers_logging
 from curate.contract.errors import ShardError
 from shards.reader import ShardReader
 from train_bridge.bench_peers import energon_images, energon_resume, peer_version, webdataset_images
+from train_bridge.bench_plan import SETTINGS as PLAN_SETTINGS
+from train_bridge.bench_plan import MadeUpCounts
 from train_bridge.config import DataConfig, PackConfig, TinyConfig
 from train_bridge.data_spec import dataset_spec, plan_settings, text_form
 from train_bridge.dataset import BatchDataset, DatasetSpec
@@ -43,6 +46,7 @@ T = TypeVar("T")
 SEQ_LENGTH = 2048
 TINY = TinyConfig(image_size=336, patch_size=28)
 """CLIP-L's 336 px; 144 tokens per image."""
+NUM_PLANNED = 100_000
 NUM_BEFORE = 20
 """Batches before our state is taken."""
 PEERS: dict[str, Callable[[str], Iterator[bytes]]] = {
@@ -83,7 +87,8 @@ def measure(spec: DatasetSpec, *, num_turns: int, num_decoded: int) -> dict[str,
     folder, form = spec.folders[0], spec.image_form
     installed = {name: read for name, read in PEERS.items() if peer_version(name)}
     images = list(itertools.islice(raw_images(spec), num_decoded))
-    ways: dict[str, Callable[[], Iterable[object]]] = {"raw": partial(raw_images, spec)}
+    ways: dict[str, Callable[[], Iterable[object]]] = {"plan": partial(planned_samples, MadeUpCounts(NUM_PLANNED))}
+    ways["raw"] = partial(raw_images, spec)
     ways |= {f"raw {name}": partial(read, folder) for name, read in installed.items()}
     ways["decoded"] = partial(_first, partial(loaded_samples, spec), num_decoded)
     bare = partial(decoded, partial(iter, images), num_decoded, form=form)
@@ -102,6 +107,12 @@ def measure(spec: DatasetSpec, *, num_turns: int, num_decoded: int) -> dict[str,
             found[f"state-bytes{name}"], found[f"resume-s{name}"] = resume()
         turns.append(found)
     return {name: [turn[name] for turn in turns[1:]] for name in turns[0]}  # the first warms up
+
+
+def planned_samples(counts: MadeUpCounts) -> Iterator[int]:
+    """Yield the place of each sample in its pack, of one epoch."""
+    for pack in plan_packs(counts, PLAN_SETTINGS, num_epochs=1):
+        yield from range(len(pack.table))
 
 
 def raw_images(spec: DatasetSpec) -> Iterator[bytes]:

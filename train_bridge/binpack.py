@@ -4,22 +4,27 @@ Best-fit-decreasing over a window spends the short samples on the longest ones a
 Here samples enter in their order, so that each pack is a fair draw of the data, until one or two samples out of all
 that wait fill the rest (the idea of Gupta and Ho's minimum bin slack, 1999, without its search). What waits for the
 next window is then like the data too, and never old. Where nothing may wait, give the longest first.
+
+Two sizes that sum to the room are found by arithmetic on integers as sets of bits. One has bit s for each size s that
+waits, another bit C - s; the second, moved by C - room, is the first mirrored at the room, and the bits of both are the
+sizes that another one completes.
 """
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-NUM_TRIES = 10
-"""Samples, by age, that are tried as one of the two that complete a pack."""
-SLACK_SHARE = 0.002
-"""Of a pack: less room than this is full."""
+MAX_SLACK = 64
+"""Tokens that two may leave, if one alone leaves more."""
+NUM_FRONT = 128
+"""Samples, by age, one of which is of the two that fill a pack to the token while it has more room than two need."""
 LAST_TWO_SHARE = 0.34
 """Of a pack: with less room than this, two samples are the last."""
-
-NUM_LEVELS = 6
-"""Items are also listed without those above 1/2, 1/4, ... of a pack, so that those too large are not looked at."""
+LEVELS = (24, 18, 14, 11, 9)
+"""Items are also listed without those above 18/24, 14/24, ... of a pack, so that few that are too large are seen."""
+SPREAD = 2_654_435_761
+"""Knuth's multiplier: spreads numbers over a range."""
 
 
 def fill_packs(
@@ -57,98 +62,135 @@ class _Pool:
         self._sizes, self._images = sizes, images
         self._max_images = max_images or 0
         self._capacity = capacity
-        self._slack, self._last_two = int(SLACK_SHARE * capacity), int(LAST_TWO_SHARE * capacity)
-        array = np.asarray(sizes, dtype=np.int64)
-        self._hidden = [bytearray((array > capacity >> level).tobytes()) for level in range(NUM_LEVELS)]
-        self._is_gone = self._hidden[0]
-        self._head = 0
+        self._last_two = int(LAST_TWO_SHARE * capacity)
+        self._array = np.asarray(sizes, dtype=np.int64)
+        limits = [capacity * level // LEVELS[0] for level in LEVELS]
+        self._hidden = [bytearray((self._array > limit).tobytes()) for limit in limits]
+        smallest = len(LEVELS) - 1 - np.searchsorted(limits[::-1], np.arange(capacity + 1))
+        self._for_room = [self._hidden[level] for level in smallest.tolist()]
         self._by_size: dict[int, list[int]] = {}
         for item in range(len(sizes) - 1, -1, -1):  # the oldest ends up last, where it is popped
             self._by_size.setdefault(sizes[item], []).append(item)
-        self._distinct = sorted(self._by_size)
+        self._waits = _bits(self._array, capacity=capacity)
+        self._mirrored = _bits(capacity - self._array, capacity=capacity)
+        self._head = self._front_end = 0
+        self._front = 0
         self.num_left = len(sizes)
 
     def fill_pack(self) -> list[int]:
-        while self._is_gone[self._head]:
-            self._head += 1
-        first = self._head
-        self._take(first)
-        pack, room, start = [first], self._capacity - self._sizes[first], first + 1
-        room_images = self._max_images - self._images[first] if self._images is not None else 0
-        while room > 0:
-            slack, last, following = self._find_last(room, room_images, start)
-            is_last = slack <= self._slack or room <= self._last_two or following is None
-            for item in last if is_last or following is None else (following,):
-                self._take(item)
-                pack.append(item)
-                room -= self._sizes[item]
-                room_images -= self._images[item] if self._images is not None else 0
-            if is_last or following is None:
-                break
-            start = following + 1
-        return pack
-
-    def _find_last(self, room: int, room_images: int, start: int) -> tuple[int, tuple[int, ...], int | None]:
-        """Find one or two items that leave the least room.
-
-        Returns:
-            The room they leave, the items, and the oldest item from ``start`` on that fits, if it was looked for.
-        """
-        one = self._best_fit(room, room_images, other=-1)
-        if one < 0:
-            return room, (), None
+        first = self._head = self._hidden[0].find(0, self._head)
+        if first >= self._front_end:
+            self._renew_front(first)
         sizes, images = self._sizes, self._images
-        hidden = self._hidden[min(NUM_LEVELS - 1, (self._capacity // room).bit_length() - 1)]
-        distinct, by_size = self._distinct, self._by_size
-        best, oldest = room - sizes[one], None
-        found: tuple[int, ...] = (one,)
-        num_left_to_try = NUM_TRIES if best > self._slack else 0
-        item = start - 1
-        while num_left_to_try and (item := hidden.find(0, item + 1)) >= 0:
-            rest = room - sizes[item]
-            if rest < 0 or (images is not None and images[item] > room_images):
-                continue
-            if oldest is None:
-                oldest = item
-            num_left_to_try -= 1
-            if images is None:  # most do not help, which is seen without a call
-                place = bisect_right(distinct, rest) - 1
-                if place >= 0 and distinct[place] == sizes[item] and len(by_size[sizes[item]]) == 1:
-                    place -= 1  # it is the only one of its size
-                if rest - (distinct[place] if place >= 0 else 0) >= best:
-                    continue
-            other = self._best_fit(rest, room_images - images[item] if images is not None else 0, other=item)
-            slack = rest if other < 0 else rest - sizes[other]
-            if slack < best:
-                best, found = slack, (item,) if other < 0 else (item, other)
-                if best <= self._slack:
-                    break
-        return best, found, oldest
+        pack, room, oldest = [first], self._capacity - sizes[first], first
+        room_images = self._max_images - images[first] if images is not None else 0
+        self._take(first)
+        while room > self._last_two and (following := self._find_oldest(room, room_images, oldest + 1)) is not None:
+            oldest = following
+            if last := self._find_exact(room, room_images, near=sizes[oldest]):
+                break
+            self._take(oldest)
+            pack.append(oldest)
+            room -= sizes[oldest]
+            room_images -= images[oldest] if images is not None else 0
+        else:
+            last = self._find_best(room, room_images, near=first * SPREAD % room) if room else ()
+        for item in last:
+            self._take(item)
+        return [*pack, *last]
 
-    def _best_fit(self, room: int, room_images: int, *, other: int) -> int:
-        """Return the largest item, the oldest of its size, that fits and is not ``other``; -1 if there is none."""
-        distinct, images = self._distinct, self._images
-        for place in range(bisect_right(distinct, room) - 1, -1, -1):
-            same = self._by_size[distinct[place]]
-            if images is None:
-                if same[-1] != other:
-                    return same[-1]
-                if len(same) > 1:
-                    return same[-2]
+    def _renew_front(self, first: int) -> None:
+        """Note the sizes of the oldest items; those taken meanwhile wait no longer, which the other set tells."""
+        oldest = first + np.flatnonzero(np.frombuffer(self._hidden[0], dtype=np.uint8)[first:] == 0)[:NUM_FRONT]
+        self._front = _bits(self._array[oldest], capacity=self._capacity)
+        self._front_end = int(oldest[len(oldest) // 2]) + 1  # half of them will be gone then
+
+    def _find_oldest(self, room: int, room_images: int, start: int) -> int | None:
+        """Return the oldest item from ``start`` on that fits."""
+        sizes, images = self._sizes, self._images
+        hidden = self._for_room[room]
+        item: int = start - 1
+        while (item := hidden.find(0, item + 1)) >= 0:
+            if sizes[item] <= room and (images is None or images[item] <= room_images):
+                return item
+        return None
+
+    def _find_exact(self, room: int, room_images: int, *, near: int) -> tuple[int, ...]:
+        """Return one or two items of together ``room``, if there are any.
+
+        Of two, one is as long as ``near``, or nearly: a fair draw, where the shortest would be used up.
+        """
+        if self._waits >> room & 1 and (one := self._oldest_of(room, room_images)) is not None:
+            return (one,)
+        pairs = self._waits & self._mirrored >> self._capacity - room
+        if room > self._last_two:
+            pairs &= self._front
+        if not pairs:
+            return ()
+        above = pairs >> near
+        size = near + (above & -above).bit_length() - 1 if above else pairs.bit_length() - 1
+        first = self._oldest_of(size, room_images)
+        if first is None:
+            return ()
+        left = room_images - self._images[first] if self._images is not None else 0
+        second = self._oldest_of(room - size, left, other=first)
+        return () if second is None else (first, second)
+
+    def _find_best(self, room: int, room_images: int, *, near: int) -> tuple[int, ...]:
+        """Return the one or two items that leave the least room, or none if none fits."""
+        one = self._find_largest(room, room_images)
+        if one is None:
+            return ()
+        limit = min(room - self._sizes[one], MAX_SLACK)
+        partners = self._mirrored >> self._capacity - room
+        for step in (1, 2, 4):
+            partners |= partners >> step  # those that leave 0 to 7 tokens
+        for start in range(0, limit, 8):
+            if not self._waits & partners >> start:
                 continue
-            for item in reversed(same):
-                if item != other and images[item] <= room_images:
-                    return item
-        return -1
+            for slack in range(start, min(start + 8, limit)):
+                if pair := self._find_exact(room - slack, room_images, near=near):
+                    return pair
+        return (one,)
+
+    def _find_largest(self, room: int, room_images: int, *, other: int | None = None) -> int | None:
+        """Return the largest item, the oldest of its size, that fits and is not ``other``."""
+        fitting = self._waits & (2 << room) - 1
+        while fitting:
+            size = fitting.bit_length() - 1
+            item = self._oldest_of(size, room_images, other=other)
+            if item is not None:
+                return item
+            fitting ^= 1 << size
+        return None
+
+    def _oldest_of(self, size: int, room_images: int, *, other: int | None = None) -> int | None:
+        """Return the oldest item of a size that fits by its images and is not ``other``."""
+        images = self._images
+        for item in reversed(self._by_size[size]):
+            if item != other and (images is None or images[item] <= room_images):
+                return item
+        return None
 
     def _take(self, item: int) -> None:
-        same = self._by_size[self._sizes[item]]
+        size = self._sizes[item]
+        same = self._by_size[size]
         if same[-1] == item:
             same.pop()
         else:
             same.remove(item)
         if not same:
-            del self._distinct[bisect_left(self._distinct, self._sizes[item])]
+            self._waits ^= 1 << size
+            self._mirrored ^= 1 << self._capacity - size
         for hidden in self._hidden:
+            if hidden[item]:
+                break  # in the lists of shorter ones, too
             hidden[item] = 1
         self.num_left -= 1
+
+
+def _bits(sizes: npt.NDArray[np.int64], *, capacity: int) -> int:
+    """Return the integer that has a bit for each of some sizes, 0 to ``capacity``."""
+    found = np.zeros(capacity + 1, dtype=np.bool_)
+    found[sizes] = True
+    return int.from_bytes(np.packbits(found, bitorder="little").tobytes(), "little")

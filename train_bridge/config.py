@@ -142,7 +142,7 @@ class PackConfig(BaseModel):
 
     seq_length: int = Field(ge=16)
     """Tokens per pack, image tokens included."""
-    window: int = Field(2048, ge=1)
+    window: int = Field(3072, ge=1)
     """Samples that join those that wait, and are packed together."""
     age_limit: int = Field(8, ge=1, le=63)
     """Windows that a sample may wait."""

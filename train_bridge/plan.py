@@ -29,7 +29,7 @@ class PlanSettings:
     unit: Literal["samples", "tokens"] = "tokens"
     """Of the shares of a blend."""
     long_documents: Literal["split", "truncate"] = "split"
-    window: int = 2048
+    window: int = 3072
     """Samples that join those that wait."""
     age_limit: int = 8
     """Windows that a sample may wait."""

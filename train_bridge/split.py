@@ -1,5 +1,7 @@
 """Cuts a document that is longer than a sequence into several samples, at item borders and never inside an image."""
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,39 +58,51 @@ def split_document(document: Counted, capacity: Capacity) -> list[Part]:
     Returns:
         Parts in order that together are the whole document; one part if it fits.
     """
-    cost = np.ones(document.num_ids, dtype=np.int64)
-    cost[document.image_at] = capacity.tokens_per_image
-    before = np.concatenate([[0], np.cumsum(cost)])
+    images, breaks = document.image_at.tolist(), document.breaks.tolist()
+    spans = list(zip(*[iter(document.label_spans.tolist())] * 2, strict=True))
+    more = capacity.tokens_per_image - 1
+    # Tokens up to and with each image, images expanded.
+    ends = [place + 1 + (number + 1) * more for number, place in enumerate(images)]
     parts, start = [], 0
     while start < document.num_ids:
         begin = int(capacity.has_bos and start > 0)  # the document's own begin token is among its ids
-        limit = before[start] + capacity.seq_length - begin
-        stop = int(np.searchsorted(before, limit, side="right")) - 1
+        first_image = bisect_left(images, start)
+        before = start + first_image * more
+        stop, last_image = _longest(document, images, ends, limit=before + capacity.seq_length - begin, more=more)
         if stop < document.num_ids:
-            stop = _last_break(document.breaks, start=start, stop=stop)
-        num_tokens = int(before[stop] - before[start]) + begin
-        parts.append(_part(document, start=start, stop=stop, num_tokens=num_tokens, has_begin=bool(begin)))
+            stop = _last_break(breaks, start=start, stop=stop)
+            last_image = bisect_left(images, stop)
+        parts.append(
+            Part(
+                start=start,
+                stop=stop,
+                num_tokens=stop + last_image * more - before + begin,
+                num_images=last_image - first_image,
+                num_labels=_count_labels(spans, start if begin else start + 1, stop),
+            )
+        )
         start = stop
     return parts
 
 
-def _last_break(breaks: Ints, *, start: int, stop: int) -> int:
-    place = int(np.searchsorted(breaks, stop, side="right")) - 1
-    return int(breaks[place]) if place >= 0 and breaks[place] > start else stop
+def _longest(
+    document: Counted, images: Sequence[int], ends: Sequence[int], *, limit: int, more: int
+) -> tuple[int, int]:
+    """Return where a part must stop for ``limit`` expanded tokens from the document's start, and the images before."""
+    num_images = bisect_right(ends, limit)
+    stop = limit - num_images * more
+    if num_images < len(images):
+        stop = min(stop, images[num_images])  # never inside an image
+    return min(stop, document.num_ids), num_images
 
 
-def _part(document: Counted, *, start: int, stop: int, num_tokens: int, has_begin: bool) -> Part:
-    first_image, last_image = np.searchsorted(document.image_at, (start, stop))
-    first = start if has_begin else start + 1
-    begins, ends = document.label_spans[0::2], document.label_spans[1::2]
-    overlaps = np.minimum(ends, stop) - np.maximum(begins, first)
-    return Part(
-        start=start,
-        stop=stop,
-        num_tokens=num_tokens,
-        num_images=int(last_image - first_image),
-        num_labels=int(np.maximum(overlaps, 0).sum()),
-    )
+def _last_break(breaks: Sequence[int], *, start: int, stop: int) -> int:
+    place = bisect_right(breaks, stop) - 1
+    return breaks[place] if place >= 0 and breaks[place] > start else stop
+
+
+def _count_labels(spans: Sequence[tuple[int, int]], first: int, stop: int) -> int:
+    return sum(max(0, min(end, stop) - max(begin, first)) for begin, end in spans)
 
 
 def label_spans(labelled: npt.NDArray[np.bool_]) -> Ints:

@@ -25,6 +25,8 @@ NUM_PICTURES = 32
 PICTURE_PX = 512
 TIMEOUT_S = 1800
 PEERS = ("webdataset", "megatron-energon")
+PLAN_LIMIT = 100_000
+"""Samples per second that planning shall not fall below."""
 LESS_IS_BETTER = {"state-bytes": "bytes", "resume-s": "s"}
 
 
@@ -77,7 +79,7 @@ def rows_of(measured: Mapping[str, Mapping[str, object]]) -> list[Row]:
     """Return the rows of what ``train_bridge.bench_loader`` prints: ``values`` per case and ``versions``."""
     values: dict[str, list[float]] = dict(measured["values"])  # type: ignore[arg-type]  # JSON
     versions = measured["versions"]
-    rows = []
+    rows = [_limit_row("plan", values["plan"], PLAN_LIMIT)]
     for case in ("raw", "decoded"):
         peers = ("bare", "bare, all cores", *PEERS) if case == "decoded" else PEERS
         names = {
@@ -90,6 +92,19 @@ def rows_of(measured: Mapping[str, Mapping[str, object]]) -> list[Row]:
         name = "megatron-energon"
         rows.append(_row(case, unit, values, name, peer=f"{name} {versions[name] or ''}".strip()))
     return rows
+
+
+def _limit_row(case: str, values: Sequence[float], limit: float) -> Row:
+    return Row(
+        bench="loader",
+        case=case,
+        unit="samples/s",
+        ours=median(values),
+        peer="limit",
+        peer_value=limit,
+        ratio=median(values) / limit,
+        runs=len(values),
+    )
 
 
 def _row(case: str, unit: str, values: Mapping[str, Sequence[float]], name: str, *, peer: str) -> Row:

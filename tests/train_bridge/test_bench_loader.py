@@ -33,10 +33,11 @@ def test_our_state_is_small(pairs: DatasetSpec, monkeypatch: pytest.MonkeyPatch)
 def test_every_way_is_measured_in_every_turn(pairs: DatasetSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_loader, "NUM_BEFORE", 1)
     monkeypatch.setattr(bench_loader, "PEERS", {"webdataset": lambda folder: itertools.repeat(b"", len(folder))})
+    monkeypatch.setattr(bench_loader, "NUM_PLANNED", 100)
     monkeypatch.setattr(bench_loader, "decode_image", lambda data, form: (data, form))
     values = measure(pairs, num_turns=2, num_decoded=5)
     assert set(values) == {
-        "raw", "raw webdataset", "decoded", "decoded bare", "decoded bare, all cores", "decoded webdataset",
+        "plan", "raw", "raw webdataset", "decoded", "decoded bare", "decoded bare, all cores", "decoded webdataset",
         "state-bytes", "resume-s",
     }  # fmt: skip
     assert {len(turns) for turns in values.values()} == {2}

@@ -4,6 +4,7 @@ from pipelines.bench.loader import rows_of, write_pairs
 from shards.reader import ShardReader, read_index
 
 VALUES = {
+    "plan": [150_000.0],
     "raw": [30.0, 20.0, 40.0],
     "raw webdataset": [10.0, 10.0, 12.0],
     "decoded": [9.0],
@@ -19,6 +20,7 @@ def test_rows_of_a_run_without_one_of_the_peers() -> None:
     rows = rows_of({"values": VALUES, "versions": {"webdataset": "1.0", "megatron-energon": None}})
     found = [(row["case"], row["peer"], row["ours"], row["peer_value"], row["ratio"], row["runs"]) for row in rows]
     assert found == [
+        ("plan", "limit", 150_000.0, 100_000, 1.5, 1),
         ("raw", "webdataset 1.0", 30.0, 10.0, 3.0, 3),
         ("raw", "megatron-energon", 30.0, None, None, 3),
         ("decoded", "bare decode, one thread", 9.0, 10.0, 0.9, 1),
