@@ -21,7 +21,6 @@ from shards.storage import TEMP_SUFFIX, open_folder, write_bytes
 from shards.wids import WIDS_NAME, encode_wids
 from shards.writer import ShardResult
 
-SHARD_PATTERN = re.compile(rf"\d{{{SHARD_DIGITS}}}\.tar")
 _OWN_PATTERN = re.compile(rf"\d{{{SHARD_DIGITS}}}\.tar(\{INDEX_SUFFIX})?|\..*\{TEMP_SUFFIX}")
 
 

@@ -4,6 +4,7 @@ USTAR stores a part as one 512-byte header and its content, padded with zeros to
 shorter than the header's 100 bytes, so no part ever needs a second header and offsets are plain arithmetic.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from curate.contract.schemas import SHARD_INDEX, table_from_rows
 TAR_BLOCK_BYTES = 512
 SHARD_DIGITS = 5
 """Of a shard's number, in its file name and at the start of its samples' keys."""
+SHARD_PATTERN = re.compile(rf"\d{{{SHARD_DIGITS}}}\.tar")
+"""Of the names of tars."""
 SEQUENCE_DIGITS = 6
 """Of a sample's number in its shard, at the end of its key."""
 

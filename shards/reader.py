@@ -13,6 +13,7 @@ import pyarrow as pa
 from curate.contract.errors import SchemaError, ShardError
 from curate.contract.parquet import read_parquet
 from curate.contract.schemas import SHARD_INDEX, check_schema
+from shards.cache import CacheSettings, ShardCache
 from shards.descriptors import Descriptors
 from shards.index import TAR_BLOCK_BYTES
 from shards.ranges import ByteRange, merge_ranges
@@ -71,9 +72,20 @@ def read_sample(folder: str, row: Mapping[str, Any], *, check_images: bool = Fal
 class ShardReader:
     """Reads samples of one set; keeps some local shards open until closed. Safe to use from threads."""
 
-    def __init__(self, folder: str) -> None:
-        self._folder = str(folder)
+    def __init__(self, folder: str, *, cache: CacheSettings | None = None) -> None:
+        """Open nothing yet.
+
+        Args:
+            folder: The shard set, local or an fsspec URL.
+            cache: Where shards of a remote set are kept; None reads each sample where it is.
+
+        Raises:
+            ShardError: With a cache: no finished set.
+        """
+        self._folder, self._cache_settings = str(folder), cache
         self._file_system, self._root = open_folder(self._folder)
+        self._is_local = is_local(self._file_system)
+        self._cache = ShardCache(self._folder, cache) if cache is not None and not self._is_local else None
         self._descriptors = Descriptors()
 
     def __enter__(self) -> Self:
@@ -82,13 +94,15 @@ class ShardReader:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+    def __reduce__(self) -> tuple[Any, tuple[str, CacheSettings | None]]:
         """Pickle as the folder: a copy in another process opens its own descriptors."""
-        return type(self), (self._folder,)
+        return _open_again, (self._folder, self._cache_settings)
 
     def close(self) -> None:
         """Close every descriptor; the reader may be used again and reopens them."""
         self._descriptors.close()
+        if self._cache is not None:
+            self._cache.close()
 
     def read(self, row: Mapping[str, Any], *, check_images: bool = False) -> StoredSample:
         """Read one sample with a single positioned read.
@@ -120,8 +134,12 @@ class ShardReader:
         return [found[place] for place in range(len(rows))]
 
     def _read_ranges(self, ranges: Sequence[ByteRange], rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
-        if is_local(self._file_system):
-            return [self._read_local(part.shard, part.start, part.stop, rows[part.members[0]]) for part in ranges]
+        if self._is_local:
+            paths = [f"{self._root}/{part.shard}" for part in ranges]
+            return [
+                self._read_local(path, part.start, part.stop, rows[part.members[0]])
+                for path, part in zip(paths, ranges, strict=True)
+            ]
         paths = [f"{self._root}/{part.shard}" for part in ranges]
         starts, stops = [part.start for part in ranges], [part.stop for part in ranges]
         blocks = self._file_system.cat_ranges(paths, starts, stops, on_error="return")
@@ -131,21 +149,27 @@ class ShardReader:
 
     def _read_block(self, row: Mapping[str, Any]) -> bytes:
         start, stop = row["offset"], row["offset"] + row["num_bytes"]
-        if is_local(self._file_system):
-            return self._read_local(row["shard"], start, stop, row)
+        if self._is_local:
+            return self._read_local(f"{self._root}/{row['shard']}", start, stop, row)
+        if self._cache is not None and (path := self._cache.find(row["shard"])) is not None:
+            return self._read_local(path, start, stop, row)
         try:
             block = self._file_system.cat_file(f"{self._root}/{row['shard']}", start=start, end=stop)
         except OSError as error:
             block = error
         return _check_size(block, stop - start, row)
 
-    def _read_local(self, shard: str, start: int, stop: int, row: Mapping[str, Any]) -> bytes:
+    def _read_local(self, path: str, start: int, stop: int, row: Mapping[str, Any]) -> bytes:
         try:
-            with self._descriptors.borrow(f"{self._root}/{shard}") as descriptor:
+            with self._descriptors.borrow(path) as descriptor:
                 block: bytes | OSError = os.pread(descriptor, stop - start, start)
         except OSError as error:
             block = error
         return _check_size(block, stop - start, row)
+
+
+def _open_again(folder: str, cache: CacheSettings | None) -> ShardReader:
+    return ShardReader(folder, cache=cache)
 
 
 def _check_size(block: bytes | Exception, num_bytes: int, row: Mapping[str, Any]) -> bytes:

@@ -7,8 +7,8 @@ still tells of samples that were planned and are gone.
 from collections.abc import Mapping
 
 from curate.contract.errors import ShardError
-from shards.finish import SHARD_PATTERN, encode_lookups, list_shards
-from shards.index import index_table
+from shards.finish import encode_lookups, list_shards
+from shards.index import SHARD_PATTERN, index_table
 from shards.manifest import MANIFEST_NAME, add_up, encode_manifest, read_manifest
 from shards.scan import ShardScan, scan_shard
 from shards.storage import open_folder, write_bytes

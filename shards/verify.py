@@ -8,8 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from curate.contract.errors import ShardError
-from shards.finish import SHARD_PATTERN
-from shards.index import index_table
+from shards.index import SHARD_PATTERN, index_table
 from shards.manifest import MANIFEST_NAME, Manifest, ManifestShard, add_up, read_manifest
 from shards.reader import INDEX_NAME, read_index
 from shards.scan import ShardScan, scan_shard

@@ -8,11 +8,12 @@ that runs them; the comment under a field says which.
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
 from curate.blend.config import name_places
 from curate.blend.weights import Weight, check_weights
 from curate.contract.reasons import Kind
+from shards.cache import CacheSettings
 
 FROZEN = ConfigDict(frozen=True, extra="forbid")
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -80,6 +81,22 @@ class ModelConfig(BaseModel):
     """Patterns of parameter names that stay frozen all the same, such as ``*.embed_tokens.*``; they win."""
     vision_feature_layer: int = -2
     """Hidden state of the vision tower that is projected. -2: LLaVA and VILA."""
+
+
+class ShardCacheConfig(BaseModel):
+    """Shards of remote sets that are kept on a local disk; see ``shards.cache``."""
+
+    model_config = FROZEN
+
+    folder: str
+    """Several sets, runs and processes may share it."""
+    max_bytes: ByteSize = Field(gt=0)
+    """Such as 500GB. What does not fit is read by range; nothing is evicted or deleted."""
+
+    @property
+    def settings(self) -> CacheSettings:
+        """As the reader takes them."""
+        return CacheSettings(folder=self.folder, max_bytes=int(self.max_bytes))
 
 
 class DataConfig(BaseModel):
@@ -205,6 +222,8 @@ class RunConfig(BaseModel):
     """Compile each layer with ``torch.compile``: slower to start, faster per step on a GPU."""
     num_workers: int = Field(4, ge=0)
     """DataLoader processes per rank (VILA's scripts: 4); 0 reads in threads of the rank itself."""
+    shard_cache: ShardCacheConfig | None = None
+    """Keep shards of remote sets on a local disk: later epochs then read from there."""
     read_ahead: int = Field(8, ge=1)
     """Samples in flight per DataLoader process."""
     checkpoint_every: int = Field(500, ge=1)

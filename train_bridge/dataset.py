@@ -17,6 +17,7 @@ from transformers import AutoTokenizer  # not AutoProcessor: with torchvision it
 
 from curate.blend.weights import Weight
 from curate.contract.errors import ShardError
+from shards.cache import CacheSettings
 from train_bridge.collate import Batch, CollateSettings, collate
 from train_bridge.corpus import Corpus, open_corpus
 from train_bridge.cursor import Cursor
@@ -58,6 +59,8 @@ class DatasetSpec:
     """Packs of a step: ranks are dealt like packs within it."""
     read_ahead: int = 8
     """Samples in flight."""
+    shard_cache: CacheSettings | None = None
+    """Where shards of remote sets are kept."""
     always_image: bool = False
     """See ``CollateSettings``."""
 
@@ -119,7 +122,9 @@ class BatchDataset(IterableDataset[Batch]):
         )
         after: deque[Cursor] = deque()
         packs = self._own_packs(corpus, after)
-        with SampleReader(corpus, encoder=encoder, form=spec.image_form, capacity=spec.plan.capacity) as reader:
+        with SampleReader(
+            corpus, encoder=encoder, form=spec.image_form, capacity=spec.plan.capacity, cache=spec.shard_cache
+        ) as reader:
             contents = read_packs(packs, reader=reader, read_ahead=spec.read_ahead)
             while group := list(islice(contents, spec.packs_per_batch)):
                 self._cursor = after.popleft()

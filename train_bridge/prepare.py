@@ -59,6 +59,7 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
         packs_per_batch=optim.micro_batch,
         round_packs=optim.global_batch,
         read_ahead=config.run.read_ahead,
+        shard_cache=None if (cache := config.run.shard_cache) is None else cache.settings,
         always_image=ranks.world_size > 1,
     )
     corpus = spec.open_corpus()

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from curate.contract.errors import ShardError
 from curate.contract.ids import seed_for
+from shards.cache import CacheSettings
 from shards.reader import ShardReader, StoredSample
 from train_bridge.corpus import Corpus
 from train_bridge.faults import SampleFault
@@ -53,9 +54,17 @@ class SkippedSample:
 class SampleReader:
     """Turns samples of a plan into tokens and pixels. Safe to use from threads."""
 
-    def __init__(self, corpus: Corpus, *, encoder: TextEncoder, form: ImageForm, capacity: Capacity) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        *,
+        encoder: TextEncoder,
+        form: ImageForm,
+        capacity: Capacity,
+        cache: CacheSettings | None = None,
+    ) -> None:
         self._corpus, self._encoder, self._form, self._capacity = corpus, encoder, form, capacity
-        self._readers = {folder: ShardReader(folder) for folder in corpus.folders}
+        self._readers = {folder: ShardReader(folder, cache=cache) for folder in corpus.folders}
 
     def __enter__(self) -> Self:
         return self

@@ -11,7 +11,7 @@ from torch.utils.data import IterableDataset
 from transformers import AutoProcessor
 
 from train_bridge.collate import Batch
-from train_bridge.config import DataConfig, PackConfig
+from train_bridge.config import DataConfig, PackConfig, ShardCacheConfig
 from train_bridge.cursor import Cursor
 from train_bridge.data_spec import dataset_spec, plan_settings, text_form
 from train_bridge.dataset import BatchDataset
@@ -53,6 +53,7 @@ class ShardDataset(IterableDataset[dict[str, Any]]):
         ranks: tuple[int, int] | None = None,
         with_state: bool = False,
         cache_dir: str | None = None,
+        shard_cache: ShardCacheConfig | None = None,
     ) -> None:
         """Count the tokens of the shards, unless that has been done, and plan.
 
@@ -65,6 +66,7 @@ class ShardDataset(IterableDataset[dict[str, Any]]):
             ranks: This process and how many there are; by default those of ``torch.distributed``, or one.
             with_state: Add ``state`` to each batch.
             cache_dir: Where token counts are kept; by default ``~/.cache/vila-curate``.
+            shard_cache: Where shards of remote sets are kept, and how much of them; by default nowhere.
 
         Raises:
             CurateError: Shards or processor cannot be used; says which and why.
@@ -81,7 +83,13 @@ class ShardDataset(IterableDataset[dict[str, Any]]):
             check_shard_files(folder)
         paths = tuple(count_lengths(folder, encoder=encoder, cache_dir=target) for folder in config.shards)
         spec = dataset_spec(config, plan=plan, length_paths=paths, processor=loaded, processor_folder=processor)
-        self._spec = replace(spec, num_epochs=epochs, packs_per_batch=batch_size, always_image=world_size > 1)
+        self._spec = replace(
+            spec,
+            num_epochs=epochs,
+            packs_per_batch=batch_size,
+            always_image=world_size > 1,
+            shard_cache=None if shard_cache is None else shard_cache.settings,
+        )
         self._batches = BatchDataset(self._spec, rank=rank, world_size=world_size)
         self._with_state = with_state
 
