@@ -6,7 +6,8 @@ the same documents in the same order and count real tokens only, never padding. 
 does: batches of documents, each as long as its longest, with the usual mask of two dimensions; its data lie in memory
 already, which favours it.
 
-Prints JSON: tokens per second of every turn, and the share of step time that the loop waited for data.
+Prints JSON: tokens per second of every turn, and the share of step time that the loop waited for data. Where there is
+a CUDA device, ``train_bridge.bench_gpu`` is measured on it as well.
 """
 
 import argparse
@@ -33,6 +34,7 @@ from curate.contract.ids import sha256_hex
 from shards.reader import INDEX_NAME
 from shards.sample import Sample, SampleImage, SampleText
 from shards.writer import write_shard
+from train_bridge.bench_gpu import measure_steps
 from train_bridge.collate import Batch
 from train_bridge.config import StageConfig
 from train_bridge.dataset import BatchDataset, load_batches
@@ -67,7 +69,13 @@ def main(arguments: Sequence[str]) -> int:
     transformers_logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder, joined_ranks() as ranks:
         shards = write_documents(f"{folder}/set", num_docs=NUM_DOCS)
-        result = measure(shards, folder, ranks=ranks, num_turns=options.turns, num_steps=options.steps)
+        result: dict[str, Any] = {
+            **measure(shards, folder, ranks=ranks, num_turns=options.turns, num_steps=options.steps)
+        }
+        if ranks.device.type == "cuda":
+            with redirect_stdout(sys.stderr):
+                result["gpu"] = measure_steps(shards, f"{folder}/gpu", ranks=ranks)
+            result["gpu_name"] = torch.cuda.get_device_name()
     sys.stdout.write(json.dumps(result) + "\n")
     return 0
 

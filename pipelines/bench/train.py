@@ -6,12 +6,21 @@ import subprocess
 import sys
 from importlib.metadata import version
 from statistics import median
+from typing import Any
 
 from curate.contract.errors import CurateError
 from pipelines.bench.row import Row
 
 WAIT_LIMIT = 0.02
 """Largest share of step time that may be spent waiting for data."""
+GPU_UNITS = {
+    "tokens_per_s": "tokens/s",
+    "mfu": "share of peak FLOP/s",
+    "data_wait": "share of step time",
+    "fill": "share of places",
+    "peak_memory_bytes": "bytes",
+}
+"""Of a step of a model of 1.6 billion weights."""
 TIMEOUT_S = 1800
 
 
@@ -32,8 +41,8 @@ def bench_train() -> list[Row]:
     return rows_of(json.loads(done.stdout))
 
 
-def rows_of(measured: dict[str, list[float]]) -> list[Row]:
-    """Return the rows of what ``train_bridge.bench_train`` prints."""
+def rows_of(measured: dict[str, Any]) -> list[Row]:
+    """Return the rows of what ``train_bridge.bench_train`` prints; those of a GPU only where it had one."""
     packed, padded, wait = (median(measured[name]) for name in ("packed", "padded", "data_wait"))
     num_runs = len(measured["packed"])
     return [
@@ -57,4 +66,13 @@ def rows_of(measured: dict[str, list[float]]) -> list[Row]:
             ratio=WAIT_LIMIT / wait if wait else None,
             runs=num_runs,
         ),
+        *(_gpu_row(case, unit, measured) for case, unit in GPU_UNITS.items() if "gpu" in measured),
     ]
+
+
+def _gpu_row(case: str, unit: str, measured: dict[str, Any]) -> Row:
+    value = float(measured["gpu"][case])
+    name = f"gpu {case}"
+    return Row(
+        bench="train", case=name, unit=unit, ours=value, peer=measured["gpu_name"], peer_value=None, ratio=None, runs=1
+    )
