@@ -7,6 +7,7 @@ MapReduce, with shards as reducers.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import fsspec
@@ -92,6 +93,8 @@ def remove_spool(context: RunContext, name: str) -> None:
     file_system, target = fsspec.url_to_fs(spool_folder(context, name))
     if file_system.exists(target):
         file_system.rm(target, recursive=True)
+        with suppress(OSError):  # that of another set lies beside it, or there are no folders
+            file_system.rmdir(target.rpartition("/")[0])
 
 
 def is_written(path: str, note: str, made_from: str) -> bool:

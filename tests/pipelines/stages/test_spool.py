@@ -90,4 +90,4 @@ def test_nothing_is_left(context: RunContext) -> None:
     spool_all(context)
     remove_spool(context, "main")
     remove_spool(context, "main")
-    assert not Path(spool_folder(context, "main")).exists()
+    assert not Path(spool_folder(context, "main")).parent.exists()
