@@ -87,8 +87,7 @@ def measure(spec: DatasetSpec, *, num_turns: int, num_decoded: int) -> dict[str,
     folder, form = spec.folders[0], spec.image_form
     installed = {name: read for name, read in PEERS.items() if peer_version(name)}
     images = list(itertools.islice(raw_images(spec), num_decoded))
-    ways: dict[str, Callable[[], Iterable[object]]] = {"plan": partial(planned_samples, MadeUpCounts(NUM_PLANNED))}
-    ways["raw"] = partial(raw_images, spec)
+    ways: dict[str, Callable[[], Iterable[object]]] = {"raw": partial(raw_images, spec)}
     ways |= {f"raw {name}": partial(read, folder) for name, read in installed.items()}
     ways["decoded"] = partial(_first, partial(loaded_samples, spec), num_decoded)
     bare = partial(decoded, partial(iter, images), num_decoded, form=form)
@@ -100,19 +99,21 @@ def measure(spec: DatasetSpec, *, num_turns: int, num_decoded: int) -> dict[str,
     states: dict[str, Callable[[], tuple[int, float]]] = {"": partial(our_resume, spec)}
     if "megatron-energon" in installed:
         states[" megatron-energon"] = partial(energon_resume, folder)
+    counts = MadeUpCounts(NUM_PLANNED)
     turns: list[dict[str, float]] = []
     for _ in range(num_turns + 1):
-        found = {name: _rate(way()) for name, way in ways.items()}
+        found = {"plan": plan_rate(counts)} | {name: _rate(way()) for name, way in ways.items()}
         for name, resume in states.items():
             found[f"state-bytes{name}"], found[f"resume-s{name}"] = resume()
         turns.append(found)
     return {name: [turn[name] for turn in turns[1:]] for name in turns[0]}  # the first warms up
 
 
-def planned_samples(counts: MadeUpCounts) -> Iterator[int]:
-    """Yield the place of each sample in its pack, of one epoch."""
-    for pack in plan_packs(counts, PLAN_SETTINGS, num_epochs=1):
-        yield from range(len(pack.table))
+def plan_rate(counts: MadeUpCounts) -> float:
+    """Return the samples per second of planning an epoch."""
+    start_s = time.perf_counter()
+    num_samples = sum(len(pack.table) for pack in plan_packs(counts, PLAN_SETTINGS, num_epochs=1))
+    return num_samples / (time.perf_counter() - start_s)
 
 
 def raw_images(spec: DatasetSpec) -> Iterator[bytes]:

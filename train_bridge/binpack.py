@@ -21,8 +21,6 @@ NUM_FRONT = 128
 """Samples, by age, one of which is of the two that fill a pack to the token while it has more room than two need."""
 LAST_TWO_SHARE = 0.34
 """Of a pack: with less room than this, two samples are the last."""
-LEVELS = (24, 18, 14, 11, 9)
-"""Items are also listed without those above 18/24, 14/24, ... of a pack, so that few that are too large are seen."""
 SPREAD = 2_654_435_761
 """Knuth's multiplier: spreads numbers over a range."""
 
@@ -64,10 +62,7 @@ class _Pool:
         self._capacity = capacity
         self._last_two = int(LAST_TWO_SHARE * capacity)
         self._array = np.asarray(sizes, dtype=np.int64)
-        limits = [capacity * level // LEVELS[0] for level in LEVELS]
-        self._hidden = [bytearray((self._array > limit).tobytes()) for limit in limits]
-        smallest = len(LEVELS) - 1 - np.searchsorted(limits[::-1], np.arange(capacity + 1))
-        self._for_room = [self._hidden[level] for level in smallest.tolist()]
+        self._is_gone = bytearray(len(sizes))
         self._by_size: dict[int, list[int]] = {}
         for item in range(len(sizes) - 1, -1, -1):  # the oldest ends up last, where it is popped
             self._by_size.setdefault(sizes[item], []).append(item)
@@ -78,7 +73,7 @@ class _Pool:
         self.num_left = len(sizes)
 
     def fill_pack(self) -> list[int]:
-        first = self._head = self._hidden[0].find(0, self._head)
+        first = self._head = self._is_gone.find(0, self._head)
         if first >= self._front_end:
             self._renew_front(first)
         sizes, images = self._sizes, self._images
@@ -101,16 +96,15 @@ class _Pool:
 
     def _renew_front(self, first: int) -> None:
         """Note the sizes of the oldest items; those taken meanwhile wait no longer, which the other set tells."""
-        oldest = first + np.flatnonzero(np.frombuffer(self._hidden[0], dtype=np.uint8)[first:] == 0)[:NUM_FRONT]
+        oldest = first + np.flatnonzero(np.frombuffer(self._is_gone, dtype=np.uint8)[first:] == 0)[:NUM_FRONT]
         self._front = _bits(self._array[oldest], capacity=self._capacity)
         self._front_end = int(oldest[len(oldest) // 2]) + 1  # half of them will be gone then
 
     def _find_oldest(self, room: int, room_images: int, start: int) -> int | None:
         """Return the oldest item from ``start`` on that fits."""
         sizes, images = self._sizes, self._images
-        hidden = self._for_room[room]
         item: int = start - 1
-        while (item := hidden.find(0, item + 1)) >= 0:
+        while (item := self._is_gone.find(0, item + 1)) >= 0:
             if sizes[item] <= room and (images is None or images[item] <= room_images):
                 return item
         return None
@@ -182,10 +176,7 @@ class _Pool:
         if not same:
             self._waits ^= 1 << size
             self._mirrored ^= 1 << self._capacity - size
-        for hidden in self._hidden:
-            if hidden[item]:
-                break  # in the lists of shorter ones, too
-            hidden[item] = 1
+        self._is_gone[item] = 1
         self.num_left -= 1
 
 
