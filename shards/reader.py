@@ -84,8 +84,9 @@ class ShardReader:
         """
         self._folder, self._cache_settings = str(folder), cache
         self._file_system, self._root = open_folder(self._folder)
-        self._is_local = is_local(self._file_system)
-        self._cache = ShardCache(self._folder, cache) if cache is not None and not self._is_local else None
+        self.is_local = is_local(self._file_system)
+        """Whether reads are quick: those of an object store wait for the network."""
+        self._cache = ShardCache(self._folder, cache) if cache is not None and not self.is_local else None
         self._descriptors = Descriptors()
 
     def __enter__(self) -> Self:
@@ -134,7 +135,7 @@ class ShardReader:
         return [found[place] for place in range(len(rows))]
 
     def _read_ranges(self, ranges: Sequence[ByteRange], rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
-        if self._is_local:
+        if self.is_local:
             paths = [f"{self._root}/{part.shard}" for part in ranges]
             return [
                 self._read_local(path, part.start, part.stop, rows[part.members[0]])
@@ -149,7 +150,7 @@ class ShardReader:
 
     def _read_block(self, row: Mapping[str, Any]) -> bytes:
         start, stop = row["offset"], row["offset"] + row["num_bytes"]
-        if self._is_local:
+        if self.is_local:
             return self._read_local(f"{self._root}/{row['shard']}", start, stop, row)
         if self._cache is not None and (path := self._cache.find(row["shard"])) is not None:
             return self._read_local(path, start, stop, row)

@@ -1,5 +1,6 @@
 """Reads the samples of a plan: bytes by offset, text to tokens, images to pixels; several in flight, order kept."""
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -65,6 +66,8 @@ class SampleReader:
     ) -> None:
         self._corpus, self._encoder, self._form, self._capacity = corpus, encoder, form, capacity
         self._readers = {folder: ShardReader(folder, cache=cache) for folder in corpus.folders}
+        self.is_local = all(reader.is_local for reader in self._readers.values())
+        """Whether no read waits for the network."""
 
     def __enter__(self) -> Self:
         return self
@@ -169,11 +172,14 @@ Content = list[LoadedSample | SkippedSample]
 def read_packs(packs: Iterable[Pack], *, reader: SampleReader, read_ahead: int) -> Iterator[tuple[Pack, Content]]:
     """Read packs in order with about ``read_ahead`` samples in flight.
 
+    What is read from a local disk costs processor time alone, and more threads than processors only hinder each other.
+
     Yields:
         Each pack with what became of its samples, in their order: see ``SampleReader.read_or_replace``.
     """
     queue: deque[tuple[Pack, list[Future[Content]]]] = deque()
-    with ThreadPoolExecutor(max_workers=read_ahead) as pool:
+    num_threads = min(read_ahead, (os.cpu_count() or 1) + 1) if reader.is_local else read_ahead
+    with ThreadPoolExecutor(num_threads) as pool:
         for pack in packs:
             queue.append((pack, [pool.submit(reader.read_or_replace, sample) for sample in pack.samples]))
             while sum(len(futures) for _, futures in queue) - len(queue[0][1]) >= read_ahead:
