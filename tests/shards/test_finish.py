@@ -50,12 +50,15 @@ def test_the_order_of_results_does_not_matter(tmp_path: Path, make_sample: MakeS
 def test_a_run_with_fewer_shards_leaves_nothing_of_the_old(tmp_path: Path, write_set: Callable[..., Path]) -> None:
     folder = write_set(tmp_path / "set", num_shards=3)
     (folder / ".00001.tar.77.partial").write_bytes(b"left by a killed writer")
+    below = folder / ".nv-meta" / "..info.json.77.partial"
+    below.write_bytes(b"left by another")
     (folder / "notes.tar").write_bytes(b"not ours")
     write_set(folder, num_shards=1)
     assert verify_shards(str(folder)) == []
     names = {path.name for path in folder.iterdir()}
     assert names >= {"notes.tar", "00000.tar", "00000.tar.idx"}
     assert not names & {"00001.tar", "00002.tar", "00001.tar.idx", ".00001.tar.77.partial"}
+    assert not below.exists()
 
 
 def test_starting_over_takes_the_manifest_away(shard_set: Path, tmp_path: Path) -> None:
