@@ -117,8 +117,8 @@ def _check_results(folder: str, results: Sequence[ShardResult]) -> None:
 
 def _remove_stale(folder: str, keep: set[str]) -> None:
     file_system, root = open_folder(folder)
-    # find, not ls: a writer may have been killed in a folder below, too.
-    for path in file_system.find(root):
+    folders = [root, f"{root}/{META_FOLDER}"] if file_system.isdir(f"{root}/{META_FOLDER}") else [root]
+    for path in (path for one in folders for path in file_system.ls(one, detail=False)):
         name = str(path).rpartition("/")[2]
         if _OWN_PATTERN.fullmatch(name) and name.removesuffix(INDEX_SUFFIX) not in keep:
             file_system.rm_file(path)

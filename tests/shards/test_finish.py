@@ -52,6 +52,9 @@ def test_a_run_with_fewer_shards_leaves_nothing_of_the_old(tmp_path: Path, write
     (folder / ".00001.tar.77.partial").write_bytes(b"left by a killed writer")
     below = folder / ".nv-meta" / "..info.json.77.partial"
     below.write_bytes(b"left by another")
+    backup = folder / "backup" / "00002.tar"
+    backup.parent.mkdir()
+    backup.write_bytes(b"not of this set")
     (folder / "notes.tar").write_bytes(b"not ours")
     write_set(folder, num_shards=1)
     assert verify_shards(str(folder)) == []
@@ -59,6 +62,7 @@ def test_a_run_with_fewer_shards_leaves_nothing_of_the_old(tmp_path: Path, write
     assert names >= {"notes.tar", "00000.tar", "00000.tar.idx"}
     assert not names & {"00001.tar", "00002.tar", "00001.tar.idx", ".00001.tar.77.partial"}
     assert not below.exists()
+    assert backup.exists()
 
 
 def test_starting_over_takes_the_manifest_away(shard_set: Path, tmp_path: Path) -> None:
