@@ -7,11 +7,9 @@ note is removed before anything is decided and written last, so it never stands 
 import hashlib
 import importlib.resources
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
-from typing import TypeVar
 
 import fsspec
 import pyarrow as pa
@@ -20,13 +18,10 @@ from curate.contract.schemas import POOL
 from pipelines.context import RunContext, items_digest, stage_fingerprint
 from pipelines.decide import decide
 from pipelines.engine import Report
+from pipelines.many_files import in_threads, read_stamps
 from pipelines.progress import Progress
-from pipelines.run_folder import Stamp, read_json, read_stamp, read_table, write_json, write_table
+from pipelines.run_folder import read_json, read_stamp, read_table, write_json, write_table
 
-_Name = TypeVar("_Name")
-_Result = TypeVar("_Result")
-
-NUM_READERS = 16
 POOL_FILE = ("blend", "pool.parquet")
 NOTE_FILE = ("blend", "decided.json")
 CODE = {"curate": ("dedup", "measure"), "filters": ("",), "pipelines": ("decide.py", "rules.py", "joins.py", "stages")}
@@ -103,17 +98,6 @@ def decision_fingerprint(context: RunContext, partitions: Sequence[str]) -> str:
     digests = [stamp.digest if stamp else "" for stamp in read_stamps(paths)]
     items = in_threads(lambda name: items_digest(context, name), partitions)
     return stage_fingerprint("decide", 1, options, [_code_digest(), *partitions, *digests, *items])
-
-
-def read_stamps(paths: Sequence[str]) -> list[Stamp | None]:
-    """Return the stamp of each file, several read at once: on an object store each costs a round trip or two."""
-    return in_threads(read_stamp, paths)
-
-
-def in_threads(call: Callable[[_Name], _Result], names: Sequence[_Name]) -> list[_Result]:
-    """Return what ``call`` gives for each name, in order."""
-    with ThreadPoolExecutor(NUM_READERS) as pool:
-        return list(pool.map(call, names))
 
 
 def _code_digest() -> str:

@@ -11,8 +11,9 @@ from distributed import Client
 from curate.blend.plan import BlendPlan
 from pipelines.card_facts import collection_facts
 from pipelines.context import RunContext, items_digest, stage_fingerprint
-from pipelines.decided import DecidedPool, Rejections, in_threads, read_stamps
+from pipelines.decided import DecidedPool, Rejections
 from pipelines.engine import Task, run_tasks
+from pipelines.many_files import in_threads, read_stamps
 from pipelines.progress import Progress
 from pipelines.recipe import Recipe
 from pipelines.recipe_load import dump_recipe

@@ -18,6 +18,7 @@ from curate.contract.errors import ShardError
 from curate.contract.schemas import SHARD_INDEX
 from pipelines.context import RunContext
 from pipelines.engine import Report
+from pipelines.many_files import in_threads
 from pipelines.run_folder import read_table, write_table
 from pipelines.samples import load_samples
 from shards.cut import cut_shards
@@ -67,7 +68,8 @@ def write_gather_lists(context: RunContext, name: str, order: pa.Table, *, made_
         ShardError: A spooled partition is missing.
     """
     names = sorted(order["partition"].unique().to_pylist())
-    places = pa.concat_tables(load_result(_note_path(context, name, part), made_from=made_from).index for part in names)
+    notes = in_threads(lambda part: load_result(_note_path(context, name, part), made_from=made_from), names)
+    places = pa.concat_tables(note.index for note in notes)
     found = places.take(pc.index_in(order["doc_id"], places["doc_id"].combine_chunks())).combine_chunks()
     starts = [0, *pc.add(pc.indices_nonzero(pc.not_equal(order["shard"][1:], order["shard"][:-1])), 1).to_pylist()]
     for start, stop in zip(starts, [*starts[1:], order.num_rows], strict=True):

@@ -5,6 +5,7 @@ import pyarrow as pa
 
 from pipelines.context import RunContext
 from pipelines.engine import Report
+from pipelines.many_files import in_threads
 from pipelines.stages.spool import gather, is_written
 from shards.config import ShardsConfig
 from shards.cut import cut_shards
@@ -54,7 +55,9 @@ def write_one_shard(context: RunContext, name: str, shard: int, made_from: str) 
 
 def load_results(context: RunContext, name: str, num_shards: int, made_from: str) -> list[ShardResult]:
     """Return what the written shards of a set said of themselves, in order."""
-    return [load_result(_note_path(context, name, shard), made_from=made_from) for shard in range(num_shards)]
+    return in_threads(
+        lambda shard: load_result(_note_path(context, name, shard), made_from=made_from), range(num_shards)
+    )
 
 
 def is_shard_written(context: RunContext, name: str, shard: int, made_from: str) -> bool:
