@@ -2,7 +2,7 @@ import asyncio
 import os
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +55,24 @@ class CountingHost:
             self.active -= 1
 
 
+class RationingHost(CountingHost):
+    """One that gives 20 images in any second, and answers 429 to whoever asks for more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given_s: deque[float] = deque(maxlen=20)
+        self.num_refused = 0
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        now_s = time.monotonic()
+        if request.path.endswith(".jpg"):
+            if len(self.given_s) == self.given_s.maxlen and now_s - self.given_s[0] < 1:
+                self.num_refused += 1
+                return web.Response(status=429)
+            self.given_s.append(now_s)
+        return await super().handle(request)
+
+
 @contextmanager
 def serve(*hosts: CountingHost) -> Iterator[None]:
     loop, ready, done = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
@@ -101,6 +119,15 @@ def test_four_workers_never_give_a_host_more_than_it_may_have(four_workers: Clie
         results = four_workers.gather(four_workers.map(fetch_part, parts, [2] * len(parts), pure=False))
     assert Counter(status for result in results for status in result) == {"ok": 320}
     assert host.most_active == 2
+
+
+def test_a_host_that_answers_429_ends_with_all_its_images(four_workers: Client) -> None:
+    host = RationingHost()
+    with serve(host):
+        parts = [[f"http://127.0.0.1:{host.port}/{part}-{n}.jpg" for n in range(12)] for part in range(4)]
+        results = four_workers.gather(four_workers.map(fetch_part, parts, [8] * len(parts), pure=False))
+    assert Counter(status for result in results for status in result) == {"ok": 48}
+    assert 0 < host.num_refused < 48
 
 
 def test_other_hosts_go_on_meanwhile(four_workers: Client) -> None:
