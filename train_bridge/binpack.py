@@ -147,12 +147,12 @@ class _Pool:
                     return pair
         return (one,)
 
-    def _find_largest(self, room: int, room_images: int, *, other: int | None = None) -> int | None:
-        """Return the largest item, the oldest of its size, that fits and is not ``other``."""
+    def _find_largest(self, room: int, room_images: int) -> int | None:
+        """Return the largest item, the oldest of its size, that fits."""
         fitting = self._waits & (2 << room) - 1
         while fitting:
             size = fitting.bit_length() - 1
-            item = self._oldest_of(size, room_images, other=other)
+            item = self._oldest_of(size, room_images)
             if item is not None:
                 return item
             fitting ^= 1 << size

@@ -1,22 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from pipelines.recipe import Recipe
 from pipelines.rule_sets import rule_configs
-
-PAIRS = {"name": "coyo", "type": "pairs", "path": "coyo.csv"}
-CHATS = {"name": "flan", "type": "instructions", "path": "flan.jsonl"}
-LOOPBACK = {"allow_private": ["127.0.0.1"]}
-
-
-def recipe(**sections: object) -> Recipe:
-    return Recipe.model_validate({"sources": [PAIRS], "fetch": LOOPBACK} | sections)
-
-
-def faults_of(**sections: object) -> list[str]:
-    with pytest.raises(ValidationError) as caught:
-        recipe(**sections)
-    return [line.removeprefix("Value error, ") for fault in caught.value.errors() for line in fault["msg"].splitlines()]
+from tests.pipelines.recipes import recipe
 
 
 def test_what_the_recipe_does_not_say_has_a_default() -> None:

@@ -6,14 +6,9 @@ from pydantic import ValidationError
 from curate.fetch.config import missing_for_img2dataset
 from pipelines.recipe import Recipe
 from pipelines.recipe_checks import CHECKS, agreement_faults
+from tests.pipelines.recipes import LOOPBACK, PAIRS, recipe
 
-PAIRS = {"name": "coyo", "type": "pairs", "path": "coyo.csv"}
 CHATS = {"name": "flan", "type": "instructions", "path": "flan.jsonl"}
-LOOPBACK = {"allow_private": ["127.0.0.1"]}
-
-
-def recipe(**sections: object) -> Recipe:
-    return Recipe.model_validate({"sources": [PAIRS], "fetch": LOOPBACK} | sections)
 
 
 def faults_of(**sections: object) -> list[str]:

@@ -2,13 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from filters.registry import RULES
-from pipelines.recipe import Recipe
 from pipelines.rule_sets import AdmitRules, KeepRules, rule_configs
-
-
-def recipe(**sections: object) -> Recipe:
-    source = {"name": "coyo", "type": "pairs", "path": "coyo.csv"}
-    return Recipe.model_validate({"sources": [source], "fetch": {"allow_private": ["127.0.0.1"]}} | sections)
+from tests.pipelines.recipes import recipe
 
 
 def test_every_rule_has_its_place_in_one_section() -> None:

@@ -79,6 +79,16 @@ def test_a_reader_reads_on_from_what_is_kept(remote: str, shard_set: Path, tmp_p
         assert [reader.read(row).record for row in rows] == wanted
 
 
+def test_a_kept_shard_that_was_cut_off_by_hand_is_read_where_it_was(remote: str, tmp_path: Path) -> None:
+    rows = read_index(remote).to_pylist()
+    cache = ShardCache(remote, settings(tmp_path / "kept"))
+    assert fetched(cache) == NAMES
+    for path in (tmp_path / "kept").rglob("*.tar"):
+        path.write_bytes(b"")
+    with ShardReader(remote) as plain, ShardReader(remote, cache=settings(tmp_path / "kept")) as reader:
+        assert [reader.read(row) for row in rows] == [plain.read(row) for row in rows]
+
+
 def test_a_download_that_is_not_what_the_manifest_says_is_thrown_away(remote: str, tmp_path: Path) -> None:
     memory, path = fsspec.filesystem("memory"), f"{remote.removeprefix('memory:/')}/00000.tar"
     data = bytearray(memory.cat_file(path))
