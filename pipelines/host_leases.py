@@ -20,9 +20,9 @@ from typing import Any
 from distributed import Scheduler, SchedulerPlugin, Worker, get_worker
 from distributed.protocol.pickle import dumps
 
-from curate.fetch.hosts import HostBook
 from curate.fetch.memory import process_memory
-from curate.fetch.slots import HostSlots, Slot
+from curate.fetch.politeness.hosts import HostBook
+from curate.fetch.politeness.slots import HostSlots, Slot
 
 TURN_S = 2.0
 """How long a worker hands a slot on to its own URLs before others may have it."""

@@ -9,20 +9,20 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from curate.contract.reasons import FetchStatus
-from curate.fetch.answers import check_status, redirect_location
-from curate.fetch.body import ACCEPT_ENCODING, OutgrownError, Pace, content_length, read_body
 from curate.fetch.config import FetchConfig, user_agent
 from curate.fetch.errors import FetchError
-from curate.fetch.gates import ByteGate, ByteLease, Clock
-from curate.fetch.host_gates import HostGates, Turn
-from curate.fetch.hosts import HostLimits, host_key
 from curate.fetch.memory import Memory
-from curate.fetch.optouts import Checks, check_headers
-from curate.fetch.retry import asks_to_come_back, backoff_delay_s, is_retried
-from curate.fetch.robots import MAX_ROBOTS_BYTES, MAX_ROBOTS_REDIRECTS, Robots
-from curate.fetch.slots import HostSlots
-from curate.fetch.tdmrep import Reservations
-from curate.fetch.transport import Response, Transport
+from curate.fetch.network.answers import check_status, redirect_location
+from curate.fetch.network.body import ACCEPT_ENCODING, OutgrownError, Pace, content_length, read_body
+from curate.fetch.network.transport import Response, Transport
+from curate.fetch.optouts.headers import Checks, check_headers
+from curate.fetch.optouts.robots import MAX_ROBOTS_BYTES, MAX_ROBOTS_REDIRECTS, Robots
+from curate.fetch.optouts.tdmrep import Reservations
+from curate.fetch.politeness.host_gates import HostGates, Turn
+from curate.fetch.politeness.hosts import HostLimits, host_key
+from curate.fetch.politeness.limits import ByteGate, ByteLease, Clock
+from curate.fetch.politeness.retry import asks_to_come_back, backoff_delay_s, is_retried
+from curate.fetch.politeness.slots import HostSlots
 from curate.fetch.urls import join_redirect, parse_url
 
 UNKNOWN_BODY_BYTES = 1 << 18

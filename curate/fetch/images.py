@@ -11,15 +11,15 @@ from multidict import CIMultiDictProxy
 from curate.contract.ids import sha256_hex
 from curate.contract.reasons import FetchStatus
 from curate.contract.schemas import IMAGES, OPT_OUT_CHECKS, table_from_rows
-from curate.fetch.answers import content_type
 from curate.fetch.client import Client
 from curate.fetch.config import FetchConfig
-from curate.fetch.decode import decode_image
+from curate.fetch.decode.decode import decode_image
 from curate.fetch.errors import FetchError
-from curate.fetch.optouts import Checks
+from curate.fetch.network.answers import content_type
+from curate.fetch.network.transport import Transport
+from curate.fetch.optouts.headers import Checks
+from curate.fetch.politeness.slots import HostSlots
 from curate.fetch.session import Row, fetch_each, open_client, run_loop
-from curate.fetch.slots import HostSlots
-from curate.fetch.transport import Transport
 
 ACCEPT = "image/jpeg,image/*;q=0.9,*/*;q=0.5"
 """Servers that can choose send JPEG, which is stored as it is."""

@@ -3,11 +3,11 @@
 import functools
 from dataclasses import dataclass, field
 
-from curate.fetch.hosts import HostBook
-from curate.fetch.origins import OriginStore
-from curate.fetch.resolver import AddressCache
-from curate.fetch.robots import Rules
-from curate.fetch.tdmrep import Reservation
+from curate.fetch.network.resolver import AddressCache
+from curate.fetch.optouts.origins import OriginStore
+from curate.fetch.optouts.robots import Rules
+from curate.fetch.optouts.tdmrep import Reservation
+from curate.fetch.politeness.hosts import HostBook
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

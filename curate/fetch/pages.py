@@ -5,15 +5,15 @@ from multidict import CIMultiDictProxy
 
 from curate.contract.reasons import FetchStatus
 from curate.contract.schemas import PAGES, table_from_rows
-from curate.fetch.answers import content_type
 from curate.fetch.client import Body, Client
 from curate.fetch.config import FetchConfig
+from curate.fetch.decode.sniff import markup_kind
 from curate.fetch.errors import FetchError
-from curate.fetch.optouts import Checks
+from curate.fetch.network.answers import content_type
+from curate.fetch.network.transport import Transport
+from curate.fetch.optouts.headers import Checks
+from curate.fetch.politeness.slots import HostSlots
 from curate.fetch.session import Row, fetch_each, open_client, run_loop
-from curate.fetch.slots import HostSlots
-from curate.fetch.sniff import markup_kind
-from curate.fetch.transport import Transport
 
 ACCEPT = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5"
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})

@@ -7,12 +7,12 @@ from typing import TypeVar
 
 import uvloop
 
-from curate.fetch.aiohttp_transport import AiohttpTransport
 from curate.fetch.client import Client
 from curate.fetch.config import FetchConfig
 from curate.fetch.memory import Memory, process_memory
-from curate.fetch.slots import HostSlots, OwnSlots
-from curate.fetch.transport import Transport
+from curate.fetch.network.aiohttp_transport import AiohttpTransport
+from curate.fetch.network.transport import Transport
+from curate.fetch.politeness.slots import HostSlots, OwnSlots
 
 T = TypeVar("T")
 Row = dict[str, object]

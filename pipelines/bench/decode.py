@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from curate.fetch.config import ResizeConfig
-from curate.fetch.decode import decode_image
-from curate.fetch.jpeg import JPEG_QUALITY
-from curate.fetch.pixels import target_size
+from curate.fetch.decode.decode import decode_image
+from curate.fetch.decode.jpeg import JPEG_QUALITY
+from curate.fetch.decode.pixels import target_size
 from pipelines.bench.pictures import photo_jpeg
 from pipelines.bench.row import Row, compare
 

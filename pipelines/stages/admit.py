@@ -12,7 +12,7 @@ from curate.contract.reasons import Modality, Stage
 from curate.contract.schemas import IMAGES
 from curate.fetch.config import Backend
 from curate.fetch.images import fetch_images
-from curate.fetch.img2dataset_images import fetch_images_by_img2dataset
+from curate.fetch.img2dataset.images import fetch_images_by_img2dataset
 from pipelines.context import RunContext, load_documents, load_items, load_poison, without_documents
 from pipelines.engine import Report
 from pipelines.host_leases import leased_slots

@@ -9,8 +9,8 @@ from curate.fetch.client import UNKNOWN_BODY_BYTES, Body, Client
 from curate.fetch.config import FetchConfig
 from curate.fetch.errors import FetchError
 from curate.fetch.memory import Memory
-from curate.fetch.optouts import Checks
-from curate.fetch.slots import OwnSlots
+from curate.fetch.optouts.headers import Checks
+from curate.fetch.politeness.slots import OwnSlots
 from tests.curate.fetch.fake_transport import FakeResponse, FakeTransport, refused
 
 A, B = "http://a.example/x", "http://b.example/y"

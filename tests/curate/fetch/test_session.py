@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from curate.fetch.config import FetchConfig
-from curate.fetch.optouts import Checks
+from curate.fetch.optouts.headers import Checks
 from curate.fetch.session import Row, fetch_each, open_client, run_loop
 from tests.curate.fetch.fake_transport import FakeResponse, FakeTransport
 

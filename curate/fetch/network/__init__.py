@@ -1,0 +1,1 @@
+"""One request over the wire, safely: addresses, redirects, byte caps; start at ``transport.py``."""

@@ -1,0 +1,175 @@
+"""The transport of real runs: one aiohttp session, one TLS context per process."""
+
+import asyncio
+import functools
+import resource
+import ssl
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+
+import aiohttp
+from aiohttp.http_exceptions import ContentLengthError, HttpProcessingError, TransferEncodingError
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from curate.contract.reasons import FetchStatus
+from curate.fetch.addresses import AddressPolicy
+from curate.fetch.config import FetchConfig
+from curate.fetch.errors import FetchError
+from curate.fetch.network.proxies import Proxies
+from curate.fetch.network.resolver import AddressCache, CheckedResolver, SystemLookup
+
+READ_BUFFER_BYTES = 1 << 17
+"""Bytes a connection may hold unread before its sender is stopped."""
+
+MAX_HEADER_BYTES = 32_768
+"""Of one header line; content security policies outgrow aiohttp's 8,190."""
+
+KEEP_ALIVE_S = 2.0
+"""How long an unused connection is kept: long enough from robots.txt to the next image, short for 10,000 hosts."""
+
+WANTED_SOCKETS = 65_536
+
+
+@functools.cache
+def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
+    """Return the process's TLS context; reading the system's certificates takes about 20 ms.
+
+    Args:
+        ca_file: PEM file of the authorities to trust instead of the system's.
+    """
+    context = ssl.create_default_context(cafile=ca_file)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+@functools.cache
+def allow_many_sockets() -> None:
+    """Raise this process's soft limit on open files, once: a crawl of many hosts outgrows the usual 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = WANTED_SOCKETS if hard == resource.RLIM_INFINITY else min(WANTED_SOCKETS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+class AiohttpTransport:
+    """Sends requests over pooled connections to checked addresses. Create it inside a running loop."""
+
+    def __init__(self, config: FetchConfig, *, addresses: AddressCache) -> None:
+        allow_many_sockets()
+        policy = AddressPolicy(config.allow_private)
+        self._proxies = Proxies(policy, environment=None if config.use_proxies else {})
+        self._lookup = SystemLookup()
+        # Proxies may be private, and only they are connected to by these names; see `Proxies.proxy_for`.
+        near = AddressPolicy((*config.allow_private, *self._proxies.hosts))
+        self._resolver = CheckedResolver(near, lookup=self._lookup, cache=addresses)
+        # Limits are kept by the client, and the resolver remembers; aiohttp does neither here.
+        connector = aiohttp.TCPConnector(
+            resolver=self._resolver,
+            use_dns_cache=False,
+            ssl=tls_context(config.ca_file),
+            limit=0,
+            limit_per_host=0,
+            keepalive_timeout=KEEP_ALIVE_S,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=config.connect_timeout_s),
+            auto_decompress=False,
+            read_bufsize=READ_BUFFER_BYTES,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+        )
+
+    async def request(self, url: URL, headers: Mapping[str, str]) -> "AiohttpResponse":
+        """See `Transport.request`. A literal address never reaches the resolver, so `proxy_for` checks it."""
+        proxy = self._proxies.proxy_for(url)
+        with _translated():
+            return AiohttpResponse(await self._session.get(url, headers=headers, allow_redirects=False, proxy=proxy))
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        await self._session.close()
+        await self._resolver.close()
+        self._lookup.close()
+
+
+class AiohttpResponse:
+    """See `transport.Response`."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    @property
+    def status(self) -> int:
+        """See `Response.status`."""
+        return self._response.status
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """See `Response.headers`."""
+        return self._response.headers
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """See `Response.chunks`."""
+        content = self._response.content
+        while True:
+            with _translated():
+                chunk = await content.readany()
+            if not chunk:
+                return
+            yield chunk
+
+    def close(self) -> None:
+        """See `Response.close`."""
+        self._response.close()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (
+        aiohttp.ClientError,
+        HttpProcessingError,
+        OSError,
+        TimeoutError,
+        ValueError,
+        asyncio.IncompleteReadError,
+    ) as e:
+        status = classify(e)
+        raise FetchError(status, _describe(e)) from e
+
+
+# The first match decides, so subclasses stand before their bases.
+_STATUS_BY_ERROR: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], FetchStatus], ...] = (
+    (aiohttp.ClientConnectorDNSError, FetchStatus.DNS_ERROR),
+    ((aiohttp.ClientSSLError, ssl.SSLError, ssl.CertificateError), FetchStatus.TLS_ERROR),
+    ((aiohttp.ServerTimeoutError, TimeoutError), FetchStatus.TIMEOUT),
+    ((aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, UnicodeError), FetchStatus.BAD_URL),
+    ((aiohttp.ClientConnectionError, OSError), FetchStatus.CONNECT_ERROR),
+    ((ContentLengthError, asyncio.IncompleteReadError), FetchStatus.TRUNCATED_BODY),
+)
+
+
+def classify(error: BaseException) -> FetchStatus:
+    """Return the status of a network library's exception; whatever is not named is malformed HTTP."""
+    if isinstance(error, aiohttp.ClientPayloadError):
+        # Closed early, or a body that breaks the rules: the cause tells.
+        cause = error.__cause__
+        cut = cause is None or isinstance(cause, ContentLengthError | OSError) or _is_cut_chunk(cause)
+        return FetchStatus.TRUNCATED_BODY if cut else FetchStatus.PROTOCOL_ERROR
+    for kinds, status in _STATUS_BY_ERROR:
+        if isinstance(error, kinds):
+            return status
+    return FetchStatus.PROTOCOL_ERROR
+
+
+def _is_cut_chunk(cause: BaseException) -> bool:
+    return isinstance(cause, TransferEncodingError) and "Not enough data" in str(cause)
+
+
+def _describe(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__

@@ -1,0 +1,1 @@
+"""Who does not want to be fetched or trained on: robots.txt, TDMRep, headers; start at ``headers.py``."""

@@ -1,0 +1,1 @@
+"""How often and how much at once a host is asked, and when again; start at ``hosts.py``."""

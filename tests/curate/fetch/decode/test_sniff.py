@@ -1,0 +1,62 @@
+import time
+
+import pytest
+
+from curate.fetch.decode.sniff import image_format, markup_kind, webp_size
+from tests.curate.fetch import samples
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"])
+def test_image_formats(kind: str) -> None:
+    data = samples.encoded(samples.picture(), kind)
+    assert image_format(data) == kind
+    assert image_format(data[:3]) in {kind, None}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"BMW drives",
+        b"RIFF\0\0\0\0AVI LIST",
+        b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+        b"\0\0\0\0ftyp",
+        b"II+\0",
+        b"<svg>",
+    ],
+)
+def test_not_an_image_format(data: bytes) -> None:
+    assert image_format(data) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"<!DOCTYPE html><p>", "html"),
+        (b"\xef\xbb\xbf\n <HTML lang=en>", "html"),
+        (b"<!-- a --> <!-- b --><html>", "html"),
+        (b'<?xml version="1.0"?>\n<!DOCTYPE html PUBLIC "x"><html>', "html"),
+        (b'<?xml version="1.0"?><!-- x --><svg>', "svg"),
+        (b"<!DOCTYPE svg PUBLIC>", "svg"),
+        (b"<htmlx>", None),
+        (b"<p>words", None),
+        (b"words <html>", None),
+        (b"", None),
+    ],
+)
+def test_markup(data: bytes, kind: str | None) -> None:
+    assert markup_kind(data) == kind
+
+
+def test_hostile_markup_takes_no_time() -> None:
+    started_s = time.monotonic()
+    assert markup_kind(b"<!---->" * 500) is None
+    assert markup_kind(b"<?xml ?>" * 500) is None
+    assert time.monotonic() - started_s < 0.5
+
+
+@pytest.mark.parametrize("options", [{}, {"lossless": True}, {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0"}])
+def test_webp_size(options: dict[str, object]) -> None:
+    data = samples.encoded(samples.picture(), "WEBP", **options)
+    assert webp_size(data) == (samples.WIDTH, samples.HEIGHT)
+    assert webp_size(data[:18]) is None

@@ -1,0 +1,96 @@
+import asyncio
+
+import pytest
+
+from curate.contract.reasons import FetchStatus
+from curate.fetch.errors import FetchError
+from curate.fetch.politeness.limits import ByteGate, ByteLease, Clock
+
+
+def test_bytes_wait_for_room() -> None:
+    async def main() -> None:
+        gate = ByteGate(100)
+        first, second, huge = ByteLease(gate), ByteLease(gate), ByteLease(gate)
+        await first.reserve(60)
+        waiting = asyncio.create_task(second.reserve(41))
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        first.settle(59)
+        await waiting
+        assert gate.used_bytes == 100
+        second.settle(500)  # it has grown already
+        assert gate.used_bytes == 559
+        first.release()
+        second.release()
+        second.release()
+        await huge.reserve(1_000)  # alone, anything fits
+        assert gate.used_bytes == 1_000
+        await huge.reserve(5)
+        assert gate.used_bytes == 5
+
+    asyncio.run(main())
+
+
+def test_turns_come_in_order_and_who_leaves_takes_none() -> None:
+    async def main() -> None:
+        gate = ByteGate(100)
+        holder, large, gone, small = (ByteLease(gate) for _ in range(4))
+        await holder.reserve(60)
+        waiting = [asyncio.create_task(lease.reserve(size)) for lease, size in ((large, 90), (gone, 90), (small, 10))]
+        await asyncio.sleep(0.01)
+        assert not any(task.done() for task in waiting)  # the small one would fit, but the large one would starve
+        waiting[1].cancel()
+        holder.release()
+        await asyncio.wait_for(asyncio.gather(waiting[0], waiting[2]), 1)
+        assert gate.used_bytes == 100
+        last = asyncio.create_task(holder.reserve(50))
+        await asyncio.sleep(0.01)
+        large.release()
+        last.cancel()  # its turn has come, but it does not know yet
+        await asyncio.wait({last})
+        assert gate.used_bytes == 10
+
+    asyncio.run(main())
+
+
+def test_what_grows_never_waits() -> None:
+    async def main() -> None:
+        gate = ByteGate(100)
+        first, second = ByteLease(gate), ByteLease(gate)
+        await first.reserve(10)
+        assert first.try_grow(1_000)  # alone, anything fits
+        first.settle(50)
+        await second.reserve(20)
+        assert first.try_grow(30)
+        assert gate.used_bytes == 70
+        assert first.try_grow(80)
+        assert not first.try_grow(81)
+        assert not second.try_grow(21)
+        assert gate.used_bytes == 100
+        first.release()
+        second.release()
+        assert gate.used_bytes == 0
+
+    asyncio.run(main())
+
+
+def test_the_clock_runs_inside_its_block_only() -> None:
+    async def main() -> None:
+        clock = Clock(timeout_s=0.05, max_wait_s=1)
+        async with clock.running():
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert not clock.expired
+        with pytest.raises(FetchError) as caught:
+            async with clock.running():
+                await asyncio.sleep(1)
+        assert caught.value.status == FetchStatus.TIMEOUT
+        assert clock.expired
+
+    asyncio.run(main())
+
+
+def test_waits_are_counted() -> None:
+    clock = Clock(timeout_s=1, max_wait_s=1)
+    asyncio.run(clock.wait(0.01))
+    assert clock.wait_left_s == pytest.approx(0.99)
