@@ -9,14 +9,14 @@ import fsspec
 
 from curate.contract.records import Document, Fault
 from curate.ingest.config import InstructionsSource, Mmc4Source, ObelicsSource, PagesSource, PairsSource, Source
-from curate.ingest.faults import READ_ERRORS, ColumnError, RecordError, file_fault, record_fault
-from curate.ingest.instructions import read_instruction_row
-from curate.ingest.mmc4 import read_mmc4_row
-from curate.ingest.obelics import read_obelics_row
-from curate.ingest.pages import read_page_row
-from curate.ingest.pairs import read_pair_row, word_columns
-from curate.ingest.row import Row
-from curate.ingest.rows import Layout, read_rows
+from curate.ingest.files.faults import READ_ERRORS, ColumnError, RecordError, file_fault, record_fault
+from curate.ingest.files.row import Row
+from curate.ingest.files.rows import Layout, read_rows
+from curate.ingest.formats.instructions import read_instruction_row
+from curate.ingest.formats.mmc4 import read_mmc4_row
+from curate.ingest.formats.obelics import read_obelics_row
+from curate.ingest.formats.pages import read_page_row
+from curate.ingest.formats.pairs import read_pair_row, word_columns
 
 RowReader = Callable[[Row], Document]
 

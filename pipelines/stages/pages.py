@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from curate.contract.schemas import ITEMS, PAGES, VERDICTS
 from curate.fetch.pages import fetch_pages
-from curate.ingest.html import build_page_items
+from curate.ingest.html.page_items import build_page_items
 from pipelines.context import (
     RunContext,
     load_documents,

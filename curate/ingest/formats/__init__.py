@@ -1,0 +1,1 @@
+"""One source format per file: what a row means and which documents come of it; each is listed in ``readers.py``."""

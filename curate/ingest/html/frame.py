@@ -1,0 +1,131 @@
+"""What belongs to a page's frame (its site's chrome) rather than to its content.
+
+Some signs are certain: ``<nav>``, ``role="banner"``, a comment section. Others (a class name, hiding by style, a form)
+are also found around whole articles, so an element that holds the page's main element or most of its running text is
+never dropped for them.
+"""
+
+import re
+from enum import IntEnum
+from functools import lru_cache
+
+from curate.ingest.html.outline import Element, Nodes, count_before, live_elements, text_before
+
+_FRAME_TAGS = frozenset({"nav", "aside", "footer", "header"})
+_FRAME_ROLES = frozenset({"navigation", "banner", "contentinfo", "complementary", "search"})
+_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+_COMMENT_WORDS = frozenset({"comments", "disqus"})
+_FRAME_WORDS = frozenset(
+    {"sidebar", "sidebars", "cookie", "cookies", "consent", "gdpr", "newsletter", "newsletters", "subscribe"}
+    | {"subscription", "share", "sharing", "sharebar", "social", "breadcrumb", "breadcrumbs", "menu", "menus", "nav"}
+    | {"navbar", "navigation", "pagination", "pager", "ad", "ads", "advert", "adverts", "advertisement", "advertising"}
+    | {"adsense", "sponsor", "sponsored", "promo", "outbrain", "taboola", "related", "recommended", "trending"}
+    | {"popup", "modal", "footer", "masthead"}
+)
+_FRAME_NAMES = frozenset({"header", "site-header", "global-header", "top-bar", "topbar"})
+# `has-sidebar`, `comments-open`: such a name tells of something elsewhere on the page.
+_STATE_WORDS = frozenset({"no", "not", "has", "with", "without", "open", "closed", "enabled", "disabled"})
+# Author-made or automatic names on inline text and headings speak of the topic, not of the frame.
+_TOPIC_TAGS = _HEADINGS | frozenset(
+    {"span", "b", "i", "em", "strong", "code", "kbd", "samp", "var", "abbr", "cite", "dfn", "q", "mark", "time"}
+    | {"small", "sub", "sup", "u", "s", "img", "amp-img", "picture", "source", "body", "html", "main"}
+)
+_HIDING_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+
+_MOST = 0.5  # share of the page's running text that shows an element to be the content
+_LEAST = 0.1  # a page that keeps less than this share was misjudged
+
+
+class _Sign(IntEnum):
+    NONE = 0
+    WEAK = 1
+    COMMENTS = 2  # readers' comments are often most of a page's text
+    CERTAIN = 3
+
+
+def is_main(element: Element) -> bool:
+    """Tell whether the page itself calls this its main content."""
+    return element.tag == "main" or element.get("role").lower() == "main"
+
+
+def is_article(element: Element) -> bool:
+    """Tell whether this is marked up as an article or an article's body."""
+    return element.tag == "article" or element.get("itemprop").lower() == "articlebody"
+
+
+def find_frame(nodes: Nodes) -> set[int]:
+    """Return the indices of the elements to drop with all they hold; the root is never among them."""
+    certain, doubtful = _find_signs(nodes)
+    if not doubtful:
+        return certain
+    mains = count_before(nodes, lambda element: is_main(element) or element.get("itemprop").lower() == "articlebody")
+    doubtful = {index: sign for index, sign in doubtful.items() if mains[_end(nodes, index)] == mains[index]}
+    certain |= {index for index, sign in doubtful.items() if sign is _Sign.COMMENTS}
+    text = text_before(nodes, certain)
+    most = _MOST * text[-1]
+    dropped = certain | {index for index in doubtful if text[_end(nodes, index)] - text[index] <= most}
+    is_misjudged = text_before(nodes, dropped)[-1] < _LEAST * text[-1]
+    return certain if is_misjudged else dropped
+
+
+def _find_signs(nodes: Nodes) -> tuple[set[int], dict[int, _Sign]]:
+    """Return the certain elements and, outside them, the doubtful ones."""
+    certain: set[int] = set()
+    doubtful: dict[int, _Sign] = {}
+    headings = count_before(nodes, lambda element: element.tag in _HEADINGS)
+    content_end = 0
+    for index, element in live_elements(nodes, certain):
+        sign = _judge(element) if index else _Sign.NONE
+        if element.tag == "header" and index < content_end and headings[element.end] > headings[index]:
+            sign = _Sign.NONE  # the header of an article, not of the page: it holds the title
+        if sign is _Sign.CERTAIN:
+            certain.add(index)
+        elif sign is not _Sign.NONE:
+            doubtful[index] = sign
+        elif is_main(element) or element.tag == "article":
+            content_end = max(content_end, element.end)
+    return certain, doubtful
+
+
+def _end(nodes: Nodes, index: int) -> int:
+    element = nodes[index]
+    return index + 1 if isinstance(element, str) else element.end
+
+
+def _judge(element: Element) -> _Sign:
+    if element.tag in _FRAME_TAGS or element.get("role").lower() in _FRAME_ROLES:
+        return _Sign.CERTAIN
+    attrs = element.attrs
+    if not attrs:
+        return _Sign.WEAK if element.tag == "form" else _Sign.NONE
+    sign = _Sign.WEAK if element.tag == "form" or _is_hidden(element) else _Sign.NONE
+    if element.tag in _TOPIC_TAGS:
+        return sign
+    by_class = _judge_names(attrs.get("class") or "")
+    by_id = _judge_names(attrs.get("id") or "")
+    if element.tag == "section" and by_id is _Sign.WEAK:
+        by_id = _Sign.NONE  # documentation generators name sections after their headings
+    return max(sign, by_class, by_id)
+
+
+def _is_hidden(element: Element) -> bool:
+    if "hidden" in element.attrs or element.get("aria-hidden").lower() == "true":
+        return True
+    style = element.attrs.get("style")
+    return bool(style) and _HIDING_STYLE.search(style or "") is not None
+
+
+@lru_cache(maxsize=8192)
+def _judge_names(names: str) -> _Sign:
+    """Judge a class or id attribute by the whole words of its names, such as ``post-share`` or ``cookieNotice``."""
+    sign = _Sign.NONE
+    for name in names.split():
+        words = {word.lower() for word in _WORD.findall(name)}
+        if words & _STATE_WORDS:
+            continue
+        if words & _COMMENT_WORDS:
+            return _Sign.COMMENTS
+        if words & _FRAME_WORDS or name.lower() in _FRAME_NAMES:
+            sign = _Sign.WEAK
+    return sign

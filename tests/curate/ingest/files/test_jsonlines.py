@@ -1,0 +1,73 @@
+import io
+
+import pytest
+
+from curate.contract.reasons import IngestReason
+from curate.contract.records import Fault
+from curate.ingest.files.jsonlines import read_json_lines, read_words
+from curate.ingest.files.lines import read_lines
+from curate.ingest.files.row import Row
+
+
+def _read_json(text: str) -> list[Row | Fault]:
+    return list(read_json_lines(read_lines(io.BytesIO(text.encode()), label="a"), label="a"))
+
+
+def _read_words(text: str, *columns: str) -> list[dict[str, str]]:
+    rows = read_words(read_lines(io.BytesIO(text.encode()), label="a"), columns=columns)
+    return [row.fields for row in rows if isinstance(row, Row)]
+
+
+def test_blank_lines_are_skipped_but_counted() -> None:
+    rows = _read_json('{"a": 1}\n\n{"a": 2}\n')
+    assert [row.place.number for row in rows if isinstance(row, Row)] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ('{"a": ', "malformed JSON: Expecting value at column 7"),
+        ("[1]", "expected a JSON object, got a list"),
+        ("7", "expected a JSON object, got a number"),
+        ("[" * 100_000, "JSON beyond limits: RecursionError"),
+        ('{"a": ' + "9" * 5000 + "}", "JSON beyond limits: ValueError"),
+    ],
+)
+def test_bad_line_is_a_fault_and_the_next_is_read(line: str, what: str) -> None:
+    fault, row = _read_json(f'{line}\n{{"a": 1}}')
+    assert isinstance(fault, Fault)
+    assert (fault.detail, fault.reason) == (f"a:1: {what}", IngestReason.MALFORMED_RECORD)
+    assert isinstance(row, Row)
+
+
+def test_an_array_with_an_object_a_line_reads_like_lines() -> None:
+    rows = _read_json('\n[\n  {"a": 1},\n7,\n\n  {"a": 2}\n]\n')
+    assert [row.fields if isinstance(row, Row) else row.detail for row in rows] == [
+        {"a": 1},
+        "a:4: expected a JSON object, got a number",
+        {"a": 2},
+    ]
+    assert _read_json("[\n]") == []
+
+
+def test_an_array_spread_otherwise_is_one_fault() -> None:
+    (fault,) = _read_json('[\n  {\n    "a": 1\n  },\n  {\n    "a": 2\n  }\n]')
+    assert isinstance(fault, Fault)
+    assert fault.reason is IngestReason.UNREADABLE_FILE
+
+
+def test_words_skip_comments_and_blank_lines() -> None:
+    assert _read_words("# list\n\n http://a/b c \n", "url") == [{"url": "http://a/b c"}]
+
+
+def test_words_cut_at_the_first_white_space() -> None:
+    assert _read_words("http://a a red \t cat\nhttp://b", "url", "text") == [
+        {"url": "http://a", "text": "a red \t cat"},
+        {"url": "http://b"},
+    ]
+
+
+def test_line_faults_pass_through() -> None:
+    lines = list(read_lines(io.BytesIO(b"\xff\n"), label="a"))
+    assert list(read_words(lines, columns=("url",))) == lines
+    assert list(read_json_lines(lines, label="a")) == lines

@@ -1,0 +1,125 @@
+import gzip
+import io
+import zipfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curate.contract.reasons import IngestReason
+from curate.contract.records import Fault
+from curate.ingest.files.row import Row
+from curate.ingest.files.rows import Layout, read_rows
+
+_PAIRS = Layout(default_format="txt", word_columns=("url", "text"))
+_JSON = Layout(default_format="jsonl")
+
+
+def _zip(members: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return file.getvalue()
+
+
+def _read(folder: Path, name: str, data: bytes, layout: Layout = _PAIRS) -> list[Row | Fault]:
+    (folder / name).write_bytes(data)
+    return list(read_rows(str(folder / name), label=name, layout=layout))
+
+
+def _parquet() -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table({"url": ["u"], "text": ["a b"]}), file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.txt", b"u a b\n"),
+        ("a.list", b"u a b\n"),
+        ("a.csv", b"url,text\nu,a b\n"),
+        ("a.TSV", b"url\ttext\nu\ta b\n"),
+        ("a.jsonl", b'{"url": "u", "text": "a b"}\n'),
+        ("a.json", b'{"url": "u", "text": "a b"}\n'),
+        ("a.csv.gz", gzip.compress(b"url,text\nu,a b\n")),
+        ("a.jsonl.zip", _zip({"a": b'{"url": "u", "text": "a b"}'})),
+        ("a.zip", _zip({"a.csv": b"url,text\nu,a b\n"})),
+        ("a.parquet", _parquet()),
+        ("a.parquet.gz", gzip.compress(_parquet())),
+    ],
+)
+def test_extension_tells_the_format(tmp_path: Path, name: str, data: bytes) -> None:
+    (row,) = _read(tmp_path, name, data)
+    assert isinstance(row, Row)
+    assert row.fields == {"url": "u", "text": "a b"}
+
+
+def test_txt_is_json_lines_where_words_make_no_sense(tmp_path: Path) -> None:
+    (row,) = _read(tmp_path, "a.txt", b'{"n": 1}', _JSON)
+    assert isinstance(row, Row)
+
+
+def test_every_member_of_a_zip_is_read_under_its_own_name(tmp_path: Path) -> None:
+    rows = _read(tmp_path, "d.jsonl.zip", _zip({"b.jsonl": b'{"n": 1}\n{', "a.jsonl": b'{"n": 2}'}), _JSON)
+    assert [row.ordinal if isinstance(row, Fault) else row.place.ordinal for row in rows] == [
+        "d.jsonl.zip/b.jsonl#1",
+        "d.jsonl.zip/b.jsonl#2",
+        "d.jsonl.zip/a.jsonl#1",
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_members_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(3):
+            archive.writestr("a.jsonl", f'{{"n": {number}}}')
+    rows = _read(tmp_path, "d.zip", file.getvalue(), _JSON)
+    assert [(row.place.ordinal, row.fields["n"]) for row in rows if isinstance(row, Row)] == [
+        ("d.zip/a.jsonl#1", 0),
+        ("d.zip/a.jsonl (2)#1", 1),
+        ("d.zip/a.jsonl (3)#1", 2),
+    ]
+
+
+def test_damaged_member_leaves_the_others(tmp_path: Path) -> None:
+    lines = b"".join(b'{"n": %d}\n' % (i * 7919 % 104729) for i in range(2000))
+    data = bytearray(_zip({"a.jsonl": lines, "b.jsonl": b'{"n": 2}'}))
+    data[1000:1100] = bytes(100)
+    rows = _read(tmp_path, "d.jsonl.zip", bytes(data), _JSON)
+    faults = [row for row in rows if isinstance(row, Fault) and row.reason is IngestReason.UNREADABLE_FILE]
+    assert [fault.ordinal for fault in faults] == ["d.jsonl.zip/a.jsonl"]
+    last = rows[-1]
+    assert isinstance(last, Row)
+    assert last.place.label == "d.jsonl.zip/b.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.zip", _zip({"a.csv": b"url,text\nu,a\n"})[:-30]),
+        ("a.zip", _zip({})),
+        ("a.csv.gz", b"not gzip"),
+        ("a.csv.gz", gzip.compress(b"url,text\n" * 50)[:12]),
+        ("a.parquet", b""),
+    ],
+)
+def test_unreadable_file_is_one_fault(tmp_path: Path, name: str, data: bytes) -> None:
+    (fault,) = _read(tmp_path, name, data)
+    assert isinstance(fault, Fault)
+    assert (fault.reason, fault.ordinal) == (IngestReason.UNREADABLE_FILE, name)
+
+
+def test_missing_file_folder_and_unknown_protocol(tmp_path: Path) -> None:
+    (missing,) = read_rows(str(tmp_path / "a.csv"), label="a.csv", layout=_PAIRS)
+    (folder,) = read_rows(str(tmp_path), label="b", layout=_PAIRS)
+    (unknown,) = read_rows("nosuch://a.csv", label="c", layout=_PAIRS)
+    assert isinstance(missing, Fault)
+    assert missing.reason is IngestReason.MISSING_FILE
+    assert isinstance(folder, Fault)
+    assert folder.detail == "b: Is a directory"
+    assert isinstance(unknown, Fault)
+    assert unknown.reason is IngestReason.UNREADABLE_FILE

@@ -1,0 +1,89 @@
+from selectolax.lexbor import LexborHTMLParser
+
+from curate.ingest.html.outline import (
+    MAX_NODES,
+    Element,
+    Nodes,
+    build_outline,
+    count_before,
+    live_elements,
+    text_before,
+)
+
+
+def _outline(html: str) -> Nodes:
+    body = LexborHTMLParser(html).body
+    assert body is not None
+    return build_outline(body)
+
+
+def _tags(nodes: Nodes) -> list[str]:
+    return [node if isinstance(node, str) else node.tag for node in nodes]
+
+
+def test_nodes_stand_in_document_order_with_their_ends() -> None:
+    nodes = _outline("<div>a<p>b</p></div><i>c</i>")
+    assert _tags(nodes) == ["body", "div", "a", "p", "b", "i", "c"]
+    elements = [node for node in nodes if isinstance(node, Element)]
+    assert [(element.tag, element.parent, element.end) for element in elements] == [
+        ("body", -1, 7),
+        ("div", 0, 5),
+        ("p", 1, 5),
+        ("i", 0, 7),
+    ]
+
+
+def test_scripts_comments_and_the_like_are_not_listed() -> None:
+    nodes = _outline("<script>a</script><!-- b --><template><p>c</template><svg><text>d</svg><noscript>e</noscript>f")
+    assert _tags(nodes) == ["body", "f"]
+    assert _tags(_outline("")) == ["body"]
+
+
+def test_attributes_are_stripped_and_never_null() -> None:
+    element = _outline("<p hidden class=' a '>")[1]
+    assert isinstance(element, Element)
+    assert (element.get("class"), element.get("hidden"), element.get("id")) == ("a", "", "")
+    assert "hidden" in element.attrs
+
+
+def test_ten_thousand_levels_need_no_recursion() -> None:
+    nodes = _outline("<div>" * 10_000 + "x")
+    assert len(nodes) == 10_002
+    assert all(node.end == 10_002 for node in nodes if isinstance(node, Element))
+
+
+def test_number_of_nodes_is_bounded() -> None:
+    nodes = _outline("<div>" + "<br>" * (MAX_NODES + 10))
+    assert len(nodes) == MAX_NODES
+    top = nodes[0]
+    assert isinstance(top, Element)
+    assert top.end == MAX_NODES
+
+
+def test_live_elements_jump_over_what_is_dropped_even_meanwhile() -> None:
+    nodes = _outline("<div><p>a</div><ul><li>b</ul>")
+    assert [element.tag for _, element in live_elements(nodes, {1})] == ["body", "ul", "li"]
+    dropped: set[int] = set()
+    seen = []
+    for index, element in live_elements(nodes, dropped):
+        seen.append(element.tag)
+        if element.tag == "div":
+            dropped.add(index)
+    assert seen == ["body", "div", "ul", "li"]
+    assert [element.tag for _, element in live_elements(nodes, set(), root=4, tags={"li"})] == ["li"]
+
+
+def test_running_text_leaves_out_links_white_space_and_dropped_parts() -> None:
+    nodes = _outline("<p> ab </p><a href=x>link <b>text</b></a><div>dropped</div>c")
+    dropped = {i for i, node in enumerate(nodes) if isinstance(node, Element) and node.tag == "div"}
+    sums = text_before(nodes, dropped)
+    assert len(sums) == len(nodes) + 1
+    assert sums[-1] == 3
+
+
+def test_count_before_counts_in_any_subtree() -> None:
+    nodes = _outline("<div><h1>a</h1></div><h1>b</h1>")
+    sums = count_before(nodes, lambda element: element.tag == "h1")
+    div = nodes[1]
+    assert isinstance(div, Element)
+    assert (sums[-1], sums[div.end] - sums[1]) == (2, 1)
