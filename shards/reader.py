@@ -70,6 +70,21 @@ def read_sample(folder: str, row: Mapping[str, Any], *, check_images: bool = Fal
         return reader.read(row, check_images=check_images)
 
 
+def read_json_part(reader: "ShardReader", row: Mapping[str, Any]) -> dict[str, Any]:
+    """Read ``KEY.json`` alone, the images of the sample staying on disk.
+
+    Args:
+        reader: Of the shard set.
+        row: A row of the index; its first part is the JSON.
+
+    Raises:
+        ShardError: See ``ShardReader.read``.
+    """
+    part = row["parts"][0]
+    num_bytes = part["offset"] + part["num_bytes"] - row["offset"]
+    return reader.read({**row, "num_bytes": num_bytes, "parts": [part]}).record
+
+
 class ShardReader:
     """Reads samples of one set; keeps some local shards open until closed. Safe to use from threads."""
 

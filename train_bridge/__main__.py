@@ -10,13 +10,13 @@ import yaml
 from transformers.utils import logging as transformers_logging
 
 from curate.contract.errors import CurateError, RecipeError
-from train_bridge.checkpoint import list_checkpoints
 from train_bridge.config import StageConfig
-from train_bridge.loop import CHECKPOINTS, FINAL, train_stage
-from train_bridge.plan_summary import summarise_plan
-from train_bridge.prepare import prepare
-from train_bridge.ranks import Ranks, is_peer_loss, joined_ranks
 from train_bridge.stage_file import load_stage
+from train_bridge.training.checkpoint import list_checkpoints
+from train_bridge.training.loop import CHECKPOINTS, FINAL, train_stage
+from train_bridge.training.plan_summary import summarise_plan
+from train_bridge.training.prepare import prepare
+from train_bridge.training.ranks import Ranks, is_peer_loss, joined_ranks
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from train_bridge.stopping import STOP_FILE_VARIABLE
+from train_bridge.training.stopping import STOP_FILE_VARIABLE
 
 DEFAULT_OPTIONS = ("--standalone", "--nproc-per-node=1")
 LEFT_TO_TORCHRUN = "SIGINT,SIGHUP,SIGQUIT"

@@ -38,7 +38,7 @@ def bench_loader() -> list[Row]:
     """
     with tempfile.TemporaryDirectory() as folder:
         write_pairs(Path(folder), num_samples=NUM_SAMPLES, num_shards=NUM_SHARDS)
-        command = [sys.executable, "-W", "ignore", "-m", "train_bridge.bench_loader", folder]
+        command = [sys.executable, "-W", "ignore", "-m", "train_bridge.bench.loader", folder]
         environment = {"OMP_NUM_THREADS": "1", **os.environ}
         try:
             done = subprocess.run(  # noqa: S603 - our own module
@@ -76,7 +76,7 @@ def _pairs(images: Sequence[SampleImage], numbers: range) -> Iterator[Sample]:
 
 
 def rows_of(measured: Mapping[str, Mapping[str, object]]) -> list[Row]:
-    """Return the rows of what ``train_bridge.bench_loader`` prints: ``values`` per case and ``versions``."""
+    """Return the rows of what ``train_bridge.bench.loader`` prints: ``values`` per case and ``versions``."""
     values: dict[str, list[float]] = dict(measured["values"])  # type: ignore[arg-type]  # JSON
     versions = measured["versions"]
     rows = [_limit_row("plan", values["plan"], PLAN_LIMIT)]

@@ -30,7 +30,7 @@ def bench_train() -> list[Row]:
     Raises:
         CurateError: The measurement failed.
     """
-    command = [sys.executable, "-m", "train_bridge.bench_train"]
+    command = [sys.executable, "-m", "train_bridge.bench.train"]
     environment = {"OMP_NUM_THREADS": "1", **os.environ}
     try:
         done = subprocess.run(  # noqa: S603 - our own module
@@ -42,7 +42,7 @@ def bench_train() -> list[Row]:
 
 
 def rows_of(measured: dict[str, Any]) -> list[Row]:
-    """Return the rows of what ``train_bridge.bench_train`` prints; those of a GPU only where it had one."""
+    """Return the rows of what ``train_bridge.bench.train`` prints; those of a GPU only where it had one."""
     packed, padded, wait = (median(measured[name]) for name in ("packed", "padded", "data_wait"))
     num_runs = len(measured["packed"])
     return [

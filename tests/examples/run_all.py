@@ -18,7 +18,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def main(shards: str, model: str, out: str) -> None:
-    multiprocessing.set_forkserver_preload(["train_bridge.shard_dataset"])
+    multiprocessing.set_forkserver_preload(["train_bridge.data.shard_dataset"])
     data = [shards, model]
     found: dict[str, Any] = {}
     torchdata, hf, lightning = (load(name) for name in ("torchdata_loop", "hf_trainer", "lightning_module"))

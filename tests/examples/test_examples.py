@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.train_bridge.conftest import make_sample, stage_config, write_set
-from train_bridge.model import build_model
-from train_bridge.processor import build_processor
+from train_bridge.model.llava import build_model
+from train_bridge.model.processor import build_processor
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch.distributed as dist
 
-from train_bridge.dataset import BatchDataset, DatasetSpec, load_batches
-from train_bridge.plan import plan_packs
+from train_bridge.data.dataset import BatchDataset, DatasetSpec, load_batches
+from train_bridge.packing.plan import plan_packs
 
 
 def main(spec_path: str, layouts: str, target: str) -> None:

@@ -11,13 +11,13 @@ import pytest
 from transformers import LlavaProcessor
 
 from tests.train_bridge.conftest import TINY, TOKENS_PER_IMAGE, make_sample, write_set
-from train_bridge.dataset import DatasetSpec
-from train_bridge.images import image_form
-from train_bridge.lengths import count_lengths
-from train_bridge.plan import PlanSettings
-from train_bridge.split import Capacity
-from train_bridge.tiny_model import build_tiny_processor, shard_texts
-from train_bridge.tokens import TextEncoder, TextForm
+from train_bridge.data.dataset import DatasetSpec
+from train_bridge.data.lengths import count_lengths
+from train_bridge.model.images import image_form
+from train_bridge.model.tiny_model import build_tiny_processor, shard_texts
+from train_bridge.packing.plan import PlanSettings
+from train_bridge.packing.split import Capacity
+from train_bridge.tokens.encoder import TextEncoder, TextForm
 
 ROUND_PACKS = 4
 LAYOUTS = ((1, 0), (1, 2), (2, 1), (2, 2), (4, 1))

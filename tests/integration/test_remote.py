@@ -20,9 +20,9 @@ from tests.integration.conftest import TIMEOUT_S
 from tests.pipelines.corpus import SOURCES, jpeg
 from tests.pipelines.web import Web, serve
 from train_bridge.config import TinyConfig
-from train_bridge.lengths import count_lengths
-from train_bridge.tiny_model import build_tiny_processor
-from train_bridge.tokens import TextEncoder, TextForm
+from train_bridge.data.lengths import count_lengths
+from train_bridge.model.tiny_model import build_tiny_processor
+from train_bridge.tokens.encoder import TextEncoder, TextForm
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("moto.server")

@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 from tests.integration.rank_processes import DEADLINE_S, finish, start_ranks
 from tests.train_bridge.conftest import make_sample, stage_config, write_set
 from train_bridge.__main__ import main
-from train_bridge.metrics import read_metrics
+from train_bridge.training.metrics import read_metrics
 
 REPOSITORY = Path(__file__).parents[2]
 NUM_STEPS = 30

@@ -8,7 +8,7 @@ import fsspec
 import pytest
 
 from curate.contract.errors import ShardError
-from shards.reader import INDEX_NAME, ShardReader, read_index, read_sample
+from shards.reader import INDEX_NAME, ShardReader, read_index, read_json_part, read_sample
 from shards.sample import sample_images, sample_record
 from tests.shards.conftest import MakeSample
 
@@ -133,3 +133,9 @@ def alter_byte(path: Path, offset: int) -> None:
     data = bytearray(path.read_bytes())
     data[offset] ^= 1
     path.write_bytes(data)
+
+
+def test_the_json_is_read_without_its_images(shard_set: Path) -> None:
+    row = read_index(str(shard_set)).to_pylist()[2]
+    with ShardReader(str(shard_set)) as reader:
+        assert read_json_part(reader, row) == reader.read(row).record

@@ -9,7 +9,7 @@ import yaml
 from tests.integration.rank_processes import DEADLINE_S, finish, start_ranks
 from tests.train_bridge.conftest import stage_config
 from train_bridge.__main__ import main
-from train_bridge.metrics import read_metrics
+from train_bridge.training.metrics import read_metrics
 
 
 @pytest.fixture

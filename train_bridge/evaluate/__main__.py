@@ -16,7 +16,7 @@ from train_bridge.evaluate.answerer import load_answerer
 from train_bridge.evaluate.examples import read_examples
 from train_bridge.evaluate.losses import validation_loss
 from train_bridge.evaluate.run import Questions, ask_all
-from train_bridge.ranks import joined_ranks
+from train_bridge.training.ranks import joined_ranks
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from torch.nn import functional
 from transformers import AutoProcessor
 
 from train_bridge.config import StageConfig
-from train_bridge.model import build_model
+from train_bridge.model.llava import build_model
 
 
 class Answerer:

@@ -5,12 +5,12 @@ from typing import Any
 import torch
 
 from train_bridge.config import StageConfig
-from train_bridge.dataset import BatchDataset, load_batches
-from train_bridge.images import image_form
-from train_bridge.model import build_model
-from train_bridge.prepare import prepare
-from train_bridge.ranks import Ranks
-from train_bridge.step import token_losses
+from train_bridge.data.dataset import BatchDataset, load_batches
+from train_bridge.model.images import image_form
+from train_bridge.model.llava import build_model
+from train_bridge.training.prepare import prepare
+from train_bridge.training.ranks import Ranks
+from train_bridge.training.step import token_losses
 
 
 def validation_loss(config: StageConfig, *, ranks: Ranks) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from transformers import LlavaProcessor
 from shards.sample import Sample, SampleText
 from tests.train_bridge.conftest import COLOURS, image_item, stage_config, write_set
 from train_bridge.evaluate.answerer import Answerer
-from train_bridge.export import export_model
-from train_bridge.model import build_model
-from train_bridge.ranks import joined_ranks
+from train_bridge.model.llava import build_model
+from train_bridge.training.export import export_model
+from train_bridge.training.ranks import joined_ranks
 
 
 def caption(number: int) -> Sample:

@@ -5,9 +5,9 @@ import pytest
 
 from tests.train_bridge.conftest import stage_config
 from train_bridge.evaluate.losses import validation_loss
-from train_bridge.loop import train_stage
-from train_bridge.metrics import read_metrics
-from train_bridge.ranks import joined_ranks
+from train_bridge.training.loop import train_stage
+from train_bridge.training.metrics import read_metrics
+from train_bridge.training.ranks import joined_ranks
 
 
 def test_losses_are_those_of_the_sources_and_of_a_first_step(shard_folder: str, exported: str, tmp_path: Path) -> None:

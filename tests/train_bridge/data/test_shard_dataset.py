@@ -1,0 +1,89 @@
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+from transformers import LlavaProcessor
+
+import train_bridge
+from curate.contract.errors import ShardError
+from tests.train_bridge.conftest import TINY, stage_config
+from train_bridge.config import DataConfig, PackConfig
+from train_bridge.data.shard_dataset import ShardDataset
+from train_bridge.model.llava import build_model
+
+
+@pytest.fixture(scope="module")
+def saved(processor: LlavaProcessor, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("processor")
+    processor.save_pretrained(folder)
+    return str(folder)
+
+
+def make(shard_folder: str, saved: str, **options: Any) -> ShardDataset:
+    return ShardDataset(shard_folder, processor=saved, pack=PackConfig(seq_length=64), cache_dir=saved, **options)
+
+
+def words(batches: Any) -> list[list[int]]:
+    """Return the labels of each batch, which a dummy image does not change."""
+    return [batch["labels"][batch["labels"] >= 0].tolist() for batch in batches]
+
+
+def test_it_is_what_the_package_offers() -> None:
+    assert train_bridge.ShardDataset is ShardDataset
+    with pytest.raises(AttributeError, match="no attribute 'Shards'"):
+        _ = train_bridge.Shards
+
+
+def test_a_model_takes_its_batches(shard_folder: str, saved: str, processor: LlavaProcessor, tmp_path: Path) -> None:
+    model = build_model(stage_config(shard_folder, tmp_path, model={"tiny": TINY.model_dump()}), processor=processor)
+    for batch in make(shard_folder, saved, batch_size=2):
+        assert batch["attention_mask"].shape == (*batch["input_ids"].shape[:1], 1, *[batch["input_ids"].shape[1]] * 2)
+        assert batch["pixel_values"].dtype == torch.float32
+        assert model(**batch).loss.isfinite()
+
+
+def test_it_goes_on_from_its_state(shard_folder: str, saved: str) -> None:
+    whole = words(make(shard_folder, saved))
+    first = make(shard_folder, saved)
+    iterator = iter(first)
+    head = words(next(iterator) for _ in range(3))
+    resumed = make(shard_folder, saved)
+    resumed.load_state_dict(pickle.loads(pickle.dumps(first.state_dict())))  # noqa: S301 - our own bytes
+    assert head + words(resumed) == whole
+    assert len(pickle.dumps(first.state_dict())) < 4096
+
+
+def test_the_state_of_a_batch_serves_another_number_of_ranks(shard_folder: str, saved: str) -> None:
+    whole = words(make(shard_folder, saved))
+    ranks = [iter(make(shard_folder, saved, ranks=(rank, 2), with_state=True)) for rank in (0, 1)]
+    taken = [next(rank) for _ in range(2) for rank in ranks]
+    assert sorted(words(taken)) == sorted(whole[:4])
+    assert taken[2]["state"] == taken[3]["state"]
+    alone = make(shard_folder, saved)
+    alone.resume(taken[3]["state"])
+    assert words(alone) == whole[4:]
+
+
+def test_a_plain_loader_takes_it(shard_folder: str, saved: str) -> None:
+    dataset = make(shard_folder, saved)
+    whole = words(dataset)
+    assert words(DataLoader(dataset, batch_size=None)) == whole == words(dataset) != []
+
+
+def test_data_can_be_described(shard_folder: str, saved: str) -> None:
+    pairs = DataConfig(shards=(shard_folder,), kinds=frozenset({"pair"}))
+    dataset = ShardDataset(pairs, processor=saved, pack=PackConfig(seq_length=64), cache_dir=saved)
+    assert 0 < sum(map(len, words(dataset))) < sum(map(len, words(make(shard_folder, saved))))
+
+
+def test_what_is_no_state_is_refused(shard_folder: str, saved: str) -> None:
+    with pytest.raises(ValueError, match="not a plan cursor"):
+        make(shard_folder, saved).resume("{}")
+
+
+def test_a_missing_shard_is_named_at_once(saved: str, tmp_path: Path) -> None:
+    with pytest.raises(ShardError, match="nowhere"):
+        make(str(tmp_path / "nowhere"), saved)

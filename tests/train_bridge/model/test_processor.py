@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+from transformers import CLIPImageProcessor, LlavaProcessor, SiglipImageProcessor
+
+from curate.contract.errors import CurateError
+from tests.train_bridge.conftest import TINY, stage_config
+from train_bridge.model.processor import build_processor, tokens_per_image, vision_config
+
+
+def test_a_tiny_processor_learns_from_the_shards(shard_folder: str, processor: LlavaProcessor, tmp_path: Path) -> None:
+    built = build_processor(stage_config(shard_folder, tmp_path))
+    assert built.tokenizer.backend_tokenizer.to_str() == processor.tokenizer.backend_tokenizer.to_str()
+    assert tokens_per_image(built) == (TINY.image_size // TINY.patch_size) ** 2
+
+
+def test_a_folder_gives_its_own(shard_folder: str, processor: LlavaProcessor, tmp_path: Path) -> None:
+    processor.save_pretrained(tmp_path / "done")
+    config = stage_config(shard_folder, tmp_path, init_from=str(tmp_path / "done"), model={"tiny": None})
+    assert build_processor(config).image_token_id == processor.image_token_id
+
+
+def test_parts_are_combined(shard_folder: str, parts: dict[str, str], tmp_path: Path) -> None:
+    config = stage_config(shard_folder, tmp_path, model={"tiny": None, "vision": parts["clip"], "llm": parts["llm"]})
+    built = build_processor(config)
+    assert built.tokenizer.encode("<image>", add_special_tokens=False) == [built.image_token_id]
+    assert built.tokenizer.pad_token is not None
+    assert built.tokenizer.chat_template
+    assert isinstance(built.image_processor, CLIPImageProcessor)
+    assert (tokens_per_image(built), built.vision_feature_select_strategy) == (4, "default")
+
+
+def test_a_tower_without_a_class_token_gives_all_its_tokens(
+    shard_folder: str, parts: dict[str, str], tmp_path: Path
+) -> None:
+    config = stage_config(shard_folder, tmp_path, model={"tiny": None, "vision": parts["siglip"], "llm": parts["llm"]})
+    built = build_processor(config)
+    assert isinstance(built.image_processor, SiglipImageProcessor)
+    assert (tokens_per_image(built), built.vision_feature_select_strategy) == (4, "full")
+
+
+def test_a_tower_of_another_kind_is_refused(parts: dict[str, str]) -> None:
+    with pytest.raises(CurateError, match="vision tower of type llama"):
+        vision_config(parts["llm"])
+
+
+@pytest.mark.parametrize(
+    ("image_size", "patch_size", "num_tokens"), [(16, 8, 1), (24, 8, 4), (64, 16, 4), (378, 14, 196)]
+)
+def test_downsampling_quarters_the_tokens_of_an_image(
+    shard_folder: str, tmp_path: Path, image_size: int, patch_size: int, num_tokens: int
+) -> None:
+    tiny = TINY.model_copy(update={"image_size": image_size, "patch_size": patch_size}).model_dump()
+    config = stage_config(shard_folder, tmp_path, model={"tiny": tiny, "projector": "downsample_mlp"})
+    assert tokens_per_image(build_processor(config)) == num_tokens
+
+
+def test_a_size_that_no_processor_can_count_is_refused(shard_folder: str, tmp_path: Path) -> None:
+    tiny = TINY.model_copy(update={"image_size": 84, "patch_size": 4}).model_dump()  # 21 patches, 11 tokens a side
+    config = stage_config(shard_folder, tmp_path, model={"tiny": tiny, "projector": "downsample_mlp"})
+    with pytest.raises(CurateError, match="gives 11 x 11 tokens for images of 84 x 84 px"):
+        build_processor(config)

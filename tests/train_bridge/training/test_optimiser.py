@@ -1,0 +1,63 @@
+import pytest
+import torch
+from torch import nn
+
+from curate.contract.errors import RecipeError
+from train_bridge.config import Module, OptimConfig
+from train_bridge.training.optimiser import build_optimiser, learning_rate, set_learning_rate
+
+CONFIG = OptimConfig(lr=2.0, global_batch=1, warmup_ratio=0.1, weight_decay=0.1)
+
+
+def test_the_rate_warms_up_and_falls_to_zero() -> None:
+    rates = [learning_rate(step, num_steps=100, config=CONFIG) for step in range(100)]
+    assert rates[0] == pytest.approx(0.2)
+    assert rates[9] == rates[10] == max(rates) == 2.0
+    assert rates[55] == pytest.approx(1.0)
+    assert 0 < rates[99] < 0.01
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+
+
+@pytest.mark.parametrize("ratio", [0.0, 1.0])
+def test_a_run_of_one_step_has_a_rate(ratio: float) -> None:
+    config = OptimConfig(lr=2.0, global_batch=1, warmup_ratio=ratio)
+    assert learning_rate(0, num_steps=1, config=config) == 2.0
+
+
+def test_only_matrices_decay_and_only_what_learns_is_there() -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3), nn.Linear(3, 1))
+    model[2].requires_grad_(requires_grad=False)
+    groups = build_optimiser(model, CONFIG).param_groups
+    assert [(len(group["params"]), group["weight_decay"]) for group in groups] == [(1, 0.1), (3, 0.0)]
+
+
+def test_set_learning_rate() -> None:
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    set_learning_rate(optimiser, 0.5)
+    assert optimiser.param_groups[0]["lr"] == 0.5
+
+
+class Towers(nn.Module):
+    """Names as those of the real model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = nn.ModuleDict({"vision_tower": nn.Linear(2, 2), "multi_modal_projector": nn.Linear(2, 2)})
+        self.lm_head = nn.Linear(2, 2, bias=False)
+
+
+def test_modules_have_rates_of_their_own() -> None:
+    config = CONFIG.model_copy(update={"module_lr": {Module.VISION: 0.5}})
+    optimiser = build_optimiser(Towers(), config)
+    groups = [(len(g["params"]), g["weight_decay"], g["lr_share"]) for g in optimiser.param_groups]
+    assert groups == [(2, 0.1, 1.0), (1, 0.0, 1.0), (1, 0.1, 0.25), (1, 0.0, 0.25)]
+    set_learning_rate(optimiser, 1.0)
+    assert [group["lr"] for group in optimiser.param_groups] == [1.0, 1.0, 0.25, 0.25]
+
+
+def test_a_rate_for_what_does_not_learn_is_a_mistake() -> None:
+    towers = Towers()
+    towers.model["vision_tower"].requires_grad_(requires_grad=False)
+    config = CONFIG.model_copy(update={"module_lr": {Module.VISION: 0.5}})
+    with pytest.raises(RecipeError, match="nothing learns in vision"):
+        build_optimiser(towers, config)

@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pytest
+
+from curate.contract.errors import CurateError, RecipeError
+from tests.train_bridge.conftest import stage_config
+from train_bridge.training.prepare import prepare, run_identity
+from train_bridge.training.ranks import joined_ranks
+
+
+def test_everything_is_built_and_built_alike_again(shard_folder: str, tmp_path: Path) -> None:
+    config = stage_config(shard_folder, tmp_path, optim={"max_steps": None, "epochs": 1})
+    with joined_ranks() as ranks:
+        first, again = prepare(config, ranks=ranks), prepare(config, ranks=ranks)
+    assert first.spec == again.spec
+    assert first.num_steps == again.num_steps > 0
+    assert first.spec.num_epochs == 1
+    assert not first.spec.always_image
+    assert run_identity(config, first) == run_identity(config, again)
+    assert (tmp_path / "processor" / "tokenizer.json").exists()
+
+
+def test_max_steps_needs_no_end_of_the_data(shard_folder: str, tmp_path: Path) -> None:
+    with joined_ranks() as ranks:
+        prepared = prepare(stage_config(shard_folder, tmp_path, optim={"max_steps": 99}), ranks=ranks)
+    assert (prepared.num_steps, prepared.spec.num_epochs) == (99, None)
+
+
+def test_the_identity_is_what_is_learned_not_how_it_runs(shard_folder: str, tmp_path: Path) -> None:
+    config = stage_config(shard_folder, tmp_path)
+    changes = [
+        stage_config(shard_folder, tmp_path, optim={"lr": 1.0}),
+        stage_config(shard_folder, tmp_path, data={"placement": "matched"}),
+        stage_config(shard_folder, tmp_path, run={"seed": 4}),
+    ]
+    same = [
+        stage_config(shard_folder, tmp_path, optim={"micro_batch": 2}),
+        stage_config(shard_folder, tmp_path, run={"num_workers": 3, "checkpoint_every": 9}),
+        stage_config("moved/elsewhere", tmp_path),
+    ]
+    with joined_ranks() as ranks:
+        prepared = prepare(config, ranks=ranks)
+    identity = run_identity(config, prepared)
+    assert all(run_identity(other, prepared) != identity for other in changes)
+    assert all(run_identity(other, prepared) == identity for other in same)
+
+
+def test_a_sequence_too_short_for_an_image(shard_folder: str, tmp_path: Path) -> None:
+    config = stage_config(
+        shard_folder, tmp_path, pack={"seq_length": 16}, model={"tiny": {"image_size": 32, "patch_size": 8}}
+    )
+    with joined_ranks() as ranks, pytest.raises(RecipeError, match="too short"):
+        prepare(config, ranks=ranks)
+
+
+def test_more_packs_per_step_than_there_are(shard_folder: str, tmp_path: Path) -> None:
+    config = stage_config(shard_folder, tmp_path, optim={"max_steps": None, "global_batch": 5000})
+    with joined_ranks() as ranks, pytest.raises(CurateError, match="fewer packs"):
+        prepare(config, ranks=ranks)

@@ -1,0 +1,185 @@
+"""The counted samples of one or more shard sets as one sequence of rows, read from memory-mapped files."""
+
+import hashlib
+import json
+import os
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from curate.blend.curve import ShareCurve, constant_curve
+from curate.blend.weights import resolve_course
+from curate.contract.errors import RecipeError, ShardError
+from shards.places import SamplePlaces
+from train_bridge.data.lengths import COUNTS, GROUPS_KEY, counts_path
+from train_bridge.data.selection import Selection, assign_entries
+from train_bridge.packing.draw import Counts, Entry, Rows
+from train_bridge.packing.split import Counted, Ints
+
+_PLACES = ("image_at", "breaks", "label_spans")
+
+
+class Corpus:
+    """Rows 0..num_rows-1, the sets one after the other."""
+
+    def __init__(self, paths: Sequence[str], *, folders: Sequence[str], selection: Selection) -> None:
+        """Map files of ``lengths.count_lengths``, one per folder.
+
+        Raises:
+            ShardError: A source or kind with a weight is in no set, or nothing that can be used is selected.
+            RecipeError: The weights cannot be followed.
+        """
+        self._tables = [pa.ipc.open_file(pa.memory_map(path)).read_all() for path in paths]
+        self._sets = [_CountedSet(counts_path(path)) for path in paths]
+        self.folders = tuple(folders)
+        self._bounds = np.cumsum([table.num_rows for table in self._tables])
+        self._ends: list[int] = self._bounds.tolist()
+        self._chunks = _Chunks(self._tables)
+        self._places = [SamplePlaces(table) for table in self._tables]
+        self._selection = selection
+        self._cache_dir = Path(paths[0]).parent
+        self._key = [*(Path(path).name for path in paths), selection.side, str(selection.validation_share)]
+        every = sorted({group for counted in self._sets for group in counted.groups if selection.takes(group)})
+        self.groups = tuple(every)
+        """(source, kind) of every selected row, sorted: the same on all ranks."""
+        missing = set(selection.sources or ()) - {source for source, _ in every}
+        if missing:
+            raise ShardError(f"{', '.join(folders)}: no sample of source {', '.join(sorted(missing))}")
+        places = {group: place for place, group in enumerate(every)}
+        self._group_of = [np.array([places.get(group, -1) for group in s.groups], dtype=np.int64) for s in self._sets]
+        self.entries = self._open_entries()
+
+    @property
+    def num_rows(self) -> int:
+        """Samples, usable or not."""
+        return int(self._bounds[-1])
+
+    @property
+    def num_groups(self) -> int:
+        """Length of ``groups``."""
+        return len(self.groups)
+
+    def counts(self, rows: Rows) -> Counts:
+        """Return what packing needs of ``rows`` [K]."""
+        columns = {
+            name: np.empty(len(rows), dtype=np.int64) for name in ("num_ids", "num_images", "num_labels", "group")
+        }
+        of = np.searchsorted(self._bounds, rows, side="right")
+        for i in np.unique(of):
+            mine = of == i
+            inside = rows[mine] - (self._bounds[i - 1] if i else 0)
+            for name, column in columns.items():
+                values = self._sets[i].columns[name][inside]
+                column[mine] = self._group_of[i][values] if name == "group" else values
+        return Counts(**columns)
+
+    def document(self, row: int) -> Counted:
+        """Return what splitting needs of one row."""
+        num_ids, image_at, breaks, spans = self._chunks.read(*self._locate(row))
+        return Counted(num_ids=num_ids, image_at=image_at, breaks=breaks, label_spans=spans)
+
+    def index_row(self, row: int) -> tuple[str, dict[str, Any]]:
+        """Return the folder of a row and its place there: see ``SamplePlaces``."""
+        i, inside = self._locate(row)
+        return self.folders[i], self._places[i].row(inside)
+
+    def group(self, row: int) -> int:
+        """Return the place of a row's (source, kind) in ``groups``."""
+        i, inside = self._locate(row)
+        return int(self._group_of[i][self._sets[i].columns["group"][inside]])
+
+    def faults(self) -> dict[str, int]:
+        """Count the selected samples that cannot be used, by reason; ``no_labels``: no token to learn."""
+        counted: Counter[str] = Counter()
+        for table, own in zip(self._tables, self._sets, strict=True):
+            bad = np.flatnonzero(own.columns["usable"] == 0)
+            chosen = table.select(["fault", "source", "kind"]).take(bad).to_pylist()
+            counted.update(
+                row["fault"] or "no_labels" for row in chosen if self._selection.takes((row["source"], row["kind"]))
+            )
+        return {reason: counted[reason] for reason in sorted(counted)}
+
+    def _locate(self, row: int) -> tuple[int, int]:
+        i = bisect_right(self._ends, row)
+        return i, row - (self._ends[i - 1] if i else 0)
+
+    def _open_entries(self) -> tuple[Entry, ...]:
+        if not self._selection.weights:
+            return (self._open_entry("all", set(self.groups), constant_curve(Fraction(1))),)
+        course = resolve_course(self._selection.weights)
+        if course.is_relative:
+            raise RecipeError(("data.weights: places must be amounts (10M), for a run's length is not known before",))
+        owners = assign_entries(self.groups, list(self._selection.weights))
+        return tuple(
+            self._open_entry(name, groups, ShareCurve(knots=course.places, shares=course.shares[name]))
+            for name, groups in owners.items()
+            if any(course.shares[name])
+        )
+
+    def _open_entry(self, name: str, groups: set[tuple[str, str]], curve: ShareCurve) -> Entry:
+        """Map the rows of an entry; they are found once and kept beside the lengths."""
+        key = hashlib.sha256(json.dumps([self._key, sorted(groups)]).encode()).hexdigest()[:16]
+        path = self._cache_dir / f"rows-{key}.npy"
+        if not path.exists():
+            partial = path.with_suffix(f".{os.getpid()}.partial")
+            with partial.open("wb") as file:
+                np.save(file, self._find_rows(groups))
+            partial.replace(path)
+        rows: Rows = np.load(path, mmap_mode="r")
+        if not len(rows):
+            what = "" if name == "all" else f"data.weights.{name}: "
+            raise ShardError(f"{what}{', '.join(self.folders)}: no sample that can be used; see --plan-only")
+        return Entry(name=name, rows=rows, curve=curve)
+
+    def _find_rows(self, groups: set[tuple[str, str]]) -> Rows:
+        found, start = [], 0
+        for own, table in zip(self._sets, self._tables, strict=True):
+            is_own = np.array([group in groups for group in own.groups] or [False])
+            usable = is_own[own.columns["group"]] & (own.columns["usable"] != 0)
+            found.append(np.flatnonzero(usable & self._selection.on_side(own.columns["bucket"])) + start)
+            start += table.num_rows
+        return np.concatenate(found).astype(np.int64)
+
+
+class _CountedSet:
+    """The summary of one set, mapped."""
+
+    def __init__(self, path: str) -> None:
+        reader = pa.ipc.open_file(pa.memory_map(path))
+        table = reader.read_all()
+        self.columns = {name: _array(table[name]) for name in COUNTS.names}
+        self.groups = [tuple(pair) for pair in json.loads(reader.schema.metadata[GROUPS_KEY.encode()])]
+
+
+class _Chunks:
+    """Lists of single rows, without Arrow's cost of building a table for each."""
+
+    def __init__(self, tables: Sequence[pa.Table]) -> None:
+        self._batches = [table.select(["num_ids", *_PLACES]).to_batches() for table in tables]
+        self._starts = [np.cumsum([0, *(len(batch) for batch in own)]) for own in self._batches]
+
+    def read(self, table: int, row: int) -> tuple[int, Ints, Ints, Ints]:
+        place = int(np.searchsorted(self._starts[table], row, side="right")) - 1
+        batch, inside = self._batches[table][place], row - int(self._starts[table][place])
+        image_at, breaks, spans = (np.asarray(batch[name][inside].values, dtype=np.int32) for name in _PLACES)
+        return batch["num_ids"][inside].as_py(), image_at, breaks, spans
+
+
+def _array(column: Any) -> npt.NDArray[Any]:
+    return np.asarray(column.chunk(0)) if column.num_chunks else np.zeros(0, dtype=column.type.to_pandas_dtype())
+
+
+def open_corpus(paths: Sequence[str], *, folders: Sequence[str], selection: Selection | None = None) -> Corpus:
+    """Map files of ``lengths.count_lengths``, one per folder.
+
+    Raises:
+        ShardError, RecipeError: See ``Corpus``.
+    """
+    return Corpus(paths, folders=folders, selection=selection or Selection())

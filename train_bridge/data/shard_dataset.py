@@ -1,0 +1,139 @@
+"""Shards for any training loop: an iterable dataset of ready model inputs, for whoever does not use ours."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.utils.data import IterableDataset
+from transformers import AutoProcessor
+
+from train_bridge.config import DataConfig, PackConfig, ShardCacheConfig
+from train_bridge.data.collate import Batch
+from train_bridge.data.dataset import BatchDataset
+from train_bridge.data.lengths import count_lengths
+from train_bridge.data.shard_files import check_shard_files
+from train_bridge.data.spec import dataset_spec, plan_settings, text_form
+from train_bridge.model.images import ImageForm, normalise
+from train_bridge.model.mask import block_causal_mask
+from train_bridge.packing.cursor import Cursor
+from train_bridge.tokens.encoder import TextEncoder
+
+
+class ShardDataset(IterableDataset[dict[str, Any]]):
+    """Batches of packed sequences as keyword arguments of ``LlavaForConditionalGeneration``.
+
+    Each batch holds ``input_ids``, ``labels`` and ``position_ids`` (int64 [B, L]), ``attention_mask`` (bool
+    [B, 1, L, L], which keeps the samples of a sequence apart) and, if it has images, ``pixel_values`` (float32
+    [I, 3, H, W]). It is a batch already: use ``batch_size=None`` in the DataLoader.
+
+    Its state is a plan cursor of under 4 KB; the order of samples depends on the data and the settings alone, so a run
+    can go on exactly where it was, also with another number of ranks. In one process, ``state_dict`` may be called at
+    any time, and torchdata's ``StatefulDataLoader`` asks for it at the right moment. A loop that takes batches before
+    it learns from them, as most do, is better off with ``with_state``: each batch then brings the ``state`` (a string)
+    to give to ``resume`` once all ranks have learned from their batch.
+
+    Example:
+        >>> dataset = ShardDataset("runs/demo/shards/main", processor="runs/demo/stage2/final")
+        >>> loader = DataLoader(dataset, batch_size=None, num_workers=2, multiprocessing_context="forkserver")
+        >>> for batch in loader:
+        ...     model(**batch).loss.backward()
+    """
+
+    def __init__(  # noqa: PLR0913 - the settings of a loader
+        self,
+        data: DataConfig | str,
+        *,
+        processor: str,
+        pack: PackConfig | None = None,
+        batch_size: int = 1,
+        epochs: int | None = 1,
+        ranks: tuple[int, int] | None = None,
+        with_state: bool = False,
+        cache_dir: str | None = None,
+        shard_cache: ShardCacheConfig | None = None,
+    ) -> None:
+        """Count the tokens of the shards, unless that has been done, and plan.
+
+        Args:
+            data: Which shards, and how documents become tokens; or one folder, read in a shuffled order.
+            processor: Folder of a saved ``LlavaProcessor``, as a model's own.
+            pack: Length of the sequences, and how they are filled; 4,096 tokens by default.
+            batch_size: Sequences per batch.
+            epochs: Passes over the data; None never ends.
+            ranks: This process and how many there are; by default those of ``torch.distributed``, or one.
+            with_state: Add ``state`` to each batch.
+            cache_dir: Where token counts are kept; by default ``~/.cache/vila-curate``.
+            shard_cache: Where shards of remote sets are kept, and how much of them; by default nowhere.
+
+        Raises:
+            CurateError: Shards or processor cannot be used; says which and why.
+        """
+        config = DataConfig(shards=(data,), order="shuffled") if isinstance(data, str) else data
+        rank, world_size = ranks or _find_ranks()
+        loaded = AutoProcessor.from_pretrained(processor)
+        encoder = TextEncoder(loaded.tokenizer, form=text_form(config), image_mark=loaded.image_token)
+        plan = plan_settings(
+            config, pack or PackConfig(seq_length=4096), processor=loaded, has_bos=encoder.bos_id is not None
+        )
+        target = cache_dir or str(Path.home() / ".cache" / "vila-curate")
+        for folder in config.shards:
+            check_shard_files(folder)
+        paths = tuple(count_lengths(folder, encoder=encoder, cache_dir=target) for folder in config.shards)
+        spec = dataset_spec(config, plan=plan, length_paths=paths, processor=loaded, processor_folder=processor)
+        self._spec = replace(
+            spec,
+            num_epochs=epochs,
+            packs_per_batch=batch_size,
+            always_image=world_size > 1,
+            shard_cache=None if shard_cache is None else shard_cache.settings,
+        )
+        self._batches = BatchDataset(self._spec, rank=rank, world_size=world_size)
+        self._with_state = with_state
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for batch in self._batches:
+            state = {"state": batch.cursor} if self._with_state else {}
+            yield {**model_inputs(batch, form=self._spec.image_form), **state}
+
+    def resume(self, state: str) -> None:
+        """Go on after the batch that brought ``state``; the number of ranks and loader processes may be another.
+
+        Raises:
+            ValueError: It is no such state.
+        """
+        cursor = Cursor.from_json(state)
+        self._batches.load_state_dict({"cursor": state, "base": cursor.next_pack, "num_workers": 0})
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where iteration stands."""
+        return dict(self._batches.state_dict())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where ``state_dict`` was taken.
+
+        Raises:
+            ValueError: It is no state of this dataset.
+        """
+        self._batches.load_state_dict(state)
+
+
+def model_inputs(batch: Batch, *, form: ImageForm) -> dict[str, torch.Tensor]:
+    """Return a batch as keyword arguments of ``LlavaForConditionalGeneration``; see ``ShardDataset``."""
+    inputs = {
+        "input_ids": batch.input_ids,
+        "labels": batch.labels,
+        "position_ids": batch.position_ids,
+        "attention_mask": block_causal_mask(batch.segment_ids),
+    }
+    if len(batch.pixel_values):
+        inputs["pixel_values"] = normalise(batch.pixel_values, form=form)
+    return inputs
+
+
+def _find_ranks() -> tuple[int, int]:
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1

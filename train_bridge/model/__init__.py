@@ -1,0 +1,1 @@
+"""The LLaVA model that is trained, its processor and its attention over packs; start at ``llava.py``."""

@@ -1,0 +1,95 @@
+"""The processor of a stage: tokenizer with an image token, image processor, and how many tokens an image is."""
+
+from typing import Any
+
+from transformers import AutoConfig, AutoImageProcessor, AutoProcessor, AutoTokenizer, LlavaProcessor
+
+from curate.contract.errors import CurateError
+from train_bridge.config import StageConfig
+from train_bridge.model.downsample_llava import FACTOR
+from train_bridge.model.images import image_form
+from train_bridge.model.tiny_model import build_tiny_processor, shard_texts
+from train_bridge.tokens.chat import PLAIN_TEMPLATE
+from train_bridge.tokens.encoder import IMAGE_MARK
+
+SELECT_BY_MODEL = {"clip_vision_model": "default", "siglip_vision_model": "full"}
+"""Which tokens of the vision tower are images: all but the class token, or, where there is none, all."""
+
+
+def build_processor(config: StageConfig) -> LlavaProcessor:
+    """Return the processor of the stage's model.
+
+    Raises:
+        CurateError: A vision tower or processor of an unknown kind, or one that the projector does not fit.
+    """
+    if config.init_from is not None:
+        processor = AutoProcessor.from_pretrained(config.init_from)
+        if not isinstance(processor, LlavaProcessor):
+            raise CurateError(f"{config.init_from}: its processor is {type(processor).__name__}, not LlavaProcessor")
+        return processor
+    if config.model.tiny is not None:
+        texts = shard_texts(config.data.shards, num_samples=config.model.tiny.tokenizer_samples)
+        processor = build_tiny_processor(config.model.tiny, texts=texts)
+    else:
+        processor = _combine(str(config.model.vision), str(config.model.llm))
+    if config.model.projector == "downsample_mlp":
+        _join_patches(processor)
+    return processor
+
+
+def tokens_per_image(processor: LlavaProcessor) -> int:
+    """Return how many placeholders the processor writes for an image."""
+    form = image_form(processor.image_processor)
+    patches = (form.height // processor.patch_size) * (form.width // processor.patch_size)
+    dropped = 1 if processor.vision_feature_select_strategy == "default" else 0
+    return int(patches + processor.num_additional_image_tokens - dropped)
+
+
+def vision_config(name: str) -> Any:
+    """Return the configuration of a vision tower, also from a folder that holds its text tower beside it.
+
+    Raises:
+        CurateError: Neither CLIP nor SigLIP.
+    """
+    config = AutoConfig.from_pretrained(name)
+    config = getattr(config, "vision_config", config)
+    if config.model_type not in SELECT_BY_MODEL:
+        known = ", ".join(SELECT_BY_MODEL)
+        raise CurateError(f"{name}: vision tower of type {config.model_type}; known are {known}")
+    return config
+
+
+def _join_patches(processor: LlavaProcessor) -> None:
+    """Let an image be a quarter of the tokens: the processor counts tokens as if patches were as much larger.
+
+    Raises:
+        CurateError: There is no size of patches that gives the projector's number of tokens.
+    """
+    form = image_form(processor.image_processor)
+    side = -(-(form.height // processor.patch_size) // FACTOR)
+    size = form.height // side
+    if form.height != form.width or form.height // size != side:
+        raise CurateError(
+            f"downsample_mlp gives {side} x {side} tokens for images of {form.height} x {form.width} px, and no "
+            "LlavaProcessor writes that many; take mlp, or a tower for another size"
+        )
+    processor.patch_size = size
+
+
+def _combine(vision: str, llm: str) -> LlavaProcessor:
+    tower = vision_config(vision)
+    strategy = SELECT_BY_MODEL[tower.model_type]
+    tokenizer = AutoTokenizer.from_pretrained(llm)
+    tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE_MARK]}, replace_extra_special_tokens=False)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    tokenizer.chat_template = tokenizer.chat_template or PLAIN_TEMPLATE
+    return LlavaProcessor(
+        image_processor=AutoImageProcessor.from_pretrained(vision),
+        tokenizer=tokenizer,
+        patch_size=tower.patch_size,
+        vision_feature_select_strategy=strategy,
+        image_token=IMAGE_MARK,
+        num_additional_image_tokens=1 if strategy == "default" else 0,
+        chat_template=tokenizer.chat_template,
+    )

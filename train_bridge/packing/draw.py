@@ -1,0 +1,251 @@
+"""Draws samples in the order of the run: of one entry one after the other, of several by what is due to each.
+
+An entry is a part of the corpus with a share of its own. Each of its samples becomes due when the run has come so far
+that the entry's share covers it; samples go out in the order in which they become due. With L the largest sample and K
+entries, an entry of share p is then never more than L behind nor p K L ahead of its due. Nothing is drawn beyond the
+point at which the first entry has run out: weights hold to the end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from curate.blend.curve import ShareCurve
+from curate.contract.ids import seed_for
+from train_bridge.packing.order import shuffled_rows
+from train_bridge.packing.split import Capacity, Counted, Part, split_document
+
+Rows = npt.NDArray[np.int64]
+Samples = npt.NDArray[np.void]
+"""A structured array of ``SAMPLE``."""
+
+SAMPLE = np.dtype(
+    [
+        ("entry", np.int32),
+        ("place", np.int64),  # in the entry's order, running on over epochs
+        ("part", np.int32),  # 0 for a whole document
+        ("row", np.int64),  # of the corpus
+        ("group", np.int32),
+        ("start", np.int32),  # which of the document's tokens
+        ("stop", np.int32),
+        ("num_tokens", np.int32),  # with images expanded and the begin token
+        ("num_images", np.int32),
+        ("num_labels", np.int32),
+        ("window", np.int64),  # that saw it first
+    ]
+)
+REFILL = 4096
+"""Samples of an entry that are looked up at once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """Of K rows."""
+
+    num_ids: Rows
+    """[K] tokens, an image counting as one."""
+    num_images: Rows
+    """[K]"""
+    num_labels: Rows
+    """[K] tokens with loss."""
+    group: Rows
+    """[K]: place in ``Corpus.groups``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """A part of the corpus with a share of its own."""
+
+    name: str
+    rows: Rows
+    """Of the corpus, usable ones only, rising; may be mapped from a file."""
+    curve: ShareCurve
+    """Its share along the run, in the unit of the blend."""
+
+
+class SampleCounts(Protocol):
+    """What the plan needs of a ``Corpus``."""
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """At least one, none of them empty."""
+
+    @property
+    def num_groups(self) -> int:
+        """Groups that packs are balanced by."""
+
+    def counts(self, rows: Rows) -> Counts:
+        """Return the counts of ``rows`` [K]."""
+
+    def document(self, row: int) -> Counted:
+        """Return the places of a document's images and breaks."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DrawSettings:
+    """What decides which samples come, and when."""
+
+    capacity: Capacity
+    order: Literal["stored", "shuffled"] = "stored"
+    seed: int = 0
+    unit: Literal["samples", "tokens"] = "tokens"
+    """Of the entries' shares."""
+    long_documents: Literal["split", "truncate"] = "split"
+
+
+class Drawer:
+    """Draws from ``places`` on; its state is what it has drawn of each entry."""
+
+    def __init__(
+        self,
+        source: SampleCounts,
+        settings: DrawSettings,
+        *,
+        places: Sequence[int] = (),
+        amounts: Sequence[int] = (),
+        num_epochs: int | None = None,
+    ) -> None:
+        """Go on where ``places`` samples of each entry, together ``amounts``, have been drawn."""
+        zeros = [0] * len(source.entries)
+        if len(places or zeros) != len(zeros) or len(amounts or zeros) != len(zeros):
+            raise ValueError(f"the cursor is of {len(places)} blend entries, the plan has {len(zeros)}")
+        self.places, self.amounts = list(places or zeros), list(amounts or zeros)
+        self.is_done = False
+        self._source, self._settings = source, settings
+        limits = [None if num_epochs is None else num_epochs * len(entry.rows) for entry in source.entries]
+        self._queues = [
+            _Queue(source, settings, entry=i, place=self.places[i], amount=self.amounts[i], limit=limit)
+            for i, limit in enumerate(limits)
+        ]
+
+    def draw(self, num_samples: int) -> Samples:
+        """Return the next whole documents, fewer only at the end of the run."""
+        for queue in self._queues:
+            queue.fill(num_samples)
+        due = np.concatenate([queue.due[:num_samples] for queue in self._queues])
+        of = np.repeat(np.arange(len(self._queues)), [min(num_samples, len(queue.due)) for queue in self._queues])
+        end = min(queue.end for queue in self._queues)
+        order = np.argsort(due, kind="stable")
+        order = order[due[order] <= end]
+        order = order[np.isfinite(due[order])]
+        chosen = of[order[:num_samples]]
+        drawn = np.empty(len(chosen), dtype=SAMPLE)
+        for i, queue in enumerate(self._queues):
+            mine = chosen == i
+            drawn[mine] = queue.take(int(mine.sum()))
+            self.places[i], self.amounts[i] = queue.place, queue.amount
+        self.is_done = not any(queue.has_before(end) for queue in self._queues)
+        return drawn
+
+
+class _Queue:
+    """The next samples of one entry, and when they are due."""
+
+    def __init__(
+        self,
+        source: SampleCounts,
+        settings: DrawSettings,
+        *,
+        entry: int,
+        place: int,
+        amount: int,
+        limit: int | None,
+    ) -> None:
+        self.place, self.amount = place, amount
+        self.end = np.inf
+        """When the last sample is due; infinite while more can be looked up."""
+        self.due = np.empty(0)
+        self._source, self._settings, self._entry, self._limit = source, settings, entry, limit
+        self._samples: Samples = np.empty(0, dtype=SAMPLE)
+        self._sizes: Rows = np.empty(0, dtype=np.int64)
+        if limit is not None and place >= limit:
+            self.end = -np.inf
+
+    def fill(self, num_samples: int) -> None:
+        while len(self.due) < num_samples and not np.isfinite(self.end):
+            if self.end == -np.inf:
+                return
+            start = self.place + len(self.due)
+            stop = start + max(REFILL, num_samples)
+            stop = stop if self._limit is None else min(stop, self._limit)
+            self._extend(np.arange(start, stop, dtype=np.int64))
+            if stop == self._limit:
+                self.end = float(self.due[-1])
+                return
+
+    def take(self, num_samples: int) -> Samples:
+        taken = self._samples[:num_samples]
+        self.place += num_samples
+        self.amount += int(self._sizes[:num_samples].sum())
+        self._samples, self._sizes = self._samples[num_samples:], self._sizes[num_samples:]
+        self.due = self.due[num_samples:]
+        return taken
+
+    def has_before(self, end: float) -> bool:
+        """Whether a sample is left that is due by ``end``."""
+        if len(self.due):
+            return bool(self.due[0] <= end and np.isfinite(self.due[0]))
+        return self.end == np.inf
+
+    def _extend(self, places: Rows) -> None:
+        samples = look_up(self._source, self._settings, entry=self._entry, places=places)
+        sizes = np.ones(len(places), dtype=np.int64)
+        if self._settings.unit == "tokens":
+            sizes = samples["num_tokens"].astype(np.int64)
+            if self._settings.long_documents == "truncate":
+                sizes = np.minimum(sizes, self._settings.capacity.seq_length)
+        before = self.amount + int(self._sizes.sum())
+        curve = self._source.entries[self._entry].curve
+        due = curve.find_when_due((before + np.cumsum(sizes)).astype(np.float64), last=False)
+        self._samples = np.concatenate([self._samples, samples])
+        self._sizes, self.due = np.concatenate([self._sizes, sizes]), np.concatenate([self.due, due])
+
+
+def look_up(source: SampleCounts, settings: DrawSettings, *, entry: int, places: Rows) -> Samples:
+    """Return the whole documents at ``places`` of an entry's order, [K]."""
+    rows = rows_at(source.entries[entry], settings, places)
+    counts = source.counts(rows)
+    samples = np.zeros(len(places), dtype=SAMPLE)
+    samples["entry"], samples["place"], samples["row"], samples["group"] = entry, places, rows, counts.group
+    samples["stop"], samples["num_images"], samples["num_labels"] = counts.num_ids, counts.num_images, counts.num_labels
+    samples["num_tokens"] = counts.num_ids + counts.num_images * (settings.capacity.tokens_per_image - 1)
+    return samples
+
+
+def rows_at(entry: Entry, settings: DrawSettings, places: Rows) -> Rows:
+    """Return the corpus rows at ``places`` of an entry's order, which may span epochs."""
+    num_rows = len(entry.rows)
+    epochs, inside = np.divmod(places, num_rows)
+    if settings.order == "shuffled":
+        seed = seed_for(settings.seed, f"order {entry.name}")
+        for epoch in np.unique(epochs):
+            of = epochs == epoch
+            inside[of] = shuffled_rows(inside[of], num_rows=num_rows, seed=seed, epoch=int(epoch))
+    return np.asarray(entry.rows[inside], dtype=np.int64)
+
+
+def split_long(source: SampleCounts, settings: DrawSettings, documents: Samples) -> Samples:
+    """Replace documents that are longer than a sequence by their parts; those without a token to learn are left out."""
+    is_long = documents["num_tokens"] > settings.capacity.seq_length
+    if not is_long.any():
+        return documents
+    found: list[list[Part]] = []
+    for row in documents["row"][is_long].tolist():
+        parts = split_document(source.document(row), settings.capacity)
+        found.append(parts[:1] if settings.long_documents == "truncate" else parts)
+    repeats = np.ones(len(documents), dtype=np.int64)
+    repeats[is_long] = [len(parts) for parts in found]
+    samples = np.repeat(documents, repeats)
+    of = np.repeat(is_long, repeats)
+    columns: Any = [
+        (i, part.start, part.stop, part.num_tokens, part.num_images, part.num_labels)
+        for parts in found
+        for i, part in enumerate(parts)
+    ]
+    names = ("part", "start", "stop", "num_tokens", "num_images", "num_labels")
+    for name, column in zip(names, zip(*columns, strict=True), strict=True):
+        samples[name][of] = column
+    return samples[samples["num_labels"] > 0]  # such a part would only cost time

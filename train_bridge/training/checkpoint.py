@@ -1,0 +1,186 @@
+"""Checkpoints: written while training goes on, whole or absent, the newest few kept, read back on any number of ranks.
+
+``OUTPUT/checkpoints/step-00000100/`` holds the shards of ``torch.distributed.checkpoint`` (weights and optimiser) and
+``progress.json``, written last: step, plan cursor, and the settings that must not change. The random numbers of a step
+are a function of the seed and the step, so they need no state.
+
+Saving copies the state to host memory and returns; a thread of each rank writes it under a hidden name, over a process
+group of its own, and the first rank's gives the folder its name when all shards are on disk. A crash at any moment
+therefore leaves complete checkpoints and at most one hidden folder, which the next checkpoint clears away.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import async_save
+
+from curate.contract.errors import CurateError
+from train_bridge.packing.cursor import Cursor
+from train_bridge.training.ranks import Ranks, failing_together
+
+PROGRESS_NAME = "progress.json"
+PREFIX = "step-"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far a run has come."""
+
+    step: int = 0
+    """Steps done."""
+    cursor: str = Cursor().to_json()
+    """Of the next pack."""
+    num_skipped: int = 0
+    """Samples that packs went without, so far."""
+
+
+class CheckpointWriter:
+    """Writes checkpoints of a run, one at a time, while open. All ranks call the same methods."""
+
+    def __init__(self, folder: str, *, identity: Mapping[str, Any], keep: int, ranks: Ranks) -> None:
+        """Prepare to write.
+
+        Args:
+            folder: Of the checkpoints.
+            identity: JSON values that must be the same when training goes on.
+            keep: Newest checkpoints that stay.
+            ranks: The callers.
+        """
+        self._folder, self._identity, self._keep, self._ranks = Path(folder), identity, keep, ranks
+        self._group: Any = dist.new_group(backend="gloo")  # the thread must not share the training's
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
+        self._pending: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if error is None:
+            self.wait()
+        elif self._pending is not None:
+            # What was begun before the failure is worth having, if the other ranks live.
+            self._pending.exception()
+        self._pool.shutdown()
+
+    def save(self, progress: Progress, *, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        """Copy the state and begin to write it, once the checkpoint before is complete.
+
+        Raises:
+            CurateError: The checkpoint before could not be written.
+        """
+        self.wait()
+        target = self._folder / f"{PREFIX}{progress.step:08d}"
+        partial = self._folder / f".{target.name}.partial"
+        with failing_together():
+            if self._ranks.is_first:
+                shutil.rmtree(partial, ignore_errors=True)
+                partial.mkdir(parents=True)
+        weights, state = get_state_dict(model, optimiser)
+        written = async_save({"model": weights, "optimiser": state}, checkpoint_id=partial, process_group=self._group)
+        self._pending = self._pool.submit(self._finish, written, partial, target, progress)
+
+    def wait(self) -> None:
+        """Return when the checkpoint under way is complete, on all ranks.
+
+        Raises:
+            CurateError: It could not be written.
+        """
+        if self._pending is None:
+            return
+        pending, self._pending = self._pending, None
+        with failing_together():
+            try:
+                pending.result()
+            except CheckpointException as error:
+                raise CurateError(f"a checkpoint could not be written: {_causes(error)}") from error
+
+    def _finish(self, written: Any, partial: Path, target: Path, progress: Progress) -> None:
+        """Wait for the shards of all ranks; then the first rank names the folder and deletes old ones."""
+        written.result()
+        if not self._ranks.is_first:
+            return
+        content = {**asdict(progress), "identity": self._identity}
+        _write_synced(partial / PROGRESS_NAME, json.dumps(content, indent=1))
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+        prune_checkpoints(str(self._folder), keep=self._keep)
+
+
+def list_checkpoints(folder: str) -> list[Path]:
+    """Return the complete checkpoints, oldest first."""
+    found = Path(folder).glob(f"{PREFIX}*")
+    return sorted(path for path in found if (path / PROGRESS_NAME).exists())
+
+
+def prune_checkpoints(folder: str, *, keep: int) -> None:
+    """Delete all complete checkpoints but the newest ``keep``, and what was never completed."""
+    for path in list_checkpoints(folder)[:-keep]:
+        # Renamed first: a half-deleted checkpoint must not look complete.
+        path.rename(path.with_name(f".{path.name}.partial"))
+    for unfinished in Path(folder).glob(f".{PREFIX}*.partial"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def load_checkpoint(
+    path: Path, *, model: nn.Module, optimiser: torch.optim.Optimizer, identity: Mapping[str, Any]
+) -> Progress:
+    """Read a checkpoint into model and optimiser; the number of ranks may be another than when it was written.
+
+    Raises:
+        CurateError: It was written with other settings (names each, with both values), or cannot be read.
+    """
+    try:
+        content = json.loads((path / PROGRESS_NAME).read_text(encoding="utf-8"))
+        saved = content.pop("identity")
+        progress = Progress(**content)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CurateError(f"{path / PROGRESS_NAME}: not the progress of a run ({error})") from error
+    differences = _differences(saved, json.loads(json.dumps(identity)))
+    if differences:
+        raise CurateError(
+            f"{path} was written with other settings; go on with those, or start in another output: "
+            + "; ".join(differences)
+        )
+    weights, state = get_state_dict(model, optimiser)
+    try:
+        load({"model": weights, "optimiser": state}, checkpoint_id=path)
+    except CheckpointException as error:
+        raise CurateError(f"{path} cannot be read: {_causes(error)}") from error
+    set_state_dict(model, optimiser, model_state_dict=weights, optim_state_dict=state)
+    return progress
+
+
+def _differences(saved: Any, now: Any, *, place: str = "") -> list[str]:
+    if isinstance(saved, dict) and isinstance(now, dict):
+        names = sorted(saved.keys() | now.keys())
+        return [
+            difference
+            for name in names
+            for difference in _differences(saved.get(name), now.get(name), place=f"{place}.{name}".lstrip("."))
+        ]
+    return [] if saved == now else [f"{place} was {saved}, is {now}"]
+
+
+def _causes(error: CheckpointException) -> str:
+    """Say what failed, rank by rank."""
+    return "; ".join(f"rank {rank}: {fault[0]}" for rank, fault in sorted(error.failures.items()))
+
+
+def _write_synced(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

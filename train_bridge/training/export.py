@@ -1,0 +1,53 @@
+"""Writes the trained model as an ordinary folder, which plain ``transformers`` loads.
+
+With ``projector: downsample_mlp``, which no plain class has, it does so with ``trust_remote_code=True``.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from transformers import LlavaProcessor
+
+from curate.contract.errors import CurateError
+from train_bridge.model.downsample_llava import DownsampleLlava
+from train_bridge.model.llava import model_class
+from train_bridge.training.ranks import Ranks, failing_together
+
+
+def export_model(folder: str, *, model: Any, processor: LlavaProcessor, ranks: Ranks) -> None:
+    """Gather the weights and save model and processor; all ranks call this.
+
+    Args:
+        folder: Replaced as a whole.
+        model: Sharded or not.
+        processor: Of the stage.
+        ranks: The callers.
+
+    Raises:
+        CurateError: The plain class has other weights, so it could not load them; or the folder cannot be written.
+    """
+    weights = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+    with failing_together():
+        if ranks.is_first:
+            _write(Path(folder), weights=weights, config=model.config, processor=processor)
+
+
+def _write(target: Path, *, weights: dict[str, Any], config: Any, processor: LlavaProcessor) -> None:
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    plain_class = model_class(config.model_type)
+    with torch.device("meta"):  # sharding has changed the class of the model itself
+        plain = plain_class(config)
+    if plain_class is DownsampleLlava:  # the folder gets a copy of its source, and says so in config.json
+        config.__class__.register_for_auto_class()
+        plain_class.register_for_auto_class("AutoModelForImageTextToText")
+    strange = sorted(plain.state_dict().keys() ^ weights.keys())
+    if strange:
+        raise CurateError(f"{type(plain).__name__} of plain transformers cannot hold these weights: {strange[0]}, ...")
+    plain.save_pretrained(partial, state_dict=weights)
+    processor.save_pretrained(partial)
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)

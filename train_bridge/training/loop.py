@@ -1,0 +1,249 @@
+"""The training loop of a stage: steps, checkpoints, metrics, export."""
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from curate.contract.errors import CurateError, RecipeError
+from curate.contract.ids import seed_for
+from train_bridge.config import StageConfig
+from train_bridge.data.collate import Batch
+from train_bridge.data.dataset import BatchDataset, load_batches
+from train_bridge.model.images import ImageForm, image_form
+from train_bridge.model.llava import build_model, enable_checkpointing, set_attention, set_trainable
+from train_bridge.model.mask import Attention, resolve_attention
+from train_bridge.model.processor import tokens_per_image
+from train_bridge.packing.cursor import Cursor
+from train_bridge.training.checkpoint import CheckpointWriter, Progress, list_checkpoints, load_checkpoint
+from train_bridge.training.export import export_model
+from train_bridge.training.flops import ModelCost, cost_of, peak_flops
+from train_bridge.training.metrics import MetricsLog, model_share, step_record
+from train_bridge.training.not_finite import describe_packs
+from train_bridge.training.optimiser import build_optimiser, learning_rate, set_learning_rate
+from train_bridge.training.prepare import Prepared, prepare, run_identity
+from train_bridge.training.ranks import (
+    Ranks,
+    autocast,
+    compute_dtype,
+    failing_together,
+    gather,
+    layers_of,
+    spread_model,
+    sum_over_ranks,
+)
+from train_bridge.training.step import StepTotals, accumulate, checksums, update
+from train_bridge.training.stopping import StopRequest
+
+CHECKPOINTS = "checkpoints"
+FINAL = "final"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """What a running stage works with."""
+
+    config: StageConfig
+    prepared: Prepared
+    ranks: Ranks
+    model: Any
+    optimiser: torch.optim.Optimizer
+    form: ImageForm
+    dtype: torch.dtype
+    attention: Attention
+    cost: ModelCost
+    peak: float | None
+    """FLOPs per second of the device; None where there is no figure."""
+
+
+def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] | None = None) -> Progress:
+    """Train, from the newest checkpoint if there is one, and export to ``OUTPUT/final``.
+
+    Args:
+        config: The stage.
+        ranks: The callers; all of them call this.
+        asked: Says after each step whether to save and stop without exporting; by default, whether SIGTERM has come.
+
+    Returns:
+        How far the run has come.
+
+    Raises:
+        CurateError: Something about data, weights or settings cannot be used, or a gradient is not finite.
+    """
+    with StopRequest() as request:
+        job = _start(config, ranks)
+        identity = run_identity(config, job.prepared)
+        folder = f"{config.output}/{CHECKPOINTS}"
+        progress = Progress()
+        if checkpoints := list_checkpoints(folder):
+            progress = load_checkpoint(checkpoints[-1], model=job.model, optimiser=job.optimiser, identity=identity)
+            _say(ranks, f"going on after step {progress.step} of {job.prepared.num_steps}")
+        writer = CheckpointWriter(folder, identity=identity, keep=config.run.keep_checkpoints, ranks=ranks)
+        with _log(job, progress) as log, writer:
+            for done, must_stop in _steps(job, progress, asked=asked or request.asked, log=log):
+                progress = done
+                is_last = progress.step == job.prepared.num_steps
+                if is_last or must_stop or progress.step % config.run.checkpoint_every == 0:
+                    writer.save(progress, model=job.model, optimiser=job.optimiser)
+                if must_stop and not is_last:
+                    writer.wait()
+                    _say(ranks, f"stopped after step {progress.step}, saved")
+                    return progress
+    export_model(f"{config.output}/{FINAL}", model=job.model, processor=job.prepared.processor, ranks=ranks)
+    _say(ranks, f"exported to {config.output}/{FINAL}")
+    return progress
+
+
+def _start(config: StageConfig, ranks: Ranks) -> Job:
+    prepared = prepare(config, ranks=ranks)
+    attention = resolve_attention(config.run.attention, device=ranks.device)
+    if attention == "flex" and ranks.device.type == "cpu":
+        raise RecipeError(("run.attention: flex attention has no backward pass on the CPU; take segments",))
+    with failing_together():
+        model = build_model(config, processor=prepared.processor)
+        chosen = config.model
+        if not set_trainable(model, chosen.trainable, unfreeze=chosen.unfreeze, freeze=chosen.freeze):
+            raise RecipeError(("model.trainable: nothing learns",))
+    cost = cost_of(model, tokens_per_image=tokens_per_image(prepared.processor))
+    dtype = compute_dtype(config.run.precision, device=ranks.device)
+    _spread(model, config, ranks=ranks, dtype=dtype, attention=attention)
+    num_learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    num_all = sum(parameter.numel() for parameter in model.parameters())
+    _say(
+        ranks, f"{num_learning:,} of {num_all:,} weights learn; {prepared.num_steps} steps on {ranks.world_size} ranks"
+    )
+    return Job(
+        config=config,
+        prepared=prepared,
+        ranks=ranks,
+        model=model,
+        optimiser=build_optimiser(model, config.optim),
+        form=image_form(prepared.processor.image_processor),
+        dtype=dtype,
+        attention=attention,
+        cost=cost,
+        peak=peak_flops(ranks.device, dtype=dtype),
+    )
+
+
+def _spread(model: Any, config: StageConfig, *, ranks: Ranks, dtype: torch.dtype, attention: Attention) -> None:
+    """Make a model ready to train on all ranks."""
+    set_attention(model, attention)
+    if config.run.gradient_checkpointing:
+        enable_checkpointing(model)
+    model.train()
+    if config.run.compile:
+        for layer in layers_of(model):
+            layer.compile()
+    spread_model(model, ranks=ranks, dtype=dtype)
+
+
+def _steps(
+    job: Job, progress: Progress, *, asked: Callable[[], bool], log: MetricsLog | None
+) -> Iterator[tuple[Progress, bool]]:
+    """Do the steps after ``progress``; yield after each how far the run is, and whether it was asked to stop."""
+    batches = iter(_loader(job, Cursor.from_json(progress.cursor)))
+    for step in range(progress.step, job.prepared.num_steps):
+        start = time.perf_counter()
+        totals, cursor, norm = _one_step(job, batches, step=step, asked=asked)
+        seconds = time.perf_counter() - start
+        skipped = gather(totals.skipped) if totals.num_skipped else []
+        seen = gather(totals.seen) if job.config.run.log_packs else []
+        _check_finite(job, totals, norm, progress=progress, log=log)
+        progress = Progress(step=step + 1, cursor=cursor, num_skipped=progress.num_skipped + int(totals.num_skipped))
+        if log is not None:
+            _write_metrics(job, log, totals, step=progress.step, extra={"grad_norm": norm, "seconds": seconds})
+            log.write_skipped(progress.step, [sample for samples in skipped for sample in samples])
+            if seen:
+                log.write_packs(progress.step, sorted(pack for packs in seen for pack in packs))
+        yield progress, totals.stop > 0
+
+
+def _one_step(
+    job: Job, batches: Iterator[Batch], *, step: int, asked: Callable[[], bool]
+) -> tuple[StepTotals, str, float]:
+    """Read, learn, update; return sums over all ranks, the cursor of the next pack and the norm of the gradient."""
+    optim, ranks = job.config.optim, job.ranks
+    # Random numbers are a function of the step, so a resumed run draws those of an undisturbed one.
+    torch.manual_seed(seed_for(job.config.run.seed, f"step {step} rank {ranks.rank}") >> 1)
+    set_learning_rate(job.optimiser, learning_rate(step, num_steps=job.prepared.num_steps, config=optim))
+    totals = StepTotals(num_groups=len(job.prepared.corpus.groups))
+    scale = 1.0 / job.config.pack.seq_length
+    cursor = Cursor()
+    for _ in range(optim.global_batch // (ranks.world_size * optim.micro_batch)):
+        start = time.perf_counter()
+        batch = next(batches)
+        totals.wait_s += time.perf_counter() - start
+        cursor = Cursor.from_json(batch.cursor)
+        if job.config.run.log_packs:
+            totals.seen += checksums(batch)
+        context = autocast(ranks=ranks, dtype=job.dtype)
+        batch = batch.to(ranks.device)
+        accumulate(job.model, batch, totals, form=job.form, scale=scale, context=context, attention=job.attention)
+        totals.num_places += optim.micro_batch * job.config.pack.seq_length
+    totals.stop = float(asked())
+    totals.reduce(sum_over_ranks)
+    # FSDP averages gradients over ranks; the loss is a mean over the label tokens of all of them.
+    divisor = max(1.0, totals.num_labels) * scale / ranks.world_size
+    norm = update(job.model, job.optimiser, divisor=divisor, clip_norm=optim.clip_norm)
+    return totals, replace(cursor, next_pack=(step + 1) * optim.global_batch).to_json(), norm
+
+
+def _check_finite(job: Job, totals: StepTotals, norm: float, *, progress: Progress, log: MetricsLog | None) -> None:
+    """Stop all ranks at a loss or gradient that is not finite, and name what they had read; the weights are as before.
+
+    Raises:
+        CurateError: On every rank, with the packs and their documents.
+    """
+    if math.isfinite(totals.loss) and math.isfinite(norm):
+        return
+    # All ranks come here together: both figures are those of all of them.
+    bad = sorted(number for numbers in gather(totals.bad_packs) for number in numbers)
+    first = progress.step * job.config.optim.global_batch
+    what = f"the loss of pack {', '.join(map(str, bad))} is not finite" if bad else f"the gradient is {norm}"
+    numbers = bad or list(range(first, first + job.config.optim.global_batch))
+    packs = describe_packs(job.prepared, Cursor.from_json(progress.cursor), numbers=numbers)
+    if log is not None:
+        log.write_bad(progress.step + 1, packs)
+    detail = "; ".join(pack.brief() for pack in packs)
+    raise CurateError(f"step {progress.step + 1}: {what}; packs {numbers[0]} to {numbers[-1]} hold {detail}")
+
+
+def _write_metrics(job: Job, log: MetricsLog, totals: StepTotals, *, step: int, extra: dict[str, float]) -> None:
+    num_steps, run = job.prepared.num_steps, job.config.run
+    if step % run.log_every and step not in (1, num_steps):
+        return
+    record = step_record(
+        totals, groups=job.prepared.corpus.groups, seconds=extra["seconds"], ranks=job.ranks.world_size
+    )
+    record["mfu"] = model_share(totals, cost=job.cost, peak=job.peak, seconds=extra["seconds"], ranks=job.ranks)
+    rate = learning_rate(step - 1, num_steps=num_steps, config=job.config.optim)
+    log.write(step, {**record, "lr": rate, "grad_norm": extra["grad_norm"]})
+    _say(
+        job.ranks,
+        f"step {step}/{num_steps}  loss {record['loss']:.4f}  lr {rate:.2e}  fill {record['fill']:.1%}  "
+        f"{record['tokens_per_s']:,.0f} tokens/s",
+    )
+
+
+def _log(job: Job, progress: Progress) -> AbstractContextManager[MetricsLog | None]:
+    if not job.ranks.is_first:
+        return nullcontext()
+    return MetricsLog(job.config.output, first_step=progress.step + 1, tensorboard=job.config.run.tensorboard)
+
+
+def _loader(job: Job, cursor: Cursor) -> DataLoader[Batch]:
+    dataset = BatchDataset(job.prepared.spec, rank=job.ranks.rank, world_size=job.ranks.world_size, cursor=cursor)
+    return load_batches(dataset, num_workers=job.config.run.num_workers, pin_memory=job.ranks.device.type == "cuda")
+
+
+def _say(ranks: Ranks, text: str) -> None:
+    if ranks.is_first:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,56 @@
+"""AdamW, and the learning rate of each step."""
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from curate.contract.errors import RecipeError
+from train_bridge.config import Module, OptimConfig
+from train_bridge.model.llava import module_of
+
+
+def build_optimiser(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
+    """Return AdamW over the parameters that learn; only matrices decay, as in the Hugging Face Trainer.
+
+    Modules of ``config.module_lr`` are groups of their own; ``lr_share`` of a group is its rate over ``config.lr``.
+
+    Raises:
+        RecipeError: A module with a rate has nothing that learns.
+    """
+    members: dict[tuple[Module | None, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            module = module_of(name)
+            key = (module if module in config.module_lr else None, parameter.ndim > 1)
+            members.setdefault(key, []).append(parameter)
+    idle = sorted(set(config.module_lr) - {module for module, _ in members})
+    if idle:
+        raise RecipeError((f"optim.module_lr: nothing learns in {', '.join(idle)}",))
+    groups: list[dict[str, Any]] = [
+        {
+            "params": members[module, decays],
+            "weight_decay": config.weight_decay if decays else 0.0,
+            "lr_share": 1.0 if module is None else config.module_lr[module] / config.lr,
+        }
+        for module in (None, *Module)
+        for decays in (True, False)
+        if (module, decays) in members
+    ]
+    return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps)
+
+
+def learning_rate(step: int, *, num_steps: int, config: OptimConfig) -> float:
+    """Return the rate of ``step`` (0..num_steps-1): a linear warm-up, then half a cosine down to zero."""
+    num_warmup = math.ceil(config.warmup_ratio * num_steps)
+    if step < num_warmup:
+        return config.lr * (step + 1) / num_warmup
+    progress = (step - num_warmup) / max(1, num_steps - num_warmup)
+    return config.lr * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Use ``rate`` in the next step, and the same share of it as ever where a module has its own."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group.get("lr_share", 1.0)

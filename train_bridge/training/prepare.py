@@ -1,0 +1,89 @@
+"""All that stands before the first step: processor, token counts, plan, checks that the numbers fit."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoProcessor, LlavaProcessor
+
+from curate.contract.errors import CurateError, RecipeError
+from train_bridge.config import StageConfig
+from train_bridge.data.corpus import Corpus
+from train_bridge.data.dataset import DatasetSpec
+from train_bridge.data.lengths import count_lengths
+from train_bridge.data.shard_files import check_shard_files
+from train_bridge.data.spec import dataset_spec, plan_settings, text_form
+from train_bridge.model.processor import build_processor
+from train_bridge.tokens.encoder import TextEncoder
+from train_bridge.training.plan_summary import count_steps
+from train_bridge.training.ranks import Ranks, failing_together, share
+
+PROCESSOR_FOLDER = "processor"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """The same on every rank."""
+
+    processor: LlavaProcessor
+    spec: DatasetSpec
+    corpus: Corpus
+    num_steps: int
+
+
+def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
+    """Build what the stage needs; what there is one of is built by the first rank (of a machine).
+
+    Raises:
+        RecipeError: The batch does not divide by the ranks, or the sequence is too short for an image.
+        CurateError: The shards, the tokenizer or the weights cannot be used.
+    """
+    optim = config.optim
+    if optim.global_batch % (ranks.world_size * optim.micro_batch):
+        share_size = f"{ranks.world_size} ranks of {optim.micro_batch} packs each"
+        raise RecipeError((f"optim.global_batch: {optim.global_batch} packs do not divide by {share_size}",))
+    folder = Path(config.output) / PROCESSOR_FOLDER
+    with failing_together():
+        if ranks.local_rank == 0:
+            for shards in config.data.shards:
+                check_shard_files(shards)
+        if ranks.is_first:
+            build_processor(config).save_pretrained(folder)
+    processor = AutoProcessor.from_pretrained(folder)
+    encoder = TextEncoder(processor.tokenizer, form=text_form(config.data), image_mark=processor.image_token)
+    plan = plan_settings(config.data, config.pack, processor=processor, has_bos=encoder.bos_id is not None)
+    paths = _count(config, encoder, ranks)
+    spec = replace(
+        dataset_spec(config.data, plan=plan, length_paths=paths, processor=processor, processor_folder=str(folder)),
+        num_epochs=None if optim.max_steps is not None else optim.epochs,
+        packs_per_batch=optim.micro_batch,
+        round_packs=optim.global_batch,
+        read_ahead=config.run.read_ahead,
+        shard_cache=None if (cache := config.run.shard_cache) is None else cache.settings,
+        always_image=ranks.world_size > 1,
+    )
+    corpus = spec.open_corpus()
+    num_steps = share(count_steps(corpus, spec.plan, optim) if ranks.is_first else None)
+    if num_steps == 0:
+        raise CurateError(f"{', '.join(spec.folders)}: fewer packs than optim.global_batch {optim.global_batch}")
+    return Prepared(processor=processor, spec=spec, corpus=corpus, num_steps=num_steps)
+
+
+def run_identity(config: StageConfig, prepared: Prepared) -> dict[str, Any]:
+    """Return the settings that a checkpoint insists on: those that decide what is learned, in which order."""
+    content = config.model_dump(mode="json", include={"model", "data", "pack", "optim", "init_from"})
+    # Packs per forward pass are arithmetic, and the data are known by content: shards may have moved.
+    del content["optim"]["micro_batch"], content["data"]["shards"]
+    counted = [Path(path).name for path in prepared.spec.length_paths]  # names hash the index and the tokenizer
+    return {**content, "seed": config.run.seed, "counted": counted, "num_steps": prepared.num_steps}
+
+
+def _count(config: StageConfig, encoder: TextEncoder, ranks: Ranks) -> tuple[str, ...]:
+    """Count once per machine; where machines share storage, they write the same bytes."""
+    paths: list[str] | None = None
+    with failing_together():
+        if ranks.local_rank == 0:
+            paths = [
+                count_lengths(folder, encoder=encoder, cache_dir=config.cache_dir) for folder in config.data.shards
+            ]
+    return tuple(share(paths))
