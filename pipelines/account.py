@@ -16,9 +16,9 @@ from curate.report.data import LossCurve, TruthFigure
 from curate.report.gallery import PartitionTables
 from curate.report.ledger import LedgerCounter
 from curate.report.page import render_report
-from pipelines.context import RunContext, load_documents
-from pipelines.rule_sets import rule_configs
-from pipelines.run_folder import read_json, read_table, write_json, write_text
+from pipelines.recipes.rule_sets import rule_configs
+from pipelines.run.context import RunContext, load_documents
+from pipelines.run.folder import read_json, read_table, write_json, write_text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

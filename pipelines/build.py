@@ -11,23 +11,23 @@ from distributed import Client
 
 from curate.blend.plan import BlendPlan, plan_blend
 from curate.contract.errors import CurateError, RecipeError
-from pipelines.cluster import has_resource
-from pipelines.context import RunContext
-from pipelines.decided import load_or_decide
-from pipelines.engine import Report, Task, run_tasks
-from pipelines.poison import set_poison_aside
-from pipelines.progress import Progress
-from pipelines.recipe import Recipe
-from pipelines.recipe_load import dump_recipe
-from pipelines.rule_sets import rule_configs
-from pipelines.run_folder import read_json, write_json, write_text
-from pipelines.shard_set import write_shard_set
-from pipelines.stages.admit import fetch_admitted_images
-from pipelines.stages.count_tokens import count_partition_tokens, load_token_counts, store_tokenizer
+from pipelines.decide.decided import load_or_decide
+from pipelines.engine.cluster import has_resource
+from pipelines.engine.loop import Report, Task, run_tasks
+from pipelines.recipes.load import dump_recipe
+from pipelines.recipes.recipe import Recipe
+from pipelines.recipes.rule_sets import rule_configs
+from pipelines.run.context import RunContext
+from pipelines.run.folder import read_json, write_json, write_text
+from pipelines.run.progress import Progress
+from pipelines.stages.images import fetch_admitted_images
 from pipelines.stages.ingest import ingest_file, input_files
 from pipelines.stages.measure import measure_partition_clip, measure_partition_images, measure_partition_text
 from pipelines.stages.pages import fetch_page_bodies, parse_pages
+from pipelines.stages.poison import set_poison_aside
 from pipelines.stages.url_counts import count_urls
+from pipelines.write.count_tokens import count_partition_tokens, load_token_counts, store_tokenizer
+from pipelines.write.shard_set import write_shard_set
 
 StageCall = Callable[[RunContext, str], Report]
 

@@ -77,7 +77,7 @@ def init(
 ) -> None:
     """Guess what files hold and write a commented recipe for them."""
     with _errors_to_exit_codes(debug=debug):
-        from pipelines.init_recipe import write_recipe  # noqa: PLC0415 - keeps --help fast
+        from pipelines.recipes.guess import write_recipe  # noqa: PLC0415 - keeps --help fast
 
         text = write_recipe(files, folder=out.parent if out is not None else Path())
         if out is None:

@@ -13,13 +13,13 @@ import fsspec
 
 from curate.contract.errors import BlendError, CurateError, RecipeError
 from pipelines.account import Account, account_for
-from pipelines.blend_plan import Planned, plan_again
 from pipelines.build import Built, build, decide_and_write, iterate_partitions
-from pipelines.cluster import connect, count_gpus
-from pipelines.context import RunContext
-from pipelines.progress import Progress
-from pipelines.recipe_load import load_recipe, parse_recipe
-from pipelines.run_folder import RunFolder, read_json
+from pipelines.engine.cluster import connect, count_gpus
+from pipelines.recipes.load import load_recipe, parse_recipe
+from pipelines.run.context import RunContext
+from pipelines.run.folder import RunFolder, read_json
+from pipelines.run.progress import Progress
+from pipelines.write.blend_plan import Planned, plan_again
 
 NAME_OVERRIDE = "blend.name="
 NO_RECORD = "no record of {names} could be read; the ledger's faults say why"
@@ -142,7 +142,7 @@ def _free_name(context: RunContext) -> str:
 
 
 def plan_blend_again(options: RunOptions, *, compare: str | None) -> Planned:
-    """Plan the blend of a finished run under the overrides, beside a written plan; see ``pipelines.blend_plan``."""
+    """Plan the blend of a finished run under the overrides, beside a written plan; see ``write.blend_plan``."""
     context = open_run(options)
     return plan_again(context, tuple(iterate_partitions(context)), compare=compare)
 

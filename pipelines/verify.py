@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from curate.contract.errors import CurateError
 from curate.report.ledger import check_ledger
-from pipelines.run_folder import read_json
+from pipelines.run.folder import read_json
 from shards.manifest import MANIFEST_NAME
 from shards.reader import INDEX_NAME, read_index
 from shards.repair import repair_shard_set

@@ -9,13 +9,13 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from curate.contract.errors import CurateError
-from pipelines.run_folder import read_json
+from pipelines.run.folder import read_json
 
 if TYPE_CHECKING:  # these import torch and Dask
-    from pipelines.blend_plan import Planned
-    from pipelines.context import RunContext
     from pipelines.demo.evaluate import TruthFigure
+    from pipelines.run.context import RunContext
     from pipelines.session import Finished
+    from pipelines.write.blend_plan import Planned
 
 BYTES_PER_MB = 1e6
 console = Console(highlight=False, soft_wrap=True)

@@ -17,6 +17,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 
 from curate.contract.errors import CurateError
+from curate.measure import tiny_clip
 from curate.measure.config import ClipConfig
 
 logger = logging.getLogger(__name__)
@@ -148,16 +149,17 @@ def load_encoder(config: ClipConfig) -> ClipEncoder:
     """
     # Importing open_clip takes seconds, and only a process that encodes needs it.
     open_clip = importlib.import_module("open_clip")
+    name = f"local-dir:{tiny_clip.model_dir()}" if config.model == "tiny" else config.model
     pretrained = None if config.names_its_place else config.pretrained
     trained_as = open_clip.get_pretrained_cfg(config.model.replace("/", "-"), pretrained or "")
     try:
         model, preprocess = open_clip.create_model_from_pretrained(
-            config.model,
+            name,
             pretrained=pretrained,
             # OpenAI's weights were trained with another activation than the models' configurations say.
             force_quick_gelu=bool(trained_as.get("quick_gelu")),
         )
-        tokenizer = open_clip.get_tokenizer(config.model)
+        tokenizer = open_clip.get_tokenizer(name)
     except (RuntimeError, OSError, ValueError) as error:
         raise CurateError(f"clip model {config.model!r}, weights {pretrained!r}: {error}") from error
     return ClipEncoder(model, preprocess, tokenizer, config=config)

@@ -7,8 +7,8 @@ import distributed
 from distributed import Client
 
 from pipelines.bench.row import Row, compare
-from pipelines.cluster import connect
-from pipelines.engine import Report, Task, run_tasks
+from pipelines.engine.cluster import connect
+from pipelines.engine.loop import Report, Task, run_tasks
 
 NUM_TASKS = 2000
 NUM_WORKERS = 2

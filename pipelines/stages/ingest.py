@@ -12,9 +12,9 @@ from curate.contract.schemas import DOCUMENTS, ITEMS, VERDICTS
 from curate.ingest.config import Source, source_kind
 from curate.ingest.readers import expand_paths, read_file
 from curate.ingest.tables import build_tables, chunk_records
-from pipelines.context import RunContext, stage_fingerprint
-from pipelines.engine import Report
-from pipelines.run_folder import read_json, read_stamp, write_json, write_table
+from pipelines.engine.loop import Report
+from pipelines.run.context import RunContext, stage_fingerprint
+from pipelines.run.folder import read_json, read_stamp, write_json, write_table
 
 VERSION = 1
 

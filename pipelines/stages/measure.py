@@ -11,7 +11,8 @@ from curate.measure.clip import Encoder, measure_clip
 from curate.measure.config import ClipConfig
 from curate.measure.image import measure_images
 from curate.measure.text import measure_text
-from pipelines.context import (
+from pipelines.engine.loop import Report
+from pipelines.run.context import (
     RunContext,
     items_digest,
     load_items,
@@ -21,9 +22,7 @@ from pipelines.context import (
     stage_fingerprint,
     without_documents,
 )
-from pipelines.demo import tiny_clip
-from pipelines.engine import Report
-from pipelines.run_folder import read_table, require_digest
+from pipelines.run.folder import read_table, require_digest
 
 TEXT_VERSION = 1
 IMAGE_VERSION = 1
@@ -77,8 +76,6 @@ def worker_encoder(config: ClipConfig) -> Encoder:
     """Return this process's CLIP model, loaded once, when first needed."""
     from curate.measure.encoder import load_encoder  # noqa: PLC0415 - imports torch, which only this stage needs
 
-    if config.model == "tiny":
-        config = config.model_copy(update={"model": f"local-dir:{tiny_clip.model_dir()}"})
     return load_encoder(config)
 
 

@@ -5,7 +5,9 @@ import pyarrow as pa
 from curate.contract.schemas import ITEMS, PAGES, VERDICTS
 from curate.fetch.pages import fetch_pages
 from curate.ingest.html.page_items import build_page_items
-from pipelines.context import (
+from pipelines.engine.host_leases import leased_slots
+from pipelines.engine.loop import Report
+from pipelines.run.context import (
     RunContext,
     load_documents,
     load_poison,
@@ -14,9 +16,7 @@ from pipelines.context import (
     stage_fingerprint,
     without_documents,
 )
-from pipelines.engine import Report
-from pipelines.host_leases import leased_slots
-from pipelines.run_folder import digest_of, read_table, require_digest
+from pipelines.run.folder import digest_of, read_table, require_digest
 from pipelines.stages.refetch import fetch_missing, fetcher_config
 
 PARSE_VERSION = 1

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from curate.contract.reasons import TRANSIENT_FETCH_STATUSES, FetchStatus
 from curate.fetch.config import FetchConfig
-from pipelines.context import RunContext, load_documents
-from pipelines.engine import Report
-from pipelines.run_folder import digest_of, fingerprint, read_stamp, read_table, write_table
+from pipelines.engine.loop import Report
+from pipelines.run.context import RunContext, load_documents
+from pipelines.run.folder import digest_of, fingerprint, read_stamp, read_table, write_table
 
 SPEED_FIELDS = frozenset({"concurrency", "per_host", "use_proxies"})
 """Options that change how fast URLs are fetched, never what comes back."""

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from curate.contract.schemas import URL_COUNTS, table_from_rows
-from pipelines.context import RunContext, items_digest, load_items, stage_fingerprint
-from pipelines.run_folder import read_stamp, write_table
+from pipelines.run.context import RunContext, items_digest, load_items, stage_fingerprint
+from pipelines.run.folder import read_stamp, write_table
 
 
 def count_urls(context: RunContext, partitions: Sequence[str]) -> None:

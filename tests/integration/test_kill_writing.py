@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from curate.blend.plan import plan_blend
-from pipelines.context import RunContext
-from pipelines.run_folder import RunFolder, read_table, write_table
-from pipelines.stages.spool import spool_partition, write_gather_lists
-from pipelines.stages.write_shards import ORDER, cut_order, is_shard_written, load_results, write_one_shard
+from pipelines.run.context import RunContext
+from pipelines.run.folder import RunFolder, read_table, write_table
+from pipelines.write.spool import spool_partition, write_gather_lists
+from pipelines.write.write_shards import ORDER, cut_order, is_shard_written, load_results, write_one_shard
 from shards.card import ShardSetInfo
 from shards.config import ShardsConfig
 from shards.finish import finish_shard_set, start_shard_set

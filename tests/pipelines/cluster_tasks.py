@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 from curate.contract.errors import CurateError
-from pipelines.context import RunContext, load_items
-from pipelines.engine import Report
-from pipelines.run_folder import write_json
+from pipelines.engine.loop import Report
+from pipelines.run.context import RunContext, load_items
+from pipelines.run.folder import write_json
 
 DEADLY = "deadly"
 """A document whose id begins so kills its worker."""

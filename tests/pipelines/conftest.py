@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from distributed import Client
 
-from pipelines.cluster import connect
+from pipelines.engine.cluster import connect
 from tests.pipelines.web import Web, serve
 
 

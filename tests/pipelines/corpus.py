@@ -22,10 +22,10 @@ from curate.contract.schemas import (
     VERDICTS,
     table_from_rows,
 )
-from pipelines.context import RunContext
-from pipelines.decide import Decision, decide
-from pipelines.recipe_load import parse_recipe
-from pipelines.run_folder import RunFolder, read_table, write_table
+from pipelines.decide.decide import Decision, decide
+from pipelines.recipes.load import parse_recipe
+from pipelines.run.context import RunContext
+from pipelines.run.folder import RunFolder, read_table, write_table
 
 Row = dict[str, Any]
 

@@ -10,9 +10,9 @@ from curate.contract.schemas import POOL, VERDICTS
 from curate.report.data import LossCurve, TruthFigure
 from curate.report.ledger import check_ledger
 from pipelines.account import Account, account_for
-from pipelines.context import RunContext
-from pipelines.run_folder import write_json, write_table
-from pipelines.stages.write_shards import ORDER
+from pipelines.run.context import RunContext
+from pipelines.run.folder import write_json, write_table
+from pipelines.write.write_shards import ORDER
 from tests.pipelines.corpus import CLIP, Doc, Picture, chat, decide_all, doc, make_context, pair, write, write_partition
 
 RULES = (

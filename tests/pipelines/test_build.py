@@ -11,11 +11,11 @@ from rich.console import Console
 from curate.contract.errors import BlendError, CurateError, RecipeError
 from pipelines.account import account_for
 from pipelines.build import Built, _chain, _num_cpu_workers, _window, build, decide_and_write, iterate_partitions
-from pipelines.context import RunContext, load_poison
-from pipelines.engine import run_tasks
-from pipelines.progress import Progress
-from pipelines.recipe_load import dump_recipe, parse_recipe
-from pipelines.run_folder import read_json
+from pipelines.engine.loop import run_tasks
+from pipelines.recipes.load import dump_recipe, parse_recipe
+from pipelines.run.context import RunContext, load_poison
+from pipelines.run.folder import read_json
+from pipelines.run.progress import Progress
 from pipelines.verify import verify
 from tests.pipelines.cluster_tasks import DEADLY, read_items, read_items_again
 from tests.pipelines.corpus import (

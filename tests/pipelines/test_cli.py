@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from curate.contract.errors import BlendError, CurateError, RecipeError
 from pipelines.cli import _errors_to_exit_codes, app
-from pipelines.run_folder import write_json
+from pipelines.run.folder import write_json
 from tests.pipelines.corpus import SOURCES
 
 COMMANDS = {

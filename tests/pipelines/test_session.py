@@ -9,10 +9,10 @@ from rich.console import Console
 from curate.contract.errors import CurateError, RecipeError
 from pipelines.account import account_for
 from pipelines.build import decide_and_write
-from pipelines.context import RunContext
-from pipelines.progress import Progress
-from pipelines.recipe_load import dump_recipe, parse_recipe
-from pipelines.run_folder import RunFolder, read_json, write_json, write_text
+from pipelines.recipes.load import dump_recipe, parse_recipe
+from pipelines.run.context import RunContext
+from pipelines.run.folder import RunFolder, read_json, write_json, write_text
+from pipelines.run.progress import Progress
 from pipelines.session import RunOptions, _only_run, blend_again, open_context, report_again
 from pipelines.verify import verify
 from tests.pipelines.corpus import SOURCES, Picture, doc, make_context, pair, write_partition

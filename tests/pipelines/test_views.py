@@ -8,7 +8,7 @@ import pytest
 from curate.contract.errors import CurateError
 from pipelines import views
 from pipelines.demo.evaluate import TruthFigure
-from pipelines.run_folder import write_json
+from pipelines.run.folder import write_json
 from tests.pipelines.corpus import make_context
 
 SCREEN = pytest.CaptureFixture[str]

@@ -10,7 +10,7 @@ An open_clip model of {num_parameters:,} parameters, trained from scratch on the
 coloured shapes before a patterned ground, and English sentences about them. It makes scores mean something in the demo
 and in tests, without a download. It knows nothing of the world outside; never use it on other pictures.
 
-- Load: `open_clip.create_model_and_transforms("local-dir:pipelines/demo/tiny_clip")`
+- Load: `open_clip.create_model_and_transforms("local-dir:curate/measure/tiny_clip")`
 - Make it again: `python -m pipelines.demo.tiny_clip.train` (minutes on two cores)
 - Pictures: 64 px, squashed to a square; texts: open_clip's own tokenizer, {context_length} tokens; weights: float16
 - Training: `{options_text}`

@@ -19,8 +19,8 @@ from open_clip.model import CLIP
 from safetensors.torch import save_file
 from torch.nn import functional
 
+from curate.measure.tiny_clip import model_dir
 from pipelines.demo.sentences import aside
-from pipelines.demo.tiny_clip import model_dir
 from pipelines.demo.tiny_clip.card import write_card
 from pipelines.demo.tiny_clip.measure import measure_model
 from pipelines.demo.tiny_clip.pictures import IMAGE_PX, Pictures, render_pictures, training_text

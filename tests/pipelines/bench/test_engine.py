@@ -1,7 +1,7 @@
 from distributed import Client
 
 from pipelines.bench.engine import _noop
-from pipelines.engine import Report, Task, run_tasks
+from pipelines.engine.loop import Report, Task, run_tasks
 
 
 def test_the_task_does_nothing_wherever_it_runs(client: Client) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from curate.contract.ids import doc_id
-from pipelines.context import RunContext
-from pipelines.engine import Report
-from pipelines.recipe_load import parse_recipe
-from pipelines.run_folder import read_stamp, read_table
+from pipelines.engine.loop import Report
+from pipelines.recipes.load import parse_recipe
+from pipelines.run.context import RunContext
+from pipelines.run.folder import read_stamp, read_table
 from pipelines.stages.ingest import InputFile, ingest_file, input_files
 from tests.pipelines.corpus import SOURCES, make_context
 

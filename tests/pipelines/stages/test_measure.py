@@ -5,10 +5,10 @@ import pytest
 
 from curate.contract.errors import CurateError
 from curate.contract.reasons import FetchStatus
-from pipelines.context import RunContext
-from pipelines.joins import keys_of
-from pipelines.recipe_load import parse_recipe
-from pipelines.run_folder import read_table, write_json
+from pipelines.recipes.load import parse_recipe
+from pipelines.run.context import RunContext
+from pipelines.run.folder import read_table, write_json
+from pipelines.run.joins import keys_of
 from pipelines.stages.measure import (
     _load_ok_images,
     measure_partition_clip,

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from curate.contract.schemas import DOCUMENTS, PAGES
-from pipelines.context import RunContext, load_items
-from pipelines.run_folder import read_table, write_json
+from pipelines.run.context import RunContext, load_items
+from pipelines.run.folder import read_table, write_json
 from pipelines.stages.pages import fetch_page_bodies, parse_pages
 from tests.pipelines.corpus import Row, make_context, write
 from tests.pipelines.web import Web

@@ -6,10 +6,10 @@ import pytest
 
 from curate.contract.reasons import TRANSIENT_FETCH_STATUSES, FetchStatus
 from curate.contract.schemas import IMAGES, table_from_rows
-from pipelines.context import RunContext
-from pipelines.engine import Report
-from pipelines.recipe_load import parse_recipe
-from pipelines.run_folder import read_stamp, read_table, require_digest
+from pipelines.engine.loop import Report
+from pipelines.recipes.load import parse_recipe
+from pipelines.run.context import RunContext
+from pipelines.run.folder import read_stamp, read_table, require_digest
 from pipelines.stages.refetch import fetch_missing, fetcher_config
 from tests.pipelines.corpus import SOURCES, doc, make_context, write_partition
 

@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from pipelines.context import RunContext
-from pipelines.run_folder import read_table, write_json
-from pipelines.stages.admit import load_url_counts
+from pipelines.decide.admit import load_url_counts
+from pipelines.run.context import RunContext
+from pipelines.run.folder import read_table, write_json
 from pipelines.stages.url_counts import count_urls
 from tests.pipelines.corpus import Picture, doc, make_context, write_partition
 

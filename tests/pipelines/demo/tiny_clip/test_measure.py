@@ -1,4 +1,4 @@
-from pipelines.demo.tiny_clip import model_dir
+from curate.measure.tiny_clip import model_dir
 from pipelines.demo.tiny_clip.measure import measure_model
 
 MAX_MODEL_BYTES = 12_000_000

@@ -1,0 +1,124 @@
+"""The stored decision: a blend under other weights takes the pool as it was decided, unless a rule or an input changed.
+
+``blend/pool.parquet`` is the pool, ``blend/decided.json`` says what it was made from and what each rule took away. The
+note is removed before anything is decided and written last, so it never stands beside the verdicts of another decision.
+"""
+
+import hashlib
+import importlib.resources
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+
+import fsspec
+import pyarrow as pa
+
+from curate.contract.schemas import POOL
+from pipelines.decide.decide import decide
+from pipelines.engine.loop import Report
+from pipelines.run.context import RunContext, items_digest, stage_fingerprint
+from pipelines.run.folder import read_json, read_stamp, read_table, write_json, write_table
+from pipelines.run.many_files import in_threads, read_stamps
+from pipelines.run.progress import Progress
+
+POOL_FILE = ("blend", "pool.parquet")
+NOTE_FILE = ("blend", "decided.json")
+CODE = {"curate": ("dedup", "measure"), "filters": ("",), "pipelines": ("decide", "run")}
+"""What decides, by package: other code may decide otherwise."""
+
+Rejections = Counter[tuple[str, str]]
+"""(reason, "documents" | "images") -> how many."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecidedPool:
+    """What the decision left to blend, and what it took away."""
+
+    pool: pa.Table
+    """Schema POOL."""
+    rejections: Rejections
+
+
+def load_or_decide(context: RunContext, progress: Progress, partitions: Sequence[str]) -> DecidedPool:
+    """Return the stored decision if nothing that it depends on has changed; else decide and store it.
+
+    Raises:
+        CurateError: A rule was loosened so far that images are wanted which were never fetched.
+    """
+    made_from = decision_fingerprint(context, partitions)
+    stored = load_decided(context, partitions, made_from)
+    if stored is not None:
+        return stored
+    _remove(context.folder.file(*NOTE_FILE))
+    decided = decide_pool(context, progress, partitions)
+    write_table(context.folder.file(*POOL_FILE), decided.pool, schema=POOL, made_from=made_from)
+    rejections = [[reason, what, number] for (reason, what), number in sorted(decided.rejections.items())]
+    write_json(context.folder.file(*NOTE_FILE), {"made_from": made_from, "rejections": rejections})
+    return decided
+
+
+def load_decided(context: RunContext, partitions: Sequence[str], made_from: str) -> DecidedPool | None:
+    """Return the stored decision, or None where it is missing, incomplete or was made from something else."""
+    note, stamp = read_json(context.folder.file(*NOTE_FILE)), read_stamp(context.folder.file(*POOL_FILE))
+    if note is None or stamp is None or note["made_from"] != made_from or stamp.fingerprint != made_from:
+        return None
+    tables = [context.folder.table(stage, "", name) for name in partitions for stage in ("verdicts", "matches")]
+    if None in read_stamps(tables):
+        return None
+    rejections = Rejections({(reason, what): number for reason, what, number in note["rejections"]})
+    return DecidedPool(pool=read_table(context.folder.file(*POOL_FILE)), rejections=rejections)
+
+
+def decide_pool(context: RunContext, progress: Progress | None, partitions: Sequence[str]) -> DecidedPool:
+    """Decide every partition; writes verdicts and matches."""
+    if progress is not None:
+        progress.begin("decide", len(partitions))
+    rejections, pool = Rejections(), [POOL.empty_table()]
+    for decision in decide(context, partitions):
+        pool.append(decision.pool)
+        rejections += decision.rejections
+        if progress is not None:
+            counters = {"kept": decision.pool.num_rows}
+            progress.report(Report(stage="decide", partition=decision.partition, counters=counters))
+    return DecidedPool(pool=pa.concat_tables(pool).combine_chunks(), rejections=rejections)
+
+
+def decision_fingerprint(context: RunContext, partitions: Sequence[str]) -> str:
+    """Return the fingerprint of all that the decision depends on: rules, measures, what was fetched, and the code."""
+    recipe, folder = context.recipe, context.folder
+    options = {
+        section: None if (model := getattr(recipe, section)) is None else model.model_dump(mode="json")
+        for section in ("admit", "keep", "dedup", "clip")
+    }
+    tables = [("ingest", "documents"), ("ingest", "verdicts"), ("ingest", "page_verdicts"), ("fetch", "images")]
+    tables += [("measure", "text"), ("measure", "image"), ("measure", "clip")]
+    paths = [folder.file("measure", "url_counts.parquet")]
+    paths += [folder.table(stage, table, name) for name in partitions for stage, table in tables]
+    digests = [stamp.digest if stamp else "" for stamp in read_stamps(paths)]
+    items = in_threads(lambda name: items_digest(context, name), partitions)
+    return stage_fingerprint("decide", 1, options, [_code_digest(), *partitions, *digests, *items])
+
+
+def _code_digest() -> str:
+    digest = hashlib.sha256()
+    for package, names in CODE.items():
+        for name in names:
+            for file in _python_files(importlib.resources.files(package) / name):
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _python_files(place: Traversable) -> Iterator[Traversable]:
+    if place.is_file():
+        if place.name.endswith(".py"):
+            yield place
+    elif place.is_dir():
+        for inner in sorted(place.iterdir(), key=lambda one: one.name):
+            yield from _python_files(inner)
+
+
+def _remove(path: str) -> None:
+    filesystem, target = fsspec.url_to_fs(path)
+    if filesystem.exists(target):
+        filesystem.rm_file(target)

@@ -1,0 +1,94 @@
+"""Tokens of every document's text, counted once per partition and tokenizer: blending again only adds them up.
+
+The tokenizer's file is copied into the run folder. Workers read it there, and a later blend that names the same
+tokenizer counts alike, whatever has become of the original.
+"""
+
+import functools
+import os
+
+import fsspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from tokenizers import Tokenizer
+
+from curate.blend.tokens import TOKEN_COUNTS, count_tokens, parse_tokenizer, read_tokenizer_file, tokenizer_digest
+from curate.contract.errors import BlendError
+from pipelines.engine.loop import Report
+from pipelines.run.context import RunContext, items_digest, load_items, make_tables, stage_fingerprint
+from pipelines.run.folder import read_json, read_table, write_json, write_text
+
+VERSION = 1
+DIGEST_DIGITS = 16
+"""Of a tokenizer's sha256, in the names of its file and tables; the fingerprint has them all."""
+
+
+def store_tokenizer(context: RunContext) -> str:
+    """Put the recipe's tokenizer into the run folder and return its digest.
+
+    Raises:
+        BlendError: There is no such tokenizer.
+    """
+    name = context.recipe.blend.tokenizer
+    if name is None:
+        raise BlendError("blend.tokenizer: none is named")
+    names_path = context.folder.file("blend", "tokenizers", "names.json")
+    names = read_json(names_path) or {}
+    try:
+        text = read_tokenizer_file(name, base=context.base)
+    except BlendError:
+        if name not in names:
+            raise
+        return str(names[name])
+    parse_tokenizer(text)
+    digest = tokenizer_digest(text)
+    if names.get(name) != digest:
+        write_text(_tokenizer_path(context, digest), text)
+        write_json(names_path, {**names, name: digest})
+    return digest
+
+
+def count_partition_tokens(context: RunContext, partition: str, digest: str) -> Report:
+    """Count a partition's tokens, or skip it if they are counted.
+
+    Args:
+        context: The run.
+        partition: Its name.
+        digest: Of the tokenizer, from ``store_tokenizer``.
+    """
+    # Every worker process has one core to itself; the library's own threads would only get in the others' way.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    table = _table_name(digest)
+    made_from = stage_fingerprint("tokens", VERSION, {"tokenizer": digest}, [items_digest(context, partition)])
+
+    def compute() -> dict[str, pa.Table]:
+        return {table: count_tokens(load_items(context, partition), _load_tokenizer(_tokenizer_path(context, digest)))}
+
+    schemas = {table: TOKEN_COUNTS}
+    return make_tables(context, "measure", partition, made_from=made_from, schemas=schemas, compute=compute)
+
+
+def load_token_counts(context: RunContext, pool: pa.Table, digest: str) -> npt.NDArray[np.int64]:
+    """Return the counted tokens of every pool row's text, int64 [N]; zero for documents without text."""
+    partitions = sorted(pool["partition"].unique().to_pylist())
+    paths = [context.folder.table("measure", _table_name(digest), name) for name in partitions]
+    counts = pa.concat_tables([TOKEN_COUNTS.empty_table(), *(read_table(path) for path in paths)]).combine_chunks()
+    places = pc.index_in(pool["doc_id"], value_set=counts["doc_id"].combine_chunks())
+    found = pc.fill_null(counts["num_tokens"].take(places), 0)
+    return np.asarray(found.to_numpy(), dtype=np.int64)
+
+
+def _table_name(digest: str) -> str:
+    return f"tokens-{digest[:DIGEST_DIGITS]}"
+
+
+def _tokenizer_path(context: RunContext, digest: str) -> str:
+    return context.folder.file("blend", "tokenizers", f"{digest[:DIGEST_DIGITS]}.json")
+
+
+@functools.lru_cache(maxsize=2)
+def _load_tokenizer(path: str) -> Tokenizer:
+    with fsspec.open(path, "r", encoding="utf-8") as file:
+        return parse_tokenizer(file.read())

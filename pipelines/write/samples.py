@@ -1,0 +1,102 @@
+"""Read decided documents of a partition back as samples for the shard writer."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curate.contract.reasons import Modality
+from pipelines.run.context import RunContext, load_documents, load_items, only_documents
+from pipelines.run.folder import read_table
+from pipelines.run.joins import KEY, keys_of, with_keys
+from shards.sample import Sample, SampleImage, SampleText
+
+IMAGE_COLUMNS = ["doc_id", "position", "image_url", "image_id", "width", "height"]
+
+
+def load_samples(context: RunContext, partition: str, doc_ids: Iterable[str]) -> dict[str, Sample]:
+    """Return documents as samples, holding only their kept images, each at its natural place.
+
+    Args:
+        context: The run.
+        partition: Where the documents are.
+        doc_ids: Kept documents of it.
+    """
+    wanted = sorted(set(doc_ids))
+    items = only_documents(load_items(context, partition), wanted)
+    matches = only_documents(read_table(context.folder.table("matches", "", partition)), wanted)
+    images = _load_images(context.folder.table("fetch", "images", partition), matches)
+    scores = _load_scores(context, partition, wanted)
+    matched = {(row["doc_id"], row["position"]): row for row in matches.to_pylist()}
+    documents = {row["doc_id"]: row for row in only_documents(load_documents(context, partition), wanted).to_pylist()}
+    by_document: dict[str, list[dict[str, Any]]] = {doc_id: [] for doc_id in wanted}
+    for row in items.to_pylist():
+        key = (row["doc_id"], row["position"])
+        if row["modality"] == str(Modality.TEXT) or key in matched:
+            by_document[row["doc_id"]].append(row | images.get(key, {}) | scores.get(key, {}) | matched.get(key, {}))
+    return {doc_id: _sample(documents[doc_id], rows) for doc_id, rows in by_document.items()}
+
+
+def _sample(document: dict[str, Any], rows: list[dict[str, Any]]) -> Sample:
+    """Renumber positions, once and only here: a match is given by its place among the items that stay."""
+    place = {row["position"]: number for number, row in enumerate(rows)}
+    return Sample(
+        doc_id=document["doc_id"],
+        kind=document["kind"],
+        source=document["source"],
+        url=document["url"],
+        items=tuple(_item(row, place) for row in rows),
+        meta=json.loads(document["meta"]),
+    )
+
+
+def _item(row: dict[str, Any], place: dict[int, int]) -> SampleText | SampleImage:
+    if row["modality"] == str(Modality.TEXT):
+        return SampleText(text=row["text"], role=row["role"])
+    return SampleImage(
+        data=row["data"],
+        image_id=row["image_id"],
+        url=row["image_url"],
+        width=row["width"],
+        height=row["height"],
+        matched_item=None if row["matched_position"] is None else place[row["matched_position"]],
+        matched_sim=row["matched_sim"],
+        best_sim=row.get("best_sim"),
+        alt=row["alt_text"],
+        similarity=row.get("similarity"),
+    )
+
+
+def _load_scores(context: RunContext, partition: str, wanted: list[str]) -> dict[tuple[str, int], dict[str, Any]]:
+    if context.recipe.clip is None:
+        return {}
+    columns = ["doc_id", "position", "best_sim", "similarity"]
+    scores = only_documents(read_table(context.folder.table("measure", "clip", partition), columns=columns), wanted)
+    return {(row["doc_id"], row["position"]): row for row in scores.to_pylist()}
+
+
+def _load_images(path: str, matches: pa.Table) -> dict[tuple[str, int], dict[str, Any]]:
+    """Return the rows of kept images with their bytes, reading only the row groups that hold one."""
+    kept = set(keys_of(matches))
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    with fsspec.open(path, "rb") as file:
+        reader = pq.ParquetFile(file, pre_buffer=False)
+        for group in _groups_with(reader, kept):
+            rows = reader.read_row_group(group, columns=[*IMAGE_COLUMNS, "data"], use_threads=False)
+            mine = with_keys(rows, kept)
+            found |= dict(zip(keys_of(mine), mine.to_pylist(), strict=True))
+    return found
+
+
+def _groups_with(reader: pq.ParquetFile, kept: set[tuple[str, int]]) -> Iterator[int]:
+    holds = pa.array([key in kept for key in keys_of(reader.read(columns=list(KEY), use_threads=False))], pa.bool_())
+    start = 0
+    for group in range(reader.num_row_groups):
+        num_rows = reader.metadata.row_group(group).num_rows
+        if pc.any(holds.slice(start, num_rows), min_count=0).as_py():
+            yield group
+        start += num_rows

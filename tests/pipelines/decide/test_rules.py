@@ -1,0 +1,67 @@
+import pickle
+
+import pyarrow as pa
+
+from curate.contract.reasons import Stage
+from filters.image.aspect import AspectConfig
+from filters.image.size import SizeConfig
+from filters.registry import RULES
+from pipelines.decide.rules import first_reasons, join_kind, rules_at, verdict_rows
+
+CONFIGS = {"image.size": SizeConfig(min=100), "image.aspect": AspectConfig(max=2)}
+
+
+def sides(*pairs: tuple[int, int]) -> pa.Table:
+    rows = [
+        {"doc_id": f"d{n}", "position": n, "kind": "pair", "original_width": w, "original_height": h}
+        for n, (w, h) in enumerate(pairs)
+    ]
+    fields = [("doc_id", pa.string()), ("position", pa.int32()), ("kind", pa.string())]
+    return pa.Table.from_pylist(
+        rows, schema=pa.schema([*fields, ("original_width", pa.int32()), ("original_height", pa.int32())])
+    )
+
+
+def test_rules_are_taken_by_level_and_in_order() -> None:
+    rules = rules_at("image", CONFIGS)
+    assert len(rules) == 2
+    assert rules_at("doc", CONFIGS) == []
+    assert {spec.level for spec in RULES.values()} == {"text", "url", "image", "doc"}
+
+
+def test_the_first_rule_that_rejects_gives_the_reason() -> None:
+    batch = sides((400, 300), (99, 400), (900, 300))
+    assert first_reasons(batch, rules_at("image", CONFIGS)).to_pylist() == [None, "image.size", "image.aspect"]
+
+
+def test_no_rule_and_no_row() -> None:
+    assert first_reasons(sides((1, 1)), []).to_pylist() == [None]
+    assert first_reasons(sides(), rules_at("image", CONFIGS)).to_pylist() == []
+
+
+def test_a_batch_of_many_chunks_is_read_whole() -> None:
+    batch = pa.concat_tables([sides((400, 300)), sides((1, 1)), sides()])
+    assert first_reasons(batch, rules_at("image", CONFIGS)).to_pylist() == [None, "image.size"]
+
+
+def test_bound_rules_travel_to_workers() -> None:
+    (rule,) = rules_at("image", {"image.size": CONFIGS["image.size"]})
+    again = pickle.loads(pickle.dumps(rule))  # noqa: S301 - our own bytes
+    assert again(sides((1, 1)).to_batches()[0]).to_pylist() == ["image.size"]
+
+
+def test_verdicts_name_row_or_whole_document() -> None:
+    batch = sides((400, 300), (1, 1))
+    reasons = pa.array([None, "image.size"])
+    row = {"doc_id": "d1", "position": 1, "stage": "keep", "reason": "image.size"}
+    assert verdict_rows(batch, reasons, stage=Stage.KEEP) == [row]
+    assert verdict_rows(batch, reasons, stage=Stage.KEEP, whole_document=True) == [{**row, "position": -1}]
+    assert verdict_rows(batch, pa.nulls(2, pa.string()), stage=Stage.KEEP) == []
+
+
+def test_kind_is_joined_by_document_in_the_order_of_rows() -> None:
+    documents = pa.table({"doc_id": ["a", "b"], "kind": ["pair", "interleaved"]})
+    rows = pa.table({"doc_id": ["b", "a", "b"]})
+    assert join_kind(rows, documents)["kind"].to_pylist() == ["interleaved", "pair", "interleaved"]
+    none = pa.table({"doc_id": pa.array([], pa.string())})
+    assert join_kind(none, documents).num_rows == 0

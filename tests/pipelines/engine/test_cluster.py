@@ -1,0 +1,49 @@
+import os
+
+import dask
+from distributed import Client
+
+from pipelines.engine.cluster import ALLOWED_FAILURES, DASK_CONFIG, _worker_specs, connect, count_gpus, has_resource
+
+
+def test_every_worker_is_a_process_of_its_own(client: Client) -> None:
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    assert len(workers) == 2
+    assert {worker["nthreads"] for worker in workers.values()} == {1}
+    pids = client.run(os.getpid)
+    assert len(set(pids.values())) == 2
+    assert os.getpid() not in pids.values()
+
+
+def test_the_cluster_is_seen_from_this_machine_only(client: Client) -> None:
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    assert all(address.startswith("tcp://127.0.0.1:") for address in [client.scheduler.address, *workers])
+
+
+def test_a_running_cluster_is_joined_and_left_running(client: Client) -> None:
+    with connect(scheduler=client.scheduler.address, num_workers=9, gpus=0, memory_limit="auto") as joined:
+        assert joined.submit(sum, [1, 2]).result() == 3
+        assert len(joined.scheduler_info(n_workers=-1)["workers"]) == 2
+    assert client.submit(sum, [1, 3]).result() == 4
+
+
+def test_nobody_offers_a_gpu_here(client: Client) -> None:
+    assert not has_resource(client, "GPU")
+
+
+def test_dask_is_told_what_it_does_not_do_by_itself(client: Client) -> None:
+    assert client.cluster.scheduler.allowed_failures == ALLOWED_FAILURES
+    assert dask.config.get("distributed.scheduler.worker-ttl") == DASK_CONFIG["distributed.scheduler.worker-ttl"]
+
+
+def test_gpu_workers_see_one_device_each_and_offer_it() -> None:
+    specs = dict(_worker_specs(2, 2, "4GB"))
+    assert list(specs) == ["cpu-0", "cpu-1", "gpu-0", "gpu-1"]
+    assert [specs[name]["options"].get("resources") for name in specs] == [None, None, {"GPU": 1}, {"GPU": 1}]
+    assert [specs[f"gpu-{n}"]["options"]["env"]["CUDA_VISIBLE_DEVICES"] for n in (0, 1)] == ["0", "1"]
+    assert {spec["options"]["nthreads"] for spec in specs.values()} == {1}
+    assert {spec["options"]["memory_limit"] for spec in specs.values()} == {"4GB"}
+
+
+def test_devices_are_counted_without_touching_them() -> None:
+    assert count_gpus() >= 0

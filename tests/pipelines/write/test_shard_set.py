@@ -1,0 +1,170 @@
+import io
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from distributed import Client
+from rich.console import Console
+
+from curate.blend.plan import plan_blend
+from curate.contract.errors import CurateError
+from pipelines.decide.decided import DecidedPool
+from pipelines.recipes.load import dump_recipe, parse_recipe
+from pipelines.run.context import RunContext
+from pipelines.run.folder import read_table
+from pipelines.run.progress import Progress
+from pipelines.write.shard_set import _yields, recipe_digest, write_shard_set
+from pipelines.write.spool import spool_folder
+from shards.reader import read_index
+from shards.verify import verify_shards
+from tests.pipelines.corpus import CLIP, Picture, decide_all, doc, make_context, pair, write_partition
+
+FIRST, SECOND = "mmc4-00000-00000", "coyo-00000-00000"
+RECIPE = CLIP + "keep: {image.clip: {min: 0.25}}\nshards: {samples: 2}\n"
+
+
+def fill(context: RunContext, *, text: str = "words", sims: tuple[float, ...] = (0.5,)) -> None:
+    docs = [doc(f"d{n}", text, Picture(number=n, sims=sims)) for n in range(4)]
+    write_partition(context, FIRST, docs)
+    write_partition(context, SECOND, [pair("p", Picture(number=9)), pair("q", Picture(number=10, sims=(0.0,)))])
+
+
+def write_set(client: Client, context: RunContext) -> Progress:
+    decisions = decide_all(context, FIRST, SECOND)
+    pool = pa.concat_tables([decision.pool for decision in decisions.values()]).combine_chunks()
+    rejections = sum((decision.rejections for decision in decisions.values()), start=Counter[tuple[str, str]]())
+    progress = Progress(context.folder, console=Console(file=io.StringIO()))
+    plan = plan_blend(pool, context.recipe.blend)
+    decided = DecidedPool(pool=pool, rejections=rejections)
+    write_shard_set(client, context, progress, decided=decided, plan=plan, window=3)
+    return progress
+
+
+def skipped(progress: Progress) -> tuple[int, int]:
+    counts = progress.counters["shards"]
+    return counts["skipped"], counts["done"]
+
+
+def manifest(context: RunContext) -> Any:
+    return json.loads(Path(context.folder.file("shards", "main", "manifest.json")).read_text(encoding="utf-8"))
+
+
+def files_of(context: RunContext) -> dict[str, bytes]:
+    folder = Path(context.folder.file("shards", "main"))
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> RunContext:
+    made = make_context(tmp_path, RECIPE)
+    fill(made)
+    return made
+
+
+def test_a_set_is_cut_written_and_sound(client: Client, context: RunContext) -> None:
+    write_set(client, context)
+    folder = context.folder.file("shards", "main")
+    assert verify_shards(folder) == []
+    assert manifest(context)["totals"]["num_samples"] == 5
+    assert [shard["num_samples"] for shard in manifest(context)["shards"]] == [2, 2, 1]
+    assert sorted(read_index(folder)["doc_id"].to_pylist()) == ["d0", "d1", "d2", "d3", "p"]
+    assert manifest(context)["recipe_sha256"] == recipe_digest(context.recipe)
+
+
+def test_the_same_again_writes_nothing(client: Client, context: RunContext) -> None:
+    assert skipped(write_set(client, context)) == (0, 3)
+    before = files_of(context)
+    assert len(before) > 6
+    assert skipped(write_set(client, context)) == (3, 3)
+    assert files_of(context) == before
+
+
+@pytest.mark.parametrize("change", [{"text": "other words"}, {"sims": (0.75,)}])
+def test_changed_content_writes_the_shards_again(client: Client, context: RunContext, change: dict[str, Any]) -> None:
+    write_set(client, context)
+    fill(context, **change)
+    assert skipped(write_set(client, context)) == (0, 3)
+    assert verify_shards(context.folder.file("shards", "main")) == []
+
+
+def test_a_smaller_set_leaves_no_shard_of_the_larger(client: Client, context: RunContext) -> None:
+    write_set(client, context)
+    write_partition(context, FIRST, [doc("d0", "words", Picture(number=1))])
+    write_set(client, context)
+    folder = Path(context.folder.file("shards", "main"))
+    assert [path.name for path in sorted(folder.glob("*.tar"))] == ["00000.tar"]
+    assert verify_shards(str(folder)) == []
+
+
+def test_going_back_and_forth_between_two_orders_leaves_a_sound_set(client: Client, context: RunContext) -> None:
+    """Two orders of the same samples have shards of the same sizes."""
+    text, tars = dump_recipe(context.recipe), []
+    for seed in (0, 1, 0):
+        recipe = parse_recipe(text, overrides=["shards.samples=100", f"blend.seed={seed}"])
+        made = replace(context, recipe=recipe)
+        write_set(client, made)
+        assert verify_shards(made.folder.file("shards", "main")) == []
+        tars.append(Path(made.folder.file("shards", "main", "00000.tar")).read_bytes())
+    assert tars[0] == tars[2] != tars[1]
+
+
+@pytest.mark.parametrize(("spool_bytes", "num_waves"), [("1", 3), ("200GB", 1)])
+def test_waves_change_no_byte_and_leave_nothing(
+    client: Client, context: RunContext, spool_bytes: str, num_waves: int
+) -> None:
+    write_set(client, context)
+    before = files_of(context)
+    for tar in Path(context.folder.file("shards", "main")).glob("*.tar"):
+        tar.unlink()
+    recipe = parse_recipe(dump_recipe(context.recipe), overrides=[f"engine.spool_bytes={spool_bytes}"])
+    progress = write_set(client, replace(context, recipe=recipe))
+    assert files_of(context) == before
+    order = read_table(context.folder.file("blend", "main.parquet")).to_pylist()
+    taken = {(row["shard"] if num_waves > 1 else 0, row["partition"]) for row in order}
+    assert progress.counters["spool"]["done"] == len(taken)  # what each wave takes from, once
+    assert not Path(spool_folder(context, "main")).exists()
+
+
+def test_of_waves_that_are_written_nothing_is_spooled_again(client: Client, context: RunContext) -> None:
+    waves = replace(context, recipe=parse_recipe(dump_recipe(context.recipe), overrides=["engine.spool_bytes=1"]))
+    write_set(client, waves)
+    last = Path(context.folder.file("shards", "main", "00002.tar"))
+    whole = last.read_bytes()
+    last.unlink()
+    progress = write_set(client, waves)
+    assert progress.counters["spool"]["done"] == 1
+    assert skipped(progress) == (2, 3)
+    assert last.read_bytes() == whole
+
+
+def test_a_set_that_could_not_be_rewritten_does_not_pass_as_whole(client: Client, context: RunContext) -> None:
+    write_set(client, context)
+    decisions = decide_all(context, FIRST, SECOND)
+    pool = decisions[SECOND].pool
+    Path(context.folder.table("matches", "", SECOND)).unlink()
+    progress = Progress(context.folder, console=Console(file=io.StringIO()))
+    decided, plan = DecidedPool(pool=pool, rejections=Counter()), plan_blend(pool, context.recipe.blend)
+    with pytest.raises(CurateError, match=r"stage spool failed on 1 partitions \(coyo-00000-00000\): .*cannot be read"):
+        write_shard_set(client, context, progress, decided=decided, plan=plan, window=3)
+    assert any("manifest.json" in fault for fault in verify_shards(context.folder.file("shards", "main")))
+
+
+def test_the_recipes_digest_leaves_out_how_the_work_is_laid_out() -> None:
+    base = make_context(Path()).recipe
+    text = dump_recipe(base)
+    assert recipe_digest(base) == recipe_digest(parse_recipe(text, overrides=["engine.workers=3", "engine.window=9"]))
+    assert recipe_digest(base) != recipe_digest(parse_recipe(text, overrides=["blend.seed=3"]))
+
+
+def test_the_card_says_what_every_rule_took(tmp_path: Path) -> None:
+    recipe = make_context(tmp_path, CLIP + "admit: {text.words: {min: 3}}\nkeep: {image.clip: {min: 0.5}}\n").recipe
+    rejections = Counter({("image.clip", "images"): 4, ("text.words", "documents"): 2, ("fetch.http_404", "images"): 1})
+    yields = _yields(recipe, rejections)
+    assert [line.name.split(" ")[0] for line in yields] == ["text.words", "image.clip", "fetch.http_404"]
+    assert [(line.num_documents, line.num_images) for line in yields] == [(2, 0), (0, 4), (0, 1)]
+    assert '"min":0.5' in yields[1].name
+    assert [line.num_images for line in _yields(recipe, Counter())] == [0, 0]
