@@ -7,12 +7,11 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from distributed import Client
 
 from curate.blend.plan import BlendPlan, plan_blend
 from curate.contract.errors import CurateError, RecipeError
 from pipelines.decide.decided import load_or_decide
-from pipelines.engine.cluster import has_resource
+from pipelines.engine.cluster import Client, count_cpu_workers, count_workers, has_resource
 from pipelines.engine.loop import Report, Task, run_tasks
 from pipelines.recipes.load import dump_recipe
 from pipelines.recipes.recipe import Recipe
@@ -51,7 +50,7 @@ def build(client: Client, context: RunContext, progress: Progress) -> Built:
     """
     _check_storage(context)
     write_text(context.folder.file("recipe.yaml"), dump_recipe(context.recipe))
-    context = replace(context, num_fetchers=_num_cpu_workers(client))
+    context = replace(context, num_fetchers=count_cpu_workers(client))
     partitions = _measure_all(client, context, progress, _window(client, context))
     write_json(context.folder.file("partitions.json"), list(partitions))
     return decide_and_write(client, context, progress, partitions)
@@ -156,12 +155,7 @@ def _retry_without_poison(client: Client, context: RunContext, partition: str, s
 
 
 def _window(client: Client, context: RunContext) -> int:
-    return context.recipe.engine.window or 2 * len(client.scheduler_info(n_workers=-1)["workers"]) + 2
-
-
-def _num_cpu_workers(client: Client) -> int:
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    return max(1, sum(not worker["resources"].get("GPU") for worker in workers))
+    return context.recipe.engine.window or 2 * count_workers(client) + 2
 
 
 def _check_storage(context: RunContext) -> None:

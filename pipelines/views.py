@@ -9,10 +9,10 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from curate.contract.errors import CurateError
+from curate.report.data import TruthFigure
 from pipelines.run.folder import read_json
 
 if TYPE_CHECKING:  # these import torch and Dask
-    from pipelines.demo.evaluate import TruthFigure
     from pipelines.run.context import RunContext
     from pipelines.session import Finished
     from pipelines.write.blend_plan import Planned
@@ -94,7 +94,7 @@ def _plan_cells(entry: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def show_truth(figures: "Sequence[TruthFigure]") -> None:
+def show_truth(figures: Sequence[TruthFigure]) -> None:
     """Print what a demo run reached against the ground truth."""
     table = Table("against ground truth", "share", "target", "cases", "")
     for figure in figures:

@@ -92,8 +92,13 @@ class TruthFigure:
     """0..1, or a number; null where the run met no case."""
     target: float | None
     """The least that passes; null where the figure is only told."""
-    passed: bool
-    note: str = ""
+    num_cases: int
+    """Cases that the value is a share of."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the figure reaches its target; one without target or cases cannot fail."""
+        return self.value is None or self.target is None or self.value >= self.target
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

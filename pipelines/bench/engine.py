@@ -2,12 +2,10 @@
 
 import time
 from functools import partial
-
-import distributed
-from distributed import Client
+from importlib.metadata import version
 
 from pipelines.bench.row import Row, compare
-from pipelines.engine.cluster import connect
+from pipelines.engine.cluster import Client, connect
 from pipelines.engine.loop import Report, Task, run_tasks
 
 NUM_TASKS = 2000
@@ -22,7 +20,7 @@ def bench_engine() -> list[Row]:
             "noop",
             unit="tasks/s",
             ours=partial(_through_engine, client),
-            peer=f"dask client.map {distributed.__version__}",
+            peer=f"dask client.map {version('distributed')}",
             theirs=partial(_through_map, client),
         )
     return [row]

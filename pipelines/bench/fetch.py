@@ -16,15 +16,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import dask
-import distributed  # noqa: F401 - defines the configuration read below
-
 from curate.contract.errors import CurateError
 from pipelines.bench.authority import Certificates, make_certificates
 from pipelines.bench.decode import SIZES
 from pipelines.bench.peer_env import peer_python
 from pipelines.bench.pictures import photo_jpeg
 from pipelines.bench.row import Row, compare
+from pipelines.engine.cluster import worker_environment
 
 OURS = "ours"
 IMG2DATASET = "img2dataset 1.47.0"
@@ -38,8 +36,6 @@ PARTITION = 1000
 NUM_RUNS = 3
 TIMEOUT_S = 300
 MEGABYTE = 1e6
-WORKER_ENVIRON = "distributed.nanny.pre-spawn-environ"
-"""What Dask sets for its workers, malloc's behaviour among it: our client runs under it, as it does in a run."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +103,7 @@ def _run_client(name: str, command: list[str], case: Case, bench: Bench) -> floa
         job.write_text(json.dumps(_job(case, bench, out)))
         environ = {"SSL_CERT_FILE": str(bench.certificates.bundle), "NO_ALBUMENTATIONS_UPDATE": "1"}
         if name == OURS:
-            environ |= {key: str(value) for key, value in dask.config.get(WORKER_ENVIRON).items()}
+            environ |= worker_environment()  # as in a run
         done = subprocess.run(  # noqa: S603 - our own command
             [*command, str(job)], env=os.environ | environ, stdout=subprocess.PIPE, timeout=TIMEOUT_S, check=False
         )

@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from curate.contract.errors import CurateError
 from curate.contract.reasons import FetchStatus, Reason, Stage, fetch_reason
+from curate.report.data import TruthFigure
 from pipelines.demo.author import ENGLISH
 from pipelines.demo.documents import ImageRole, SourceName, Variant, WorldImage
 from pipelines.demo.outcomes import ImageOutcome, Outcomes, read_outcomes
@@ -20,23 +20,6 @@ EARLY_STAGES = (f"{Stage.INGEST}.", f"{Stage.FETCH}.", "text.")
 """Of reasons that end a document before its images are asked for."""
 
 Pair = tuple[WorldImage, ImageOutcome]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TruthFigure:
-    """One share of cases that went right."""
-
-    name: str
-    value: float | None
-    """0..1; None where the run met no such case."""
-    target: float | None
-    """The least value that passes; None where the figure is only told."""
-    num_cases: int
-
-    @property
-    def passed(self) -> bool:
-        """Return whether the figure reaches its target; a figure without target or cases cannot fail."""
-        return self.value is None or self.target is None or self.value >= self.target
 
 
 def evaluate(out: Path, world: World, *, request_counts: Mapping[str, int] | None = None) -> list[TruthFigure]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from curate.contract.errors import CurateError
 from curate.report.builders import build_curve
-from curate.report.data import LossCurve, TruthFigure
+from curate.report.data import LossCurve
 from pipelines import views
-from pipelines.demo import evaluate as truth
+from pipelines.demo.evaluate import evaluate
 from pipelines.demo.server import pick_port, serve
 from pipelines.demo.world import build_world
 from pipelines.session import RunOptions, report_again, run_recipe
@@ -45,12 +45,12 @@ def run_demo(out: Path, *, num_docs: int, workers: int | None) -> bool:
     shutil.copyfile(str(importlib.resources.files("pipelines") / "recipes" / "demo.yaml"), recipe)
     with serve(world.folder, port=port) as server:
         finished = run_recipe(str(recipe), options)
-        figures = truth.evaluate(corpus, world, request_counts=server.count_requests())
+        figures = evaluate(corpus, world, request_counts=server.count_requests())
     faults = verify(str(corpus))
     if faults:
         raise CurateError("\n".join(faults))
     curves = [_train(stage, shards=corpus / "shards" / "main", out=out / "train") for stage in STAGES]
-    report_again(options, truth=[_shown(figure) for figure in figures], training=curves)
+    report_again(options, truth=figures, training=curves)
     views.show_ledger(finished.account.ledger)
     views.show_truth(figures)
     views.show_losses([(curve.stage, *_edges(curve)) for curve in curves])
@@ -94,14 +94,3 @@ def _edges(curve: LossCurve) -> tuple[float, float]:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-
-def _shown(figure: truth.TruthFigure) -> TruthFigure:
-    note = f"{figure.num_cases:,} cases" if figure.value is not None else "no such case in this run"
-    return TruthFigure(
-        name=figure.name,
-        value=figure.value,
-        target=figure.target,
-        passed=figure.passed,
-        note=note,
-    )

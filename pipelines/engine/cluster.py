@@ -5,14 +5,19 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import dask
-from distributed import Client, Nanny, Scheduler, SpecCluster
+import distributed
+from distributed import Nanny, Scheduler, SpecCluster
+
+Client: TypeAlias = distributed.Client
+"""The one name of Dask that other packages use; they take it from here."""
 
 ALLOWED_FAILURES = 1
 """Worker deaths a task may cause before it counts as poison; Dask's default of 3 costs four workers per document."""
 
+WORKER_ENVIRON = "distributed.nanny.pre-spawn-environ"
 DASK_CONFIG = {
     "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
     # A task that holds the GIL in a long decode must not cost its worker.
@@ -77,7 +82,25 @@ def count_gpus() -> int:
     return sum(line.startswith("GPU ") for line in listing.stdout.splitlines())
 
 
+def count_workers(client: Client) -> int:
+    """Return how many workers the cluster has now."""
+    return len(_workers(client))
+
+
+def count_cpu_workers(client: Client) -> int:
+    """Return how many workers offer no GPU, at least 1: these fetch, and share limits per host among them."""
+    return max(1, sum(not worker["resources"].get("GPU") for worker in _workers(client)))
+
+
 def has_resource(client: Client, name: str) -> bool:
     """Return whether any worker offers a resource; tasks that ask for one nobody offers would wait for ever."""
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    return any(worker["resources"].get(name, 0) > 0 for worker in workers)
+    return any(worker["resources"].get(name, 0) > 0 for worker in _workers(client))
+
+
+def worker_environment() -> dict[str, str]:
+    """Return what Dask sets in the environment of its workers, malloc's behaviour among it."""
+    return {name: str(value) for name, value in dask.config.get(WORKER_ENVIRON).items()}
+
+
+def _workers(client: Client) -> list[dict[str, Any]]:
+    return list(client.scheduler_info(n_workers=-1)["workers"].values())

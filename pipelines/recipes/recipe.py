@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from dask.utils import parse_bytes
 from pydantic import (
     BaseModel,
     ByteSize,
     ConfigDict,
     Field,
     PositiveInt,
+    TypeAdapter,
     field_validator,
     model_validator,
 )
@@ -23,6 +23,8 @@ from pipelines.recipes.rule_sets import AdmitRules, KeepRules
 from shards.config import ShardsConfig
 from shards.datasheet import DatasheetConfig
 
+_BYTES = TypeAdapter(ByteSize)
+
 
 class EngineConfig(BaseModel):
     """How the work is laid out; nothing here changes a byte of the shards."""
@@ -34,7 +36,7 @@ class EngineConfig(BaseModel):
     gpus: Annotated[int, Field(ge=0)] | None = None
     """GPU worker processes; null means one per CUDA device."""
     memory_limit: str = "auto"
-    """Per worker, as Dask reads it: "auto" or such as "4GB"."""
+    """Per worker: "auto", Dask's share of the machine, or such as "4GB"."""
     window: PositiveInt | None = None
     """Most partitions in flight; null means two per worker and two more."""
     spool_bytes: ByteSize = Field(default=ByteSize(200 * 10**9), ge=1)
@@ -44,12 +46,12 @@ class EngineConfig(BaseModel):
     @field_validator("memory_limit")
     @classmethod
     def _memory_is_bytes(cls, value: str) -> str:
-        if value != "auto":
-            try:
-                parse_bytes(value)
-            except ValueError as error:
-                raise ValueError(f'{value!r} is no amount of memory; write "auto" or such as "4GB"') from error
-        return value
+        if value == "auto":
+            return value
+        try:
+            return str(int(_BYTES.validate_python(value)))
+        except ValueError as error:
+            raise ValueError(f'{value!r} is no amount of memory; write "auto" or such as "4GB"') from error
 
 
 class Recipe(BaseModel):

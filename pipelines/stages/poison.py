@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from distributed import Client
-
 from curate.contract.errors import CurateError
+from pipelines.engine.cluster import Client
 from pipelines.engine.loop import Report, Task, find_poison
 from pipelines.run.context import RunContext, load_documents, load_poison, without_documents
 from pipelines.run.folder import write_json

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from distributed import Client
 
 from curate.blend.plan import BlendPlan
 from pipelines.decide.decided import DecidedPool, Rejections
+from pipelines.engine.cluster import Client
 from pipelines.engine.loop import Task, run_tasks
 from pipelines.recipes.load import dump_recipe
 from pipelines.recipes.recipe import Recipe

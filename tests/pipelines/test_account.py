@@ -102,7 +102,7 @@ def test_truth_and_training_reach_the_report(context: RunContext) -> None:
     account_for(
         context,
         [MMC4, COYO, FLAN],
-        truth=[TruthFigure(name="recall of the planted", value=0.5, target=0.9, passed=False)],
+        truth=[TruthFigure(name="recall of the planted", value=0.5, target=0.9, num_cases=9)],
         training=[LossCurve(stage="stage-nine", points=((0, 2.0), (1, 1.0)))],
     )
     page = Path(context.folder.file("report.html")).read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from curate.contract.errors import BlendError, CurateError, RecipeError
 from pipelines.account import account_for
-from pipelines.build import Built, _chain, _num_cpu_workers, _window, build, decide_and_write, iterate_partitions
+from pipelines.build import Built, _chain, _window, build, decide_and_write, iterate_partitions
 from pipelines.engine.loop import run_tasks
 from pipelines.recipes.load import dump_recipe, parse_recipe
 from pipelines.run.context import RunContext, load_poison
@@ -192,7 +192,6 @@ def test_a_folder_without_a_run_has_no_partitions(tmp_path: Path) -> None:
 def test_the_window_follows_the_workers_unless_it_is_given(client: Client, tmp_path: Path) -> None:
     assert _window(client, make_context(tmp_path)) == 6
     assert _window(client, make_context(tmp_path, "engine: {window: 3}\n")) == 3
-    assert _num_cpu_workers(client) == 2
 
 
 def test_stages_of_a_partition_follow_each_other(client: Client, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from curate.contract.errors import CurateError
+from curate.report.data import TruthFigure
 from pipelines import views
-from pipelines.demo.evaluate import TruthFigure
 from pipelines.run.folder import write_json
 from tests.pipelines.corpus import make_context
 

@@ -65,8 +65,8 @@ def report_data(part: PartitionTables | None = None) -> ReportData:
         facts={"CLIP": "ViT-L-14"},
         blends=[build_blend({"name": "main", "unit": "tokens", "tokens": 1234567, "entries": {"pair": entry}})],
         truth=[
-            TruthFigure(name="assignment", value=0.987, target=0.95, passed=True),
-            TruthFigure(name="only told", value=0.5, target=None, passed=True),
+            TruthFigure(name="assignment", value=0.987, target=0.95, num_cases=77),
+            TruthFigure(name="only told", value=0.5, target=None, num_cases=3),
         ],
         training=[build_curve("stage 0", [(0, 5.0), (1, 4.0)]), build_curve("stage 1", [])],
     )

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from curate.contract.errors import CurateError
+from curate.report.data import TruthFigure
 from pipelines.demo.documents import ImageRole, Variant, WorldImage
-from pipelines.demo.evaluate import TruthFigure, evaluate
+from pipelines.demo.evaluate import evaluate
 from pipelines.demo.truth import TruthDocument, read_truth
 from pipelines.demo.world import World
 from tests.pipelines.demo.fake_run import FakeRun

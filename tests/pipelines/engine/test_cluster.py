@@ -3,7 +3,17 @@ import os
 import dask
 from distributed import Client
 
-from pipelines.engine.cluster import ALLOWED_FAILURES, DASK_CONFIG, _worker_specs, connect, count_gpus, has_resource
+from pipelines.engine.cluster import (
+    ALLOWED_FAILURES,
+    DASK_CONFIG,
+    _worker_specs,
+    connect,
+    count_cpu_workers,
+    count_gpus,
+    count_workers,
+    has_resource,
+    worker_environment,
+)
 
 
 def test_every_worker_is_a_process_of_its_own(client: Client) -> None:
@@ -27,6 +37,10 @@ def test_a_running_cluster_is_joined_and_left_running(client: Client) -> None:
     assert client.submit(sum, [1, 3]).result() == 4
 
 
+def test_workers_are_counted_by_what_they_offer(client: Client) -> None:
+    assert (count_workers(client), count_cpu_workers(client)) == (2, 2)
+
+
 def test_nobody_offers_a_gpu_here(client: Client) -> None:
     assert not has_resource(client, "GPU")
 
@@ -43,6 +57,10 @@ def test_gpu_workers_see_one_device_each_and_offer_it() -> None:
     assert [specs[f"gpu-{n}"]["options"]["env"]["CUDA_VISIBLE_DEVICES"] for n in (0, 1)] == ["0", "1"]
     assert {spec["options"]["nthreads"] for spec in specs.values()} == {1}
     assert {spec["options"]["memory_limit"] for spec in specs.values()} == {"4GB"}
+
+
+def test_a_client_beside_the_cluster_can_have_the_environment_of_workers() -> None:
+    assert worker_environment()["OMP_NUM_THREADS"] == "1"
 
 
 def test_devices_are_counted_without_touching_them() -> None:

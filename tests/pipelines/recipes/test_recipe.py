@@ -20,6 +20,6 @@ def test_values_out_of_range_are_refused(section: dict[str, object]) -> None:
         recipe(**section)
 
 
-def test_a_recipe_cannot_be_changed_by_accident() -> None:
-    with pytest.raises(ValidationError, match="frozen"):
-        recipe().partition_num_docs = 3  # type: ignore[misc]
+@pytest.mark.parametrize(("written", "kept"), [("auto", "auto"), ("4GB", "4000000000"), ("1 GiB", "1073741824")])
+def test_memory_is_kept_in_bytes(written: str, kept: str) -> None:
+    assert recipe(engine={"memory_limit": written}).engine.memory_limit == kept
