@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.contract.reasons import IngestReason, Reason, Stage
-from curate.contract.schemas import IMAGES, VERDICTS, table_from_rows
+from curate.contract.verdicts import Verdict, verdict_table
 from curate.report.builders import build_blend, read_image_bytes
 from curate.report.collect import ReportCollector
 from curate.report.data import LossCurve, TruthFigure
@@ -18,7 +18,8 @@ from curate.report.ledger import LedgerCounter
 from curate.report.page import render_report
 from pipelines.recipes.rule_sets import rule_configs
 from pipelines.run.context import RunContext, load_documents
-from pipelines.run.folder import read_json, read_table, write_json, write_text
+from pipelines.run.folder import read_json, write_json, write_text
+from pipelines.run.tables import BLEND_ORDER, CLIP_MEASURES, IMAGES, ITEMS, MATCHES, POOL, TEXT_MEASURES, VERDICTS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +56,7 @@ def account_for(
     for name in partitions:
         tables = _load(context, name, not_drawn.get(name, []))
         counter.add_partition(tables.documents, tables.items, tables.verdicts)
-        path = folder.table("fetch", "images", name)
+        path = folder.path(IMAGES, name)
         collector.add_partition(tables, load_images=partial(read_image_bytes, path=path))
     ledger = {**counter.to_dict(), "shard_set": recipe.blend.name if is_planned else None}
     write_json(folder.file("ledger.json"), ledger)
@@ -73,31 +74,27 @@ def account_for(
 
 def _load(context: RunContext, name: str, not_drawn: list[str]) -> PartitionTables:
     folder = context.folder
-    verdicts = read_table(folder.table("verdicts", "", name))
-    rows: list[dict[str, object]] = [
-        {"doc_id": doc_id, "position": -1, "stage": str(Stage.BLEND), "reason": str(Reason.BLEND_NOT_DRAWN)}
-        for doc_id in not_drawn
-    ]
-    columns = [column for column in IMAGES.names if column != "data"]
+    more = [Verdict(doc_id=doc_id, stage=Stage.BLEND, reason=Reason.BLEND_NOT_DRAWN) for doc_id in not_drawn]
+    columns = [column for column in IMAGES.schema.names if column != "data"]
     has_clip = context.recipe.clip is not None
     return PartitionTables(
         documents=load_documents(context, name),
-        items=read_table(folder.table("ingest", "items", name)),
-        verdicts=pa.concat_tables([verdicts, table_from_rows(rows, VERDICTS)]),
-        images=read_table(folder.table("fetch", "images", name), columns=columns),
-        clip=read_table(folder.table("measure", "clip", name)) if has_clip else None,
-        text=read_table(folder.table("measure", "text", name)),
-        matches=read_table(folder.table("matches", "", name)),
+        items=folder.read(ITEMS, name),
+        verdicts=pa.concat_tables([folder.read(VERDICTS, name), verdict_table(more)]),
+        images=folder.read(IMAGES, name, columns=columns),
+        clip=folder.read(CLIP_MEASURES, name) if has_clip else None,
+        text=folder.read(TEXT_MEASURES, name),
+        matches=folder.read(MATCHES, name),
     )
 
 
 def _not_drawn(context: RunContext, *, is_planned: bool) -> dict[str, list[str]]:
     """Return, per partition, the documents of the pool that the blend had no room for; all, if there is no plan."""
     folder, name = context.folder, context.recipe.blend.name
-    pool = read_table(folder.file("blend", "pool.parquet"), columns=["doc_id", "partition"])
+    pool = folder.read(POOL, columns=["doc_id", "partition"])
     drawn = pa.array([], pa.string())
     if is_planned:
-        drawn = read_table(folder.file("blend", f"{name}.parquet"), columns=["doc_id"])["doc_id"].unique()
+        drawn = folder.read(BLEND_ORDER, name, columns=["doc_id"])["doc_id"].unique()
     left = pool.filter(pc.invert(pc.is_in(pool["doc_id"], drawn)))
     found: dict[str, list[str]] = {}
     for partition, doc_id in zip(left["partition"].to_pylist(), left["doc_id"].to_pylist(), strict=True):

@@ -1,6 +1,6 @@
 """The whole road from sources to shards: which stage runs when, on which partition."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -10,25 +10,20 @@ import pyarrow as pa
 
 from curate.blend.plan import BlendPlan, plan_blend
 from curate.contract.errors import CurateError, RecipeError
+from curate.contract.reasons import Stage
 from pipelines.decide.decided import load_or_decide
 from pipelines.engine.cluster import Client, count_cpu_workers, count_workers, has_resource
 from pipelines.engine.loop import Report, Task, run_tasks
 from pipelines.recipes.load import dump_recipe
-from pipelines.recipes.recipe import Recipe
-from pipelines.recipes.rule_sets import rule_configs
+from pipelines.road import StageSpec, counts_urls, measuring_stages
 from pipelines.run.context import RunContext
 from pipelines.run.folder import read_json, write_json, write_text
 from pipelines.run.progress import Progress
-from pipelines.stages.images import fetch_admitted_images
 from pipelines.stages.ingest import ingest_file, input_files
-from pipelines.stages.measure import measure_partition_clip, measure_partition_images, measure_partition_text
-from pipelines.stages.pages import fetch_page_bodies, parse_pages
 from pipelines.stages.poison import set_poison_aside
 from pipelines.stages.url_counts import count_urls
 from pipelines.write.count_tokens import count_partition_tokens, load_token_counts, store_tokenizer
 from pipelines.write.shard_set import write_shard_set
-
-StageCall = Callable[[RunContext, str], Report]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +60,7 @@ def decide_and_write(client: Client, context: RunContext, progress: Progress, pa
     """
     recipe, folder = context.recipe, context.folder
     write_text(folder.file("blend", f"{recipe.blend.name}.recipe.yaml"), dump_recipe(recipe))
-    if "url.frequency" in rule_configs(recipe.admit):  # the rule may be newer than the measures
+    if any(counts_urls(recipe, source) for source in recipe.sources):  # the rule may be newer than the measures
         count_urls(context, partitions)
     decided = load_or_decide(context, progress, partitions)
     write_json(folder.file("last.json"), {"shard_set": None})  # verdicts are new, and nothing is made from them yet
@@ -83,7 +78,7 @@ def _count_tokens(client: Client, context: RunContext, progress: Progress, pool:
     names = sorted(pool["partition"].unique().to_pylist())
     progress.begin("tokens", len(names))
     tasks = (
-        Task(stage="tokens", partition=name, call=count_partition_tokens, args=(context, name, digest))
+        Task(stage=Stage.COUNT_TOKENS, partition=name, call=count_partition_tokens, args=(context, name, digest))
         for name in names
     )
     for report in run_tasks(client, tasks, window=_window(client, context)):
@@ -93,65 +88,60 @@ def _count_tokens(client: Client, context: RunContext, progress: Progress, pool:
 
 def _measure_all(client: Client, context: RunContext, progress: Progress, window: int) -> tuple[str, ...]:
     """Bring every partition to its measures; return their names in input order."""
-    files = list(input_files(context))
+    recipe = context.recipe
+    files = {file.name: file for file in input_files(context)}
     of_file: dict[str, tuple[str, ...]] = {}
-    page_sources = {source.name for source in context.recipe.sources if source.type == "pages"}
-    needs_counts = "url.frequency" in rule_configs(context.recipe.admit)
-    text_stages: list[StageCall] = [measure_partition_text]
-    image_stages = _image_stages(context.recipe)
+    has_barrier = any(counts_urls(recipe, source) for source in recipe.sources)
 
-    def chain(report: Report) -> list[Task]:
+    def go_on(report: Report) -> list[Task]:
         of_file[report.partition] = report.partitions
-        tasks = []
-        for partition in report.partitions:
-            pages = partition.rsplit("-", 2)[0] in page_sources
-            stages = [*([fetch_page_bodies, parse_pages] if pages else []), *text_stages]
-            stages += [] if needs_counts else image_stages
-            tasks.append(_chain(client, context, partition, stages))
-        progress.expect(sum(len(stages) for _ in tasks))
-        return tasks
+        specs, _ = measuring_stages(recipe, files[report.partition].source)
+        progress.expect(len(specs) * len(report.partitions))
+        return [_chain(client, context, partition, specs) for partition in report.partitions]
 
-    progress.begin("measure" if not needs_counts else "ingest, text", len(files))
+    progress.begin("ingest, text" if has_barrier else "measure", len(files))
     ingest = (
-        Task(stage="ingest", partition=file.name, call=ingest_file, args=(context, file), then=chain) for file in files
+        Task(stage=Stage.INGEST, partition=name, call=ingest_file, args=(context, file), then=go_on)
+        for name, file in files.items()
     )
     for report in run_tasks(client, ingest, window=window):
         progress.report(report)
-    partitions = tuple(partition for file in files for partition in of_file[file.name])
-    if needs_counts:
+    partitions = tuple(partition for name in files for partition in of_file[name])
+    if has_barrier:
         count_urls(context, partitions)
-        progress.begin("fetch, measure", len(partitions) * len(image_stages))
-        tasks = (_chain(client, context, partition, image_stages) for partition in partitions)
+        chains = [
+            (partition, measuring_stages(recipe, file.source)[1])
+            for name, file in files.items()
+            for partition in of_file[name]
+        ]
+        progress.begin("fetch, measure", sum(len(specs) for _, specs in chains))
+        tasks = (_chain(client, context, partition, specs) for partition, specs in chains)
         for report in run_tasks(client, tasks, window=window):
             progress.report(report)
     return partitions
 
 
-def _image_stages(recipe: Recipe) -> list[StageCall]:
-    clip: list[StageCall] = [measure_partition_clip] if recipe.clip is not None else []
-    return [fetch_admitted_images, measure_partition_images, *clip]
-
-
-def _chain(client: Client, context: RunContext, partition: str, stages: list[StageCall]) -> Task:
+def _chain(client: Client, context: RunContext, partition: str, specs: Sequence[StageSpec]) -> Task:
     """Return the task of the first stage; each stage's task is followed by the next one's."""
-    call, *rest = stages
-    gpu = call is measure_partition_clip and has_resource(client, "GPU")
-    again = partial(_retry_without_poison, client, context, partition, stages)
+    spec, *rest = specs
+    resources = {name: n for name, n in (spec.resources or {}).items() if has_resource(client, name)}
     return Task(
-        stage=call.__name__,
+        stage=spec.stage,
         partition=partition,
-        call=call,
+        call=spec.call,
         args=(context, partition),
-        resources={"GPU": 1.0} if gpu else None,
+        resources=resources or None,
         then=lambda _report: [_chain(client, context, partition, rest)] if rest else [],
-        on_killed=again,
+        on_killed=partial(_retry_without_poison, client, context, partition, specs),
     )
 
 
-def _retry_without_poison(client: Client, context: RunContext, partition: str, stages: list[StageCall]) -> list[Task]:
+def _retry_without_poison(
+    client: Client, context: RunContext, partition: str, specs: Sequence[StageSpec]
+) -> list[Task]:
     """Set aside the documents that kill workers and run the chain again, once."""
-    set_poison_aside(client, context, partition, stages[0])
-    return [replace(_chain(client, context, partition, stages), on_killed=None)]
+    set_poison_aside(client, context, partition, stage=specs[0].stage, call=specs[0].call)
+    return [replace(_chain(client, context, partition, specs), on_killed=None)]
 
 
 def _window(client: Client, context: RunContext) -> int:

@@ -22,13 +22,22 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 def show_input(context: "RunContext") -> None:
-    """List the files a recipe would read."""
-    from pipelines.stages.ingest import input_files  # noqa: PLC0415 - keeps --help fast
+    """List the files a recipe would read, and the stages they would go through."""
+    from pipelines.road import ROAD  # noqa: PLC0415 - imports torch and Dask
+    from pipelines.stages.ingest import input_files  # noqa: PLC0415 - ditto
 
     table = Table("source", "type", "file")
     for file in input_files(context):
         table.add_row(file.source.name, file.source.type, escape(file.label))
     console.print(table)
+    sources = context.recipe.sources
+    road = Table("stage", "one task per", "does", "sources")
+    for spec in ROAD:
+        names = [source.name for source in sources if spec.applies(context.recipe, source)]
+        if names:
+            where = f"{spec.per}, on a GPU where there is one" if spec.resources else spec.per
+            road.add_row(spec.stage, where, spec.does, "all" if len(names) == len(sources) else ", ".join(names))
+    console.print(road)
     console.print("the recipe is good; nothing was run")
 
 

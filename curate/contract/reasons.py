@@ -1,6 +1,6 @@
 """The closed sets of codes that the ledger counts.
 
-A code is ``stage.what``. Every document and every image that does not reach a shard carries exactly one of them.
+A code is ``where.what``. Every document and every image that does not reach a shard carries exactly one of them.
 """
 
 from enum import StrEnum
@@ -76,16 +76,24 @@ TRANSIENT_FETCH_STATUSES = frozenset(
 
 
 class Stage(StrEnum):
-    """Where a verdict was passed."""
+    """A stage of the road, in order. Tasks, errors, ``curate status`` and verdicts name it alike."""
 
     INGEST = "ingest"
-    FETCH = "fetch"
-    ADMIT = "admit"
-    KEEP = "keep"
+    FETCH_PAGES = "fetch_pages"
+    PARSE_PAGES = "parse_pages"
+    MEASURE_TEXT = "measure_text"
+    COUNT_URLS = "count_urls"
+    ADMIT = "admit"  # rules on text and URLs: asked before images are fetched, and in DECIDE
+    FETCH_IMAGES = "fetch_images"
+    MEASURE_IMAGES = "measure_images"
+    MEASURE_CLIP = "measure_clip"
+    DECIDE = "decide"  # ADMIT, KEEP and DEDUP of a partition in one go
+    KEEP = "keep"  # rules on images and whole documents
     DEDUP = "dedup"
-    DOCUMENT = "document"
+    COUNT_TOKENS = "count_tokens"
     BLEND = "blend"
-    ENGINE = "engine"
+    SPOOL = "spool"
+    WRITE_SHARDS = "write_shards"
 
 
 class IngestReason(StrEnum):
@@ -117,7 +125,7 @@ class Reason(StrEnum):
 
 def fetch_reason(status: FetchStatus) -> str:
     """Return the ledger code of a failed fetch, such as ``fetch.http_404``."""
-    return f"{Stage.FETCH}.{status}"
+    return f"fetch.{status}"
 
 
 ALL_REASONS = frozenset(

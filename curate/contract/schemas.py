@@ -12,6 +12,9 @@ import pyarrow as pa
 
 from curate.contract.errors import SchemaError
 
+WHOLE_DOCUMENT = -1
+"""``position`` of what is said of a document as a whole, not of one of its items."""
+
 DOCUMENTS = pa.schema(
     [
         pa.field("doc_id", pa.string(), nullable=False),  # 16 hex digits
@@ -85,7 +88,7 @@ IMAGES = pa.schema(
 TEXT_MEASURES = pa.schema(
     [
         pa.field("doc_id", pa.string(), nullable=False),
-        pa.field("position", pa.int32(), nullable=False),  # -1 = all text of the document
+        pa.field("position", pa.int32(), nullable=False),  # WHOLE_DOCUMENT = all its text
         pa.field("lang", pa.string()),  # ISO 639-1 code of fastText lid.176; null where there is no letter
         pa.field("lang_prob", pa.float32()),  # 0..1
         pa.field("num_words", pa.int32(), nullable=False),
@@ -123,7 +126,7 @@ URL_COUNTS = pa.schema(
 VERDICTS = pa.schema(
     [
         pa.field("doc_id", pa.string(), nullable=False),
-        pa.field("position", pa.int32(), nullable=False),  # -1 = the whole document
+        pa.field("position", pa.int32(), nullable=False),  # of an image, or WHOLE_DOCUMENT
         pa.field("stage", pa.string(), nullable=False),  # Stage
         pa.field("reason", pa.string(), nullable=False),  # in ALL_REASONS
         pa.field("detail", pa.string()),  # file and line, doc_id of the duplicate's original, ...
@@ -151,6 +154,16 @@ POOL = pa.schema(
         pa.field("num_bytes", pa.int64(), nullable=False),  # stored image bytes + UTF-8 text
     ]
 )
+
+BLEND_ORDER = pa.schema(
+    [
+        pa.field("shard", pa.int32(), nullable=False),
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("partition", pa.string(), nullable=False),
+        pa.field("repeat", pa.int32(), nullable=False),  # 0 for a document's first use
+    ]
+)
+"""One row per sample, in the order of the blend."""
 
 SHARD_INDEX = pa.schema(
     [

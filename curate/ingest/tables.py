@@ -11,10 +11,8 @@ import pyarrow as pa
 from curate.contract.ids import doc_id
 from curate.contract.reasons import Kind, Stage
 from curate.contract.records import Document, Fault, Item
-from curate.contract.schemas import DOCUMENTS, ITEMS, VERDICTS, check_schema, table_from_rows
-
-WHOLE_DOCUMENT = -1
-"""The position of a verdict on a document rather than on one of its items."""
+from curate.contract.schemas import DOCUMENTS, ITEMS, check_schema, table_from_rows
+from curate.contract.verdicts import Verdict, verdict_table
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -48,12 +46,14 @@ def build_tables(records: Sequence[Document | Fault], *, source: str, kind: Kind
     """
     documents: list[dict[str, object]] = []
     items: list[dict[str, object]] = []
-    verdicts: list[dict[str, object]] = []
+    verdicts: list[Verdict] = []
     for record in records:
         if isinstance(record, Fault):
             row_id = doc_id(source, "", record.ordinal)
             documents.append({"doc_id": row_id, "source": source, "kind": str(kind), "url": None, "meta": "{}"})
-            verdicts.append(verdict_row(row_id, Stage.INGEST, record.reason, record.detail))
+            verdicts.append(
+                Verdict(doc_id=row_id, stage=Stage.INGEST, reason=record.reason, detail=clean_text(record.detail))
+            )
         else:
             row_id = doc_id(source, record.native_id, record.ordinal)
             documents.append(_document_row(row_id, source, record))
@@ -61,7 +61,7 @@ def build_tables(records: Sequence[Document | Fault], *, source: str, kind: Kind
     return IngestTables(
         documents=_build(documents, DOCUMENTS, "documents"),
         items=_build(items, ITEMS, "items"),
-        verdicts=_build(verdicts, VERDICTS, "verdicts"),
+        verdicts=verdict_table(verdicts),
     )
 
 
@@ -80,17 +80,6 @@ def item_rows(row_id: str, items: Sequence[Item]) -> list[dict[str, object]]:
         }
         for position, item in enumerate(items)
     ]
-
-
-def verdict_row(row_id: str, stage: Stage, reason: str, detail: str | None) -> dict[str, object]:
-    """Return the VERDICTS row of a rejected document."""
-    return {
-        "doc_id": row_id,
-        "position": WHOLE_DOCUMENT,
-        "stage": str(stage),
-        "reason": str(reason),
-        "detail": clean_text(detail),
-    }
 
 
 def clean_text(text: str | None) -> str | None:

@@ -7,12 +7,9 @@ from operator import itemgetter
 import pyarrow as pa
 
 from curate.contract.reasons import Modality
-from curate.contract.schemas import TEXT_MEASURES, table_from_rows
+from curate.contract.schemas import TEXT_MEASURES, WHOLE_DOCUMENT, table_from_rows
 from curate.measure.language import identify_language
 from curate.measure.words import count_words
-
-WHOLE_DOCUMENT = -1
-"""The position of a row that speaks of all text of its document."""
 
 
 def measure_text(items: pa.Table) -> pa.Table:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.contract.reasons import FetchStatus, Kind, Reason
+from curate.contract.schemas import WHOLE_DOCUMENT
 from curate.report.data import Blend, GalleryDocument, Histogram, LossCurve, ReportData, TruthFigure
 from curate.report.funnel import FunnelCounter
 from curate.report.gallery import PartitionTables, add_thumbnails, build_entries, rows_of
@@ -133,7 +134,7 @@ class ReportCollector:
     def _count_texts(self, tables: PartitionTables, outcomes: Outcomes) -> None:
         if tables.text is None or not tables.text.num_rows:
             return
-        whole = tables.text.filter(pc.equal(column(tables.text, "position"), -1))
+        whole = tables.text.filter(pc.equal(column(tables.text, "position"), WHOLE_DOCUMENT))
         rows = outcomes.find(column(whole, "doc_id"), column(whole, "position"))
         kept = outcomes.doc_reasons.is_null().to_numpy(zero_copy_only=False)
         known = rows >= 0

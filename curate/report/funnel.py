@@ -12,15 +12,24 @@ FIRST_STEP = "in"
 STEPS = ("admitted", "fetched", "kept", "deduplicated", "in shards")
 STEP_OF_STAGE: dict[str, str] = {
     Stage.INGEST: "admitted",
+    Stage.FETCH_PAGES: "fetched",
+    Stage.PARSE_PAGES: "admitted",
+    Stage.MEASURE_TEXT: "admitted",
+    Stage.COUNT_URLS: "admitted",
     Stage.ADMIT: "admitted",
-    Stage.FETCH: "fetched",
+    Stage.FETCH_IMAGES: "fetched",
+    Stage.MEASURE_IMAGES: "kept",
+    Stage.MEASURE_CLIP: "kept",
+    Stage.DECIDE: "kept",
     Stage.KEEP: "kept",
-    Stage.DOCUMENT: "kept",
-    Stage.ENGINE: "kept",
     Stage.DEDUP: "deduplicated",
+    Stage.COUNT_TOKENS: "in shards",
     Stage.BLEND: "in shards",
+    Stage.SPOOL: "in shards",
+    Stage.WRITE_SHARDS: "in shards",
 }
-"""At which step a verdict of a stage takes its document, with the document's images, or its image away."""
+"""At which step a verdict of a stage takes its document, with the document's images, or its image away. Any stage may
+pass one: a document that kills its worker is set aside by the stage that it kills."""
 
 
 class FunnelCounter:

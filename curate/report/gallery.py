@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.contract.reasons import Modality, Reason
+from curate.contract.schemas import WHOLE_DOCUMENT
 from curate.report.data import GalleryDocument, ImageItem, TextItem
 
 NUM_COLOURS = 8
@@ -68,8 +69,8 @@ def _rows_by_doc(table: pa.Table | None, doc_ids: Sequence[str]) -> dict[str, li
 def _build_entry(rows: Mapping[str, list[Row]]) -> GalleryDocument:
     document = rows["documents"][0]
     verdicts = {row["position"]: row for row in rows["verdicts"]}
-    verdict = verdicts.get(-1)
-    measure = next((row for row in rows["text"] if row["position"] == -1), {})
+    verdict = verdicts.get(WHOLE_DOCUMENT)
+    measure = next((row for row in rows["text"] if row["position"] == WHOLE_DOCUMENT), {})
     items = sorted(rows["items"], key=lambda row: int(row["position"]))
     images = _build_images(items, rows, verdicts)
     shown = items[:MAX_ITEMS]
@@ -95,7 +96,7 @@ def _build_images(items: list[Row], rows: Mapping[str, list[Row]], verdicts: Map
     scores = {row["position"]: row for row in rows["clip"]}
     matches = {row["position"]: row for row in rows["matches"]}
     texts = [row["position"] for row in items if row["modality"] == Modality.TEXT]
-    inherited = {"reason": str(Reason.DOC_REJECTED), "detail": None} if -1 in verdicts else {}
+    inherited = {"reason": str(Reason.DOC_REJECTED), "detail": None} if WHOLE_DOCUMENT in verdicts else {}
     images: dict[int, ImageItem] = {}
     for row in (row for row in items if row["modality"] == Modality.IMAGE):
         position = row["position"]

@@ -9,10 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.contract.reasons import Modality, Stage
-from pipelines.decide.rules import first_reasons, join_kind, rules_at, verdict_rows
+from curate.contract.schemas import WHOLE_DOCUMENT
+from curate.contract.verdicts import Verdict, read_verdicts
+from pipelines.decide.rules import first_reasons, join_kind, rules_at, verdicts_by
 from pipelines.recipes.rule_sets import rule_configs
-from pipelines.run.context import RunContext, load_documents, load_items, load_poison, without_documents
-from pipelines.run.folder import read_stamp, read_table
+from pipelines.run.context import RunContext, load_documents, load_items, load_poison
+from pipelines.run.joins import without_documents
+from pipelines.run.tables import INGEST_VERDICTS, PAGE_VERDICTS, TEXT_MEASURES, URL_COUNTS
 
 IMAGE_COLUMNS = ("doc_id", "position", "image_url", "expected_sha256")
 
@@ -21,8 +24,8 @@ IMAGE_COLUMNS = ("doc_id", "position", "image_url", "expected_sha256")
 class Admission:
     """What of a partition may be fetched, and why the rest may not."""
 
-    verdicts: list[dict[str, object]]
-    """VERDICTS rows: ingest and page faults, then rules on text and on URLs."""
+    verdicts: list[Verdict]
+    """Faults of records and pages, then rules on text and on URLs."""
     images: pa.Table
     """doc_id, position, image_url, expected_sha256 of the admitted image items, in document order."""
     items: pa.Table
@@ -34,10 +37,9 @@ def admit(context: RunContext, partition: str) -> Admission:
     documents, items = load_documents(context, partition), load_items(context, partition)
     verdicts = _earlier_verdicts(context, partition)
     # A document that was set aside later may have been measured before: its poison is its one reason.
-    rejected = [*(str(row["doc_id"]) for row in verdicts), *load_poison(context, partition)]
+    rejected = [*(verdict.doc_id for verdict in verdicts), *load_poison(context, partition)]
     verdicts += _text_verdicts(context, partition, without_documents(documents, rejected))
-    rejected = [str(row["doc_id"]) for row in verdicts]
-    items = without_documents(items, rejected)
+    items = without_documents(items, [verdict.doc_id for verdict in verdicts])
     images = items.filter(pc.equal(items["modality"], str(Modality.IMAGE)))
     images = images.select([name for name in IMAGE_COLUMNS if name in images.column_names])
     url_verdicts, admitted = _url_verdicts(context, documents, images)
@@ -46,32 +48,29 @@ def admit(context: RunContext, partition: str) -> Admission:
 
 def load_url_counts(context: RunContext) -> dict[str, int]:
     """Return how often each repeated image URL occurs in the run."""
-    path = context.folder.file("measure", "url_counts.parquet")
-    if read_stamp(path) is None:
+    if context.folder.stamp(URL_COUNTS) is None:
         return {}
-    counts = read_table(path)
+    counts = context.folder.read(URL_COUNTS)
     return dict(zip(counts["image_url"].to_pylist(), counts["url_count"].to_pylist(), strict=True))
 
 
-def _earlier_verdicts(context: RunContext, partition: str) -> list[dict[str, object]]:
-    paths = [context.folder.table("ingest", table, partition) for table in ("verdicts", "page_verdicts")]
-    return [row for path in paths if read_stamp(path) is not None for row in read_table(path).to_pylist()]
+def _earlier_verdicts(context: RunContext, partition: str) -> list[Verdict]:
+    tables = [table for table in (INGEST_VERDICTS, PAGE_VERDICTS) if context.folder.stamp(table, partition) is not None]
+    return [verdict for table in tables for verdict in read_verdicts(context.folder.read(table, partition))]
 
 
-def _text_verdicts(context: RunContext, partition: str, documents: pa.Table) -> list[dict[str, object]]:
+def _text_verdicts(context: RunContext, partition: str, documents: pa.Table) -> list[Verdict]:
     rules = rules_at("text", rule_configs(context.recipe.admit))
     if not rules or not documents.num_rows:
         return []
-    measures = read_table(context.folder.table("measure", "text", partition))
-    of_documents = measures.filter(pc.equal(measures["position"], -1)).drop_columns(["position"])
+    measures = context.folder.read(TEXT_MEASURES, partition)
+    of_documents = measures.filter(pc.equal(measures["position"], WHOLE_DOCUMENT)).drop_columns(["position"])
     batch = documents.select(["doc_id", "kind"]).join(of_documents, "doc_id", "doc_id", "inner")
     batch = batch.take(pc.sort_indices(pc.index_in(batch["doc_id"], documents["doc_id"])))
-    return verdict_rows(batch, first_reasons(batch, rules), stage=Stage.ADMIT, whole_document=True)
+    return verdicts_by(first_reasons(batch, rules), batch, stage=Stage.ADMIT, on_documents=True)
 
 
-def _url_verdicts(
-    context: RunContext, documents: pa.Table, images: pa.Table
-) -> tuple[list[dict[str, object]], pa.Table]:
+def _url_verdicts(context: RunContext, documents: pa.Table, images: pa.Table) -> tuple[list[Verdict], pa.Table]:
     rules = rules_at("url", rule_configs(context.recipe.admit))
     if not rules or not images.num_rows:
         return [], images
@@ -79,4 +78,4 @@ def _url_verdicts(
     url_count = pa.array([counts.get(url, 1) for url in images["image_url"].to_pylist()], pa.int64())
     batch = join_kind(images, documents).append_column("url_count", url_count)
     reasons = first_reasons(batch, rules)
-    return verdict_rows(batch, reasons, stage=Stage.ADMIT), images.filter(pc.is_null(reasons))
+    return verdicts_by(reasons, batch, stage=Stage.ADMIT), images.filter(pc.is_null(reasons))

@@ -7,23 +7,23 @@ falls never shields a later copy of its images.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.contract.errors import CurateError
 from curate.contract.reasons import FetchStatus, Kind, Modality, Reason, Stage, fetch_reason
-from curate.contract.schemas import CLIP_MEASURES, MATCHES, POOL, VERDICTS, table_from_rows
+from curate.contract.schemas import WHOLE_DOCUMENT, table_from_rows
+from curate.contract.verdicts import Verdict, verdict_table
 from curate.dedup.ordered import OrderedDedup
 from curate.measure.align import match_documents
 from pipelines.decide.admit import admit
-from pipelines.decide.rules import BoundRule, first_reasons, join_kind, rules_at, verdict_rows
+from pipelines.decide.rules import BoundRule, first_reasons, join_kind, rules_at, verdicts_by
 from pipelines.recipes.rule_sets import rule_configs
-from pipelines.run.context import RunContext, load_documents, load_poison, without_documents
-from pipelines.run.folder import read_table, write_table
-from pipelines.run.joins import KEY, keys_of, look_up, with_keys, without_keys
+from pipelines.run.context import RunContext, load_documents, load_poison
+from pipelines.run.joins import KEY, keys_of, look_up, with_keys, without_documents, without_keys
+from pipelines.run.tables import CLIP_MEASURES, IMAGES, MATCHES, POOL, TEXT_MEASURES, VERDICTS
 
 IMAGE_COLUMNS = [
     "status", "detail", "num_bytes", "image_id",
@@ -50,7 +50,7 @@ class Partition:
     documents: pa.Table
     items: pa.Table
     """Of documents not rejected by admit rules."""
-    verdicts: list[dict[str, object]]
+    verdicts: list[Verdict]
     images: pa.Table
     """Of images not rejected so far, one row each, with kind and scores."""
     clip: pa.Table
@@ -58,15 +58,15 @@ class Partition:
     """doc_id -> words and characters of all its text."""
     num_texts: dict[str, int] = field(default_factory=dict)
 
-    def reject(self, rows: list[dict[str, object]]) -> None:
+    def reject_images(self, verdicts: list[Verdict]) -> None:
         """Add verdicts on images and drop their rows."""
-        self.verdicts += rows
-        self.images = without_keys(self.images, {(str(row["doc_id"]), int(str(row["position"]))) for row in rows})
+        self.verdicts += verdicts
+        self.images = without_keys(self.images, {verdict.key for verdict in verdicts})
 
-    def reject_documents(self, rows: list[dict[str, object]]) -> None:
+    def reject_documents(self, verdicts: list[Verdict]) -> None:
         """Add verdicts on documents; their images fall with them."""
-        self.verdicts += rows
-        doc_ids = [str(row["doc_id"]) for row in rows]
+        self.verdicts += verdicts
+        doc_ids = [verdict.doc_id for verdict in verdicts]
         self.images, self.items = without_documents(self.images, doc_ids), without_documents(self.items, doc_ids)
 
 
@@ -78,45 +78,52 @@ def decide(context: RunContext, partitions: Sequence[str]) -> Iterator[Decision]
     image_rules, document_rules = rules_at("image", keep), rules_at("doc", keep)
     for name in partitions:
         partition = _load(context, name)
-        partition.reject(_verdicts_on_images(partition, image_rules))
-        reason_of_image = {(row["doc_id"], row["position"]): row for row in partition.verdicts}
-        partition.reject_documents(_verdicts_on_documents(partition, document_rules, reason_of_image))
+        partition.reject_images(_verdicts_on_images(partition, image_rules))
+        partition.reject_documents(_verdicts_on_documents(partition, document_rules, partition.verdicts))
         if dedup is not None:
             _drop_duplicates(partition, dedup, document_rules)
         rejections = Counter(
-            (str(row["reason"]), "documents" if row["position"] == -1 else "images") for row in partition.verdicts
+            (str(verdict.reason), "documents" if verdict.position == WHOLE_DOCUMENT else "images")
+            for verdict in partition.verdicts
         )
         yield Decision(partition=name, pool=_finish(context, partition), rejections=rejections)
 
 
 def _load(context: RunContext, name: str) -> Partition:
     admission, documents = admit(context, name), load_documents(context, name)
-    poison = load_poison(context, name)
-    poisoned = [_document_verdict(doc_id, Stage.ENGINE, Reason.POISON) for doc_id in poison]
-    stored = read_table(context.folder.table("fetch", "images", name), columns=[*KEY, *IMAGE_COLUMNS])
+    poisoned = [
+        Verdict(doc_id=doc_id, stage=Stage(stage), reason=Reason.POISON)
+        for doc_id, stage in load_poison(context, name).items()
+    ]
+    stored = context.folder.read(IMAGES, name, columns=[*KEY, *IMAGE_COLUMNS])
     images = look_up(admission.images, stored, IMAGE_COLUMNS)
     if images["status"].null_count:
         raise CurateError(
             f"{name}: {images['status'].null_count} admitted images were never fetched; run the recipe again"
         )
     failed = images.filter(pc.not_equal(images["status"], str(FetchStatus.OK)))
-    verdicts = admission.verdicts + poisoned + [
-        {"doc_id": row["doc_id"], "position": row["position"], "stage": str(Stage.FETCH),
-         "reason": fetch_reason(FetchStatus(row["status"])), "detail": row["detail"]}
+    not_fetched = [
+        Verdict(
+            doc_id=row["doc_id"],
+            position=row["position"],
+            stage=Stage.FETCH_IMAGES,
+            reason=fetch_reason(FetchStatus(row["status"])),
+            detail=row["detail"],
+        )
         for row in failed.select(["doc_id", "position", "status", "detail"]).to_pylist()
-    ]  # fmt: skip
+    ]
     clip = _load_clip(context, name)
     ok = images.filter(pc.equal(images["status"], str(FetchStatus.OK)))
     scored = look_up(ok, clip, ["best_sim", "alt_sim"])
-    text = read_table(context.folder.table("measure", "text", name))
-    whole = text.filter(pc.equal(text["position"], -1))
+    text = context.folder.read(TEXT_MEASURES, name)
+    whole = text.filter(pc.equal(text["position"], WHOLE_DOCUMENT))
     words = zip(whole["num_words"].to_pylist(), whole["num_chars"].to_pylist(), strict=True)
     texts = text.filter(pc.greater_equal(text["position"], 0)).group_by("doc_id").aggregate([("position", "count")])
     return Partition(
         name=name,
         documents=documents,
         items=admission.items,
-        verdicts=verdicts,
+        verdicts=[*admission.verdicts, *poisoned, *not_fetched],
         images=join_kind(scored, documents),
         clip=clip,
         words=dict(zip(whole["doc_id"].to_pylist(), words, strict=True)),
@@ -126,32 +133,32 @@ def _load(context: RunContext, name: str) -> Partition:
 
 def _load_clip(context: RunContext, name: str) -> pa.Table:
     if context.recipe.clip is None:
-        return CLIP_MEASURES.empty_table()
-    return read_table(context.folder.table("measure", "clip", name))
+        return CLIP_MEASURES.schema.empty_table()
+    return context.folder.read(CLIP_MEASURES, name)
 
 
-def _verdicts_on_images(partition: Partition, rules: Sequence[BoundRule]) -> list[dict[str, object]]:
-    return verdict_rows(partition.images, first_reasons(partition.images, rules), stage=Stage.KEEP)
+def _verdicts_on_images(partition: Partition, rules: Sequence[BoundRule]) -> list[Verdict]:
+    return verdicts_by(first_reasons(partition.images, rules), partition.images, stage=Stage.KEEP)
 
 
 def _verdicts_on_documents(
-    partition: Partition, rules: Sequence[BoundRule], reason_of_image: dict[Any, dict[str, object]]
-) -> list[dict[str, object]]:
-    """Return verdicts on whole documents, judged by the images that survive."""
+    partition: Partition, rules: Sequence[BoundRule], on_images: Sequence[Verdict]
+) -> list[Verdict]:
+    """Return verdicts on whole documents, judged by the images that survive ``on_images``."""
     batch = _document_batch(partition)
-    rejected = verdict_rows(batch, first_reasons(batch, rules), stage=Stage.DOCUMENT, whole_document=True)
-    seen = {row["doc_id"] for row in rejected}
+    rejected = verdicts_by(first_reasons(batch, rules), batch, stage=Stage.KEEP, on_documents=True)
+    seen = {verdict.doc_id for verdict in rejected}
     without_image = batch.filter(pc.and_(pc.equal(batch["kind"], str(Kind.PAIR)), pc.equal(batch["num_images"], 0)))[
         "doc_id"
     ].to_pylist()
-    bare = set(without_image) - seen
+    bare, causes = set(without_image) - seen, {verdict.key: verdict for verdict in on_images}
     # A pair is its image: it falls with it and for its reason, which tells more than "no image left".
     items = partition.items.filter(pc.equal(partition.items["modality"], str(Modality.IMAGE)))
     for doc_id, position in zip(items["doc_id"].to_pylist(), items["position"].to_pylist(), strict=True):
-        cause = reason_of_image.get((doc_id, position))
+        cause = causes.get((doc_id, position))
         if doc_id in bare and cause is not None:
             bare.discard(doc_id)
-            rejected.append({**cause, "position": -1})
+            rejected.append(replace(cause, position=WHOLE_DOCUMENT))
     return rejected
 
 
@@ -186,27 +193,24 @@ def _drop_duplicates(partition: Partition, dedup: OrderedDedup, rules: Sequence[
         return reason is None
 
     duplicates = dedup.decide(candidates, accept=accept)
-    rows: list[dict[str, object]] = [
-        {"doc_id": d.doc_id, "position": d.position, "stage": str(Stage.DEDUP), "reason": str(d.reason),
-         "detail": f"of {d.original}"}
+    verdicts = [
+        Verdict(doc_id=d.doc_id, position=d.position, stage=Stage.DEDUP, reason=d.reason, detail=f"of {d.original}")
         for d in duplicates
-    ]  # fmt: skip
-    partition.reject(rows)
-    reason_of_image = {(row["doc_id"], row["position"]): row for row in rows}
+    ]
+    partition.reject_images(verdicts)
     partition.reject_documents(
-        [row for row in _verdicts_on_documents(partition, rules, reason_of_image) if row["doc_id"] in refused]
+        [verdict for verdict in _verdicts_on_documents(partition, rules, verdicts) if verdict.doc_id in refused]
     )
 
 
 def _finish(context: RunContext, partition: Partition) -> pa.Table:
     """Write a decided partition and return its POOL rows."""
     folder, name = context.folder, partition.name
-    verdicts = table_from_rows(partition.verdicts, VERDICTS)
-    write_table(folder.table("verdicts", "", name), verdicts, schema=VERDICTS, made_from="decided")
+    folder.write(VERDICTS, name, rows=verdict_table(partition.verdicts), made_from="decided")
     kept = partition.images.select(["doc_id", "position"])
     matched = match_documents(with_keys(partition.clip, set(keys_of(kept))), partition.items)
-    matches = look_up(kept, matched, ["matched_position", "matched_sim"]).cast(MATCHES)
-    write_table(folder.table("matches", "", name), matches, schema=MATCHES, made_from="decided")
+    matches = look_up(kept, matched, ["matched_position", "matched_sim"]).cast(MATCHES.schema)
+    folder.write(MATCHES, name, rows=matches, made_from="decided")
     return _pool(partition)
 
 
@@ -231,7 +235,7 @@ def _pool(partition: Partition) -> pa.Table:
         )
         if doc_id in standing
     ]
-    return table_from_rows(rows, POOL)
+    return table_from_rows(rows, POOL.schema)
 
 
 def _counts(table: pa.Table) -> dict[str, int]:
@@ -242,7 +246,3 @@ def _counts(table: pa.Table) -> dict[str, int]:
 def _sums(table: pa.Table, column: str) -> dict[str, int]:
     sums = table.group_by("doc_id").aggregate([(column, "sum")])
     return dict(zip(sums["doc_id"].to_pylist(), sums[f"{column}_sum"].to_pylist(), strict=True))
-
-
-def _document_verdict(doc_id: str, stage: Stage, reason: str) -> dict[str, object]:
-    return {"doc_id": doc_id, "position": -1, "stage": str(stage), "reason": str(reason)}

@@ -14,18 +14,33 @@ from importlib.resources.abc import Traversable
 import fsspec
 import pyarrow as pa
 
-from curate.contract.schemas import POOL
+from curate.contract.reasons import Stage
 from pipelines.decide.decide import decide
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext, items_digest, stage_fingerprint
-from pipelines.run.folder import read_json, read_stamp, read_table, write_json, write_table
+from pipelines.run.folder import read_json, write_json
 from pipelines.run.many_files import in_threads, read_stamps
 from pipelines.run.progress import Progress
+from pipelines.run.tables import (
+    CLIP_MEASURES,
+    DOCUMENTS,
+    IMAGE_MEASURES,
+    IMAGES,
+    INGEST_VERDICTS,
+    MATCHES,
+    PAGE_VERDICTS,
+    POOL,
+    TEXT_MEASURES,
+    URL_COUNTS,
+    VERDICTS,
+)
 
-POOL_FILE = ("blend", "pool.parquet")
 NOTE_FILE = ("blend", "decided.json")
 CODE = {"curate": ("dedup", "measure"), "filters": ("",), "pipelines": ("decide", "run")}
 """What decides, by package: other code may decide otherwise."""
+
+READ = (DOCUMENTS, INGEST_VERDICTS, PAGE_VERDICTS, IMAGES, TEXT_MEASURES, IMAGE_MEASURES, CLIP_MEASURES)
+"""Tables that a decision depends on, beside items."""
 
 Rejections = Counter[tuple[str, str]]
 """(reason, "documents" | "images") -> how many."""
@@ -52,7 +67,7 @@ def load_or_decide(context: RunContext, progress: Progress, partitions: Sequence
         return stored
     _remove(context.folder.file(*NOTE_FILE))
     decided = decide_pool(context, progress, partitions)
-    write_table(context.folder.file(*POOL_FILE), decided.pool, schema=POOL, made_from=made_from)
+    context.folder.write(POOL, rows=decided.pool, made_from=made_from)
     rejections = [[reason, what, number] for (reason, what), number in sorted(decided.rejections.items())]
     write_json(context.folder.file(*NOTE_FILE), {"made_from": made_from, "rejections": rejections})
     return decided
@@ -60,27 +75,27 @@ def load_or_decide(context: RunContext, progress: Progress, partitions: Sequence
 
 def load_decided(context: RunContext, partitions: Sequence[str], made_from: str) -> DecidedPool | None:
     """Return the stored decision, or None where it is missing, incomplete or was made from something else."""
-    note, stamp = read_json(context.folder.file(*NOTE_FILE)), read_stamp(context.folder.file(*POOL_FILE))
+    note, stamp = read_json(context.folder.file(*NOTE_FILE)), context.folder.stamp(POOL)
     if note is None or stamp is None or note["made_from"] != made_from or stamp.fingerprint != made_from:
         return None
-    tables = [context.folder.table(stage, "", name) for name in partitions for stage in ("verdicts", "matches")]
-    if None in read_stamps(tables):
+    paths = [context.folder.path(table, name) for name in partitions for table in (VERDICTS, MATCHES)]
+    if None in read_stamps(paths):
         return None
     rejections = Rejections({(reason, what): number for reason, what, number in note["rejections"]})
-    return DecidedPool(pool=read_table(context.folder.file(*POOL_FILE)), rejections=rejections)
+    return DecidedPool(pool=context.folder.read(POOL), rejections=rejections)
 
 
 def decide_pool(context: RunContext, progress: Progress | None, partitions: Sequence[str]) -> DecidedPool:
     """Decide every partition; writes verdicts and matches."""
     if progress is not None:
         progress.begin("decide", len(partitions))
-    rejections, pool = Rejections(), [POOL.empty_table()]
+    rejections, pool = Rejections(), [POOL.schema.empty_table()]
     for decision in decide(context, partitions):
         pool.append(decision.pool)
         rejections += decision.rejections
         if progress is not None:
             counters = {"kept": decision.pool.num_rows}
-            progress.report(Report(stage="decide", partition=decision.partition, counters=counters))
+            progress.report(Report(stage=Stage.DECIDE, partition=decision.partition, counters=counters))
     return DecidedPool(pool=pa.concat_tables(pool).combine_chunks(), rejections=rejections)
 
 
@@ -91,10 +106,7 @@ def decision_fingerprint(context: RunContext, partitions: Sequence[str]) -> str:
         section: None if (model := getattr(recipe, section)) is None else model.model_dump(mode="json")
         for section in ("admit", "keep", "dedup", "clip")
     }
-    tables = [("ingest", "documents"), ("ingest", "verdicts"), ("ingest", "page_verdicts"), ("fetch", "images")]
-    tables += [("measure", "text"), ("measure", "image"), ("measure", "clip")]
-    paths = [folder.file("measure", "url_counts.parquet")]
-    paths += [folder.table(stage, table, name) for name in partitions for stage, table in tables]
+    paths = [folder.path(URL_COUNTS), *(folder.path(table, name) for name in partitions for table in READ)]
     digests = [stamp.digest if stamp else "" for stamp in read_stamps(paths)]
     items = in_threads(lambda name: items_digest(context, name), partitions)
     return stage_fingerprint("decide", 1, options, [_code_digest(), *partitions, *digests, *items])

@@ -8,6 +8,8 @@ import pyarrow.compute as pc
 from pydantic import BaseModel
 
 from curate.contract.reasons import Stage
+from curate.contract.schemas import WHOLE_DOCUMENT
+from curate.contract.verdicts import Verdict
 from filters.registry import RULES
 
 BoundRule = Callable[[pa.RecordBatch], pa.StringArray]
@@ -30,16 +32,14 @@ def first_reasons(batch: pa.Table, rules: Sequence[BoundRule]) -> pa.StringArray
     return reasons
 
 
-def verdict_rows(
-    batch: pa.Table, reasons: pa.StringArray, *, stage: Stage, whole_document: bool = False
-) -> list[dict[str, object]]:
-    """Return VERDICTS rows for the rows that have a reason."""
+def verdicts_by(reasons: pa.StringArray, batch: pa.Table, *, stage: Stage, on_documents: bool = False) -> list[Verdict]:
+    """Return verdicts on the rows of ``batch`` that have a reason: on their images, or on their documents."""
     rejected = pc.is_valid(reasons)
     doc_ids = batch["doc_id"].filter(rejected).to_pylist()
-    positions = [-1] * len(doc_ids) if whole_document else batch["position"].filter(rejected).to_pylist()
+    positions = [WHOLE_DOCUMENT] * len(doc_ids) if on_documents else batch["position"].filter(rejected).to_pylist()
     codes = reasons.filter(rejected).to_pylist()
     return [
-        {"doc_id": doc_id, "position": position, "stage": str(stage), "reason": reason}
+        Verdict(doc_id=doc_id, position=position, stage=stage, reason=reason)
         for doc_id, position, reason in zip(doc_ids, positions, codes, strict=True)
     ]
 

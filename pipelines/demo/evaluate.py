@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from curate.contract.errors import CurateError
-from curate.contract.reasons import FetchStatus, Reason, Stage, fetch_reason
+from curate.contract.reasons import FetchStatus, Reason, fetch_reason
 from curate.report.data import TruthFigure
 from pipelines.demo.author import ENGLISH
 from pipelines.demo.documents import ImageRole, SourceName, Variant, WorldImage
@@ -16,8 +16,8 @@ from pipelines.demo.world import World
 
 DEAD_REASONS = frozenset({"fetch.http_404", "fetch.http_410"})
 ROBOTS_REASON = fetch_reason(FetchStatus.ROBOTS_DISALLOWED)
-EARLY_STAGES = (f"{Stage.INGEST}.", f"{Stage.FETCH}.", "text.")
-"""Of reasons that end a document before its images are asked for."""
+EARLY_REASONS = ("ingest.", "fetch.", "text.")
+"""How reasons begin that end a document before its images are asked for."""
 
 Pair = tuple[WorldImage, ImageOutcome]
 
@@ -85,7 +85,7 @@ def _pairs(document: TruthDocument, outcomes: Outcomes) -> Iterator[Pair]:
 
 def _was_fetched(document: TruthDocument, outcomes: Outcomes) -> bool:
     reason = outcomes.documents[_key(document)]
-    return reason is None or not reason.startswith(EARLY_STAGES)
+    return reason is None or not reason.startswith(EARLY_REASONS)
 
 
 def _assigned(pairs: Sequence[Pair]) -> Iterator[bool]:

@@ -10,9 +10,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from curate.contract.reasons import FetchStatus, Modality, Stage
+from curate.contract.schemas import WHOLE_DOCUMENT
 from pipelines.demo.documents import SourceName
-
-WHOLE_DOCUMENT = -1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

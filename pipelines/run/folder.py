@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from curate.contract.errors import CurateError
 from curate.contract.parquet import read_parquet
 from curate.contract.schemas import check_schema
+from pipelines.run.tables import Table
 
 FINGERPRINT_KEY = b"curate.fingerprint"
 DIGEST_KEY = b"curate.digest"
@@ -46,15 +47,36 @@ class RunFolder:
 
     root: str
 
-    def table(self, stage: str, table: str, partition: str) -> str:
-        """Return the path of one partition's table."""
-        return (
-            f"{self.root}/{stage}/{table}/{partition}.parquet" if table else f"{self.root}/{stage}/{partition}.parquet"
-        )
-
     def file(self, *parts: str) -> str:
-        """Return the path of any other file."""
+        """Return the path of a file that is no table."""
         return "/".join((self.root, *parts))
+
+    def path(self, table: Table, of: str | None = None) -> str:
+        """Return the path of a table of one partition (or shard set), or of the run's one."""
+        return f"{self.root}/{table.path(of)}"
+
+    def read(self, table: Table, of: str | None = None, *, columns: list[str] | None = None) -> pa.Table:
+        """Read a table; see ``read_table``."""
+        return read_table(self.path(table, of), columns=columns)
+
+    def write(self, table: Table, of: str | None = None, *, rows: pa.Table, made_from: str, note: str = "") -> None:
+        """Write a table; see ``write_table``."""
+        write_table(self.path(table, of), rows, schema=table.schema, made_from=made_from, note=note)
+
+    def stamp(self, table: Table, of: str | None = None) -> Stamp | None:
+        """Return a table's stamp, or None where there is no complete file of ours."""
+        return read_stamp(self.path(table, of))
+
+    def digest(self, table: Table, of: str | None = None) -> str:
+        """Return the digest of an input that an earlier stage must have written.
+
+        Raises:
+            CurateError: It is not there.
+        """
+        stamp = self.stamp(table, of)
+        if stamp is None:
+            raise CurateError(f"{self.path(table, of)}: missing or damaged; run the same recipe again to make it anew")
+        return stamp.digest
 
 
 def fingerprint(stage: str, version: int, options: Any, inputs: Sequence[str]) -> str:
@@ -149,14 +171,6 @@ def read_stamp(path: str) -> Stamp | None:
         digest=metadata[DIGEST_KEY].decode(),
         note=metadata.get(NOTE_KEY, b"").decode(),
     )
-
-
-def require_digest(path: str) -> str:
-    """Return the digest of an input that an earlier stage must have written."""
-    stamp = read_stamp(path)
-    if stamp is None:
-        raise CurateError(f"{path}: missing or damaged; run the same recipe again to make it anew")
-    return stamp.digest
 
 
 def write_text(path: str, text: str) -> None:

@@ -1,6 +1,9 @@
 """Joins on (doc_id, position) that keep the order of rows and carry list columns, which Arrow's own joins do not."""
 
+from collections.abc import Sequence
+
 import pyarrow as pa
+import pyarrow.compute as pc
 
 KEY = ("doc_id", "position")
 
@@ -33,3 +36,15 @@ def without_keys(table: pa.Table, gone: set[tuple[str, int]]) -> pa.Table:
 def with_keys(table: pa.Table, wanted: set[tuple[str, int]]) -> pa.Table:
     """Return the rows whose key is in ``wanted``."""
     return table.filter(pa.array([key in wanted for key in keys_of(table)], pa.bool_()))
+
+
+def without_documents(table: pa.Table, doc_ids: Sequence[str]) -> pa.Table:
+    """Return ``table`` without the rows of some documents."""
+    if not doc_ids:
+        return table
+    return table.filter(pc.invert(pc.is_in(table["doc_id"], pa.array(doc_ids, pa.string()))))
+
+
+def only_documents(table: pa.Table, doc_ids: Sequence[str]) -> pa.Table:
+    """Return the rows of some documents."""
+    return table.filter(pc.is_in(table["doc_id"], pa.array(doc_ids, pa.string())))

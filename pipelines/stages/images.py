@@ -2,7 +2,6 @@
 
 import pyarrow as pa
 
-from curate.contract.schemas import IMAGES
 from curate.fetch.config import Backend
 from curate.fetch.images import fetch_images
 from curate.fetch.img2dataset.images import fetch_images_by_img2dataset
@@ -10,6 +9,7 @@ from pipelines.decide.admit import admit
 from pipelines.engine.host_leases import leased_slots
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext
+from pipelines.run.tables import IMAGES
 from pipelines.stages.refetch import fetch_missing, fetcher_config
 
 
@@ -24,12 +24,4 @@ def fetch_admitted_images(context: RunContext, partition: str) -> Report:
         with leased_slots(per_host=config.per_host) as slots:
             return fetch_images(missing, config=config, slots=slots)
 
-    return fetch_missing(
-        context,
-        partition,
-        path=context.folder.table("fetch", "images", partition),
-        wanted=wanted,
-        schema=IMAGES,
-        url_column="image_url",
-        fetch=fetch,
-    )
+    return fetch_missing(context, partition, IMAGES, wanted=wanted, url_column="image_url", fetch=fetch)

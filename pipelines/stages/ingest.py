@@ -7,16 +7,15 @@ from typing import Any
 
 import fsspec
 
+from curate.contract.reasons import Stage
 from curate.contract.records import Document, Fault
-from curate.contract.schemas import DOCUMENTS, ITEMS, VERDICTS
 from curate.ingest.config import Source, source_kind
 from curate.ingest.readers import expand_paths, read_file
 from curate.ingest.tables import build_tables, chunk_records
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext, stage_fingerprint
-from pipelines.run.folder import read_json, read_stamp, write_json, write_table
-
-VERSION = 1
+from pipelines.run.folder import read_json, write_json
+from pipelines.run.tables import DOCUMENTS, INGEST_VERDICTS, ITEMS, Table
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +49,7 @@ def ingest_file(context: RunContext, file: InputFile) -> Report:
     note = context.folder.file("ingest", "files", f"{file.name}.json")
     done = read_json(note)
     if done is not None and _is_whole(context, done, file.source, made_from):
-        return Report(stage="ingest", partition=file.name, skipped=True, partitions=tuple(done["partitions"]))
+        return Report(stage=Stage.INGEST, partition=file.name, skipped=True, partitions=tuple(done["partitions"]))
     partitions, num_records = [], 0
     records: Iterable[Document | Fault] = read_file(file.path, source=file.source, label=file.label)
     records = islice(records, context.limit) if context.limit is not None else records
@@ -61,20 +60,18 @@ def ingest_file(context: RunContext, file: InputFile) -> Report:
         num_records += len(chunk)
     write_json(note, {"fingerprint": made_from, "partitions": partitions})
     counters = {"documents": num_records}
-    return Report(stage="ingest", partition=file.name, counters=counters, partitions=tuple(partitions))
+    return Report(stage=Stage.INGEST, partition=file.name, counters=counters, partitions=tuple(partitions))
 
 
 def _write_chunk(
     context: RunContext, partition: str, chunk: list[Document | Fault], source: Source, made_from: str
 ) -> None:
-    folder = context.folder
     if _is_written(context, partition, source, made_from):
         return
-    tables = build_tables(chunk, source=source.name, kind=source_kind(source))
-    if source.type != "pages":  # a page's items come from its HTML
-        write_table(folder.table("ingest", "items", partition), tables.items, schema=ITEMS, made_from=made_from)
-    write_table(folder.table("ingest", "verdicts", partition), tables.verdicts, schema=VERDICTS, made_from=made_from)
-    write_table(folder.table("ingest", "documents", partition), tables.documents, schema=DOCUMENTS, made_from=made_from)
+    built = build_tables(chunk, source=source.name, kind=source_kind(source))
+    rows = {ITEMS: built.items, INGEST_VERDICTS: built.verdicts, DOCUMENTS: built.documents}
+    for table in _tables(source):
+        context.folder.write(table, partition, rows=rows[table], made_from=made_from)
 
 
 def _is_whole(context: RunContext, done: dict[str, Any], source: Source, made_from: str) -> bool:
@@ -85,9 +82,13 @@ def _is_whole(context: RunContext, done: dict[str, Any], source: Source, made_fr
 
 
 def _is_written(context: RunContext, partition: str, source: Source, made_from: str) -> bool:
-    tables = ("documents", "verdicts") if source.type == "pages" else ("documents", "items", "verdicts")
-    stamps = [read_stamp(context.folder.table("ingest", table, partition)) for table in tables]
+    stamps = [context.folder.stamp(table, partition) for table in _tables(source)]
     return all(stamp is not None and stamp.fingerprint == made_from for stamp in stamps)
+
+
+def _tables(source: Source) -> tuple[Table, ...]:
+    """Return what is written of a source's partitions, in order; a page's items come from its HTML later."""
+    return (INGEST_VERDICTS, DOCUMENTS) if source.type == "pages" else (ITEMS, INGEST_VERDICTS, DOCUMENTS)
 
 
 def _fingerprint(context: RunContext, file: InputFile) -> str:
@@ -97,7 +98,7 @@ def _fingerprint(context: RunContext, file: InputFile) -> str:
         "limit": context.limit,
         "partition_num_docs": context.recipe.partition_num_docs,
     }
-    return stage_fingerprint("ingest", VERSION, options, [_file_identity(file.path)])
+    return stage_fingerprint(Stage.INGEST, DOCUMENTS.version, options, [_file_identity(file.path)])
 
 
 def _file_identity(path: str) -> str:

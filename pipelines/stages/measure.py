@@ -6,51 +6,37 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.contract.reasons import FetchStatus
-from curate.contract.schemas import CLIP_MEASURES, IMAGE_MEASURES, TEXT_MEASURES
 from curate.measure.clip import Encoder, measure_clip
 from curate.measure.config import ClipConfig
 from curate.measure.image import measure_images
 from curate.measure.text import measure_text
 from pipelines.engine.loop import Report
-from pipelines.run.context import (
-    RunContext,
-    items_digest,
-    load_items,
-    load_poison,
-    make_tables,
-    only_documents,
-    stage_fingerprint,
-    without_documents,
-)
-from pipelines.run.folder import read_table, require_digest
+from pipelines.run.context import RunContext, items_digest, load_items, load_poison, make_tables, stage_fingerprint
+from pipelines.run.joins import without_documents
+from pipelines.run.tables import CLIP_MEASURES, IMAGE_MEASURES, IMAGES, TEXT_MEASURES
 
-TEXT_VERSION = 1
-IMAGE_VERSION = 1
-CLIP_VERSION = 1
 SPEED_FIELDS = frozenset({"device"})
 """ClipConfig fields that are not part of what a score means."""
 
 
 def measure_partition_text(context: RunContext, partition: str) -> Report:
     """Measure language and length of a partition's text."""
-    made_from = stage_fingerprint("text", TEXT_VERSION, {}, [items_digest(context, partition)])
+    made_from = stage_fingerprint("text", TEXT_MEASURES.version, {}, [items_digest(context, partition)])
 
-    def compute() -> dict[str, pa.Table]:
-        return {"text": measure_text(load_items(context, partition))}
+    def compute() -> tuple[pa.Table]:
+        return (measure_text(load_items(context, partition)),)
 
-    schemas = {"text": TEXT_MEASURES}
-    return make_tables(context, "measure", partition, made_from=made_from, schemas=schemas, compute=compute)
+    return make_tables(context, partition, TEXT_MEASURES, made_from=made_from, compute=compute)
 
 
 def measure_partition_images(context: RunContext, partition: str) -> Report:
     """Measure the pixels of a partition's images."""
-    made_from = stage_fingerprint("image", IMAGE_VERSION, {}, _image_inputs(context, partition))
+    made_from = stage_fingerprint("image", IMAGE_MEASURES.version, {}, _image_inputs(context, partition))
 
-    def compute() -> dict[str, pa.Table]:
-        return {"image": measure_images(_load_ok_images(context, partition))}
+    def compute() -> tuple[pa.Table]:
+        return (measure_images(_load_ok_images(context, partition)),)
 
-    schemas = {"image": IMAGE_MEASURES}
-    return make_tables(context, "measure", partition, made_from=made_from, schemas=schemas, compute=compute)
+    return make_tables(context, partition, IMAGE_MEASURES, made_from=made_from, compute=compute)
 
 
 def measure_partition_clip(context: RunContext, partition: str) -> Report:
@@ -59,16 +45,15 @@ def measure_partition_clip(context: RunContext, partition: str) -> Report:
     assert config is not None, "the stage is not planned without a clip section"  # noqa: S101 - an invariant
     options = config.model_dump(mode="json", exclude=set(SPEED_FIELDS))
     inputs = [*_image_inputs(context, partition), items_digest(context, partition)]
-    made_from = stage_fingerprint("clip", CLIP_VERSION, options, inputs)
+    made_from = stage_fingerprint("clip", CLIP_MEASURES.version, options, inputs)
 
-    def compute() -> dict[str, pa.Table]:
+    def compute() -> tuple[pa.Table]:
         images, items = _load_ok_images(context, partition), load_items(context, partition)
         if not images.num_rows:  # text-only sources need no model
-            return {"clip": CLIP_MEASURES.empty_table()}
-        return {"clip": measure_clip(items, images, encoder=worker_encoder(config))}
+            return (CLIP_MEASURES.schema.empty_table(),)
+        return (measure_clip(items, images, encoder=worker_encoder(config)),)
 
-    schemas = {"clip": CLIP_MEASURES}
-    return make_tables(context, "measure", partition, made_from=made_from, schemas=schemas, compute=compute)
+    return make_tables(context, partition, CLIP_MEASURES, made_from=made_from, compute=compute)
 
 
 @functools.lru_cache(maxsize=1)
@@ -80,11 +65,10 @@ def worker_encoder(config: ClipConfig) -> Encoder:
 
 
 def _image_inputs(context: RunContext, partition: str) -> list[str]:
-    return [require_digest(context.folder.table("fetch", "images", partition)), *load_poison(context, partition)]
+    return [context.folder.digest(IMAGES, partition), *load_poison(context, partition)]
 
 
 def _load_ok_images(context: RunContext, partition: str) -> pa.Table:
-    images = read_table(context.folder.table("fetch", "images", partition))
+    images = context.folder.read(IMAGES, partition)
     ok = images.filter(pc.equal(images["status"], str(FetchStatus.OK)))
-    ok = without_documents(ok, load_poison(context, partition))
-    return ok if context.only is None else only_documents(ok, list(context.only))
+    return without_documents(ok, list(load_poison(context, partition)))

@@ -17,7 +17,8 @@ from curate.contract.reasons import TRANSIENT_FETCH_STATUSES, FetchStatus
 from curate.fetch.config import FetchConfig
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext, load_documents
-from pipelines.run.folder import digest_of, fingerprint, read_stamp, read_table, write_table
+from pipelines.run.folder import digest_of, fingerprint
+from pipelines.run.tables import Table
 
 SPEED_FIELDS = frozenset({"concurrency", "per_host", "use_proxies"})
 """Options that change how fast URLs are fetched, never what comes back."""
@@ -31,13 +32,12 @@ def fetcher_config(context: RunContext) -> FetchConfig:
     return config.model_copy(update={"concurrency": max(1, config.concurrency // max(1, context.num_fetchers))})
 
 
-def fetch_missing(  # noqa: PLR0913 - pages and images differ in all of these
+def fetch_missing(
     context: RunContext,
     partition: str,
+    table: Table,
     *,
-    path: str,
     wanted: pa.Table,
-    schema: pa.Schema,
     url_column: str,
     fetch: Callable[[pa.Table], pa.Table],
 ) -> Report:
@@ -46,29 +46,27 @@ def fetch_missing(  # noqa: PLR0913 - pages and images differ in all of these
     Args:
         context: The run.
         partition: Its name.
-        path: Of the table.
+        table: PAGES or IMAGES.
         wanted: Key columns and URL of every row that is wanted now.
-        schema: PAGES or IMAGES.
         url_column: Name of the URL column.
         fetch: Fetches the rows given, one result row each, in their order.
     """
-    policy = _policy(context.recipe.fetch)
-    stamp, stage = read_stamp(path), path.removeprefix(context.folder.root + "/").rsplit("/", 1)[0]
-    made_from = fingerprint("fetch", 2, policy, [digest_of(wanted)])
-    if stamp is not None and stamp.fingerprint == made_from and not context.retry_failed and context.only is None:
-        return Report(stage=stage, partition=partition, skipped=True)
-    stored = _with_all_columns(read_table(path), schema) if stamp is not None else schema.empty_table()
+    folder, policy = context.folder, _policy(context.recipe.fetch)
+    stamp = folder.stamp(table, partition)
+    made_from = fingerprint("fetch", table.version, policy, [digest_of(wanted)])
+    if stamp is not None and stamp.fingerprint == made_from and not context.retry_failed:
+        return Report(stage=table.stage, partition=partition, skipped=True)
+    empty = table.schema.empty_table()
+    stored = _with_all_columns(folder.read(table, partition), table.schema) if stamp is not None else empty
     usable = _usable(stored, same_policy=stamp is not None and stamp.note == policy, retry=context.retry_failed)
     usable = _still_right(usable, wanted, url_column)
     missing = _rows_without(wanted, usable, url_column)
     fetched = fetch(missing)
-    if context.only is not None:
-        return Report(stage=stage, partition=partition)
     merged = pa.concat_tables([_rows_without(usable, fetched, url_column), fetched])
     merged = _in_order(merged, load_documents(context, partition), url_column)
-    write_table(path, merged, schema=schema, made_from=made_from, note=policy)
+    folder.write(table, partition, rows=merged, made_from=made_from, note=policy)
     num_ok = pc.sum(pc.equal(fetched["status"], str(FetchStatus.OK))).as_py() or 0
-    return Report(stage=stage, partition=partition, counters={"fetched": fetched.num_rows, "ok": num_ok})
+    return Report(stage=table.stage, partition=partition, counters={"fetched": fetched.num_rows, "ok": num_ok})
 
 
 def _policy(config: FetchConfig) -> str:

@@ -16,13 +16,14 @@ from curate.contract.errors import CurateError
 from pipelines.decide.decided import DecidedPool, decide_pool, decision_fingerprint, load_decided
 from pipelines.run.context import RunContext
 from pipelines.run.folder import RunFolder, read_json
+from pipelines.run.tables import MATCHES, VERDICTS, Table
 from pipelines.write.count_tokens import count_partition_tokens, load_token_counts, store_tokenizer
 
 SAMPLE_BYTES = 1040
 """Of a sample beside its text: header, padding and JSON fields, as the demo's shards have them."""
 IMAGE_BYTES = 1190
 """Of an image beside its bytes: header, padding and its JSON item."""
-REDECIDED = frozenset({"verdicts", "matches"})
+REDECIDED = frozenset({VERDICTS, MATCHES})
 """Tables that a decision writes."""
 
 
@@ -49,9 +50,8 @@ class _ScratchFolder(RunFolder):
 
     scratch: str
 
-    def table(self, stage: str, table: str, partition: str) -> str:
-        root = self.scratch if stage in REDECIDED else self.root
-        return RunFolder(root).table(stage, table, partition)
+    def path(self, table: Table, of: str | None = None) -> str:
+        return f"{self.scratch if table in REDECIDED else self.root}/{table.path(of)}"
 
 
 def plan_again(context: RunContext, partitions: Sequence[str], *, compare: str | None = None) -> Planned:

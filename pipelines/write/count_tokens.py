@@ -16,11 +16,12 @@ from tokenizers import Tokenizer
 
 from curate.blend.tokens import TOKEN_COUNTS, count_tokens, parse_tokenizer, read_tokenizer_file, tokenizer_digest
 from curate.contract.errors import BlendError
+from curate.contract.reasons import Stage
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext, items_digest, load_items, make_tables, stage_fingerprint
-from pipelines.run.folder import read_json, read_table, write_json, write_text
+from pipelines.run.folder import read_json, write_json, write_text
+from pipelines.run.tables import Table
 
-VERSION = 1
 DIGEST_DIGITS = 16
 """Of a tokenizer's sha256, in the names of its file and tables; the fingerprint has them all."""
 
@@ -60,28 +61,29 @@ def count_partition_tokens(context: RunContext, partition: str, digest: str) -> 
     """
     # Every worker process has one core to itself; the library's own threads would only get in the others' way.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    table = _table_name(digest)
-    made_from = stage_fingerprint("tokens", VERSION, {"tokenizer": digest}, [items_digest(context, partition)])
+    table = token_counts(digest)
+    made_from = stage_fingerprint("tokens", table.version, {"tokenizer": digest}, [items_digest(context, partition)])
 
-    def compute() -> dict[str, pa.Table]:
-        return {table: count_tokens(load_items(context, partition), _load_tokenizer(_tokenizer_path(context, digest)))}
+    def compute() -> tuple[pa.Table]:
+        return (count_tokens(load_items(context, partition), _load_tokenizer(_tokenizer_path(context, digest))),)
 
-    schemas = {table: TOKEN_COUNTS}
-    return make_tables(context, "measure", partition, made_from=made_from, schemas=schemas, compute=compute)
+    return make_tables(context, partition, table, made_from=made_from, compute=compute)
 
 
 def load_token_counts(context: RunContext, pool: pa.Table, digest: str) -> npt.NDArray[np.int64]:
     """Return the counted tokens of every pool row's text, int64 [N]; zero for documents without text."""
     partitions = sorted(pool["partition"].unique().to_pylist())
-    paths = [context.folder.table("measure", _table_name(digest), name) for name in partitions]
-    counts = pa.concat_tables([TOKEN_COUNTS.empty_table(), *(read_table(path) for path in paths)]).combine_chunks()
+    table = token_counts(digest)
+    read = [context.folder.read(table, name) for name in partitions]
+    counts = pa.concat_tables([table.schema.empty_table(), *read]).combine_chunks()
     places = pc.index_in(pool["doc_id"], value_set=counts["doc_id"].combine_chunks())
     found = pc.fill_null(counts["num_tokens"].take(places), 0)
     return np.asarray(found.to_numpy(), dtype=np.int64)
 
 
-def _table_name(digest: str) -> str:
-    return f"tokens-{digest[:DIGEST_DIGITS]}"
+def token_counts(digest: str) -> Table:
+    """Return the table of a tokenizer's counts."""
+    return Table(place=f"measure/tokens-{digest[:DIGEST_DIGITS]}", schema=TOKEN_COUNTS, stage=Stage.COUNT_TOKENS)
 
 
 def _tokenizer_path(context: RunContext, digest: str) -> str:

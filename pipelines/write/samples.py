@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.contract.reasons import Modality
-from pipelines.run.context import RunContext, load_documents, load_items, only_documents
-from pipelines.run.folder import read_table
-from pipelines.run.joins import KEY, keys_of, with_keys
+from pipelines.run.context import RunContext, load_documents, load_items
+from pipelines.run.joins import KEY, keys_of, only_documents, with_keys
+from pipelines.run.tables import CLIP_MEASURES, IMAGES, MATCHES
 from shards.sample import Sample, SampleImage, SampleText
 
 IMAGE_COLUMNS = ["doc_id", "position", "image_url", "image_id", "width", "height"]
@@ -28,8 +28,8 @@ def load_samples(context: RunContext, partition: str, doc_ids: Iterable[str]) ->
     """
     wanted = sorted(set(doc_ids))
     items = only_documents(load_items(context, partition), wanted)
-    matches = only_documents(read_table(context.folder.table("matches", "", partition)), wanted)
-    images = _load_images(context.folder.table("fetch", "images", partition), matches)
+    matches = only_documents(context.folder.read(MATCHES, partition), wanted)
+    images = _load_images(context.folder.path(IMAGES, partition), matches)
     scores = _load_scores(context, partition, wanted)
     matched = {(row["doc_id"], row["position"]): row for row in matches.to_pylist()}
     documents = {row["doc_id"]: row for row in only_documents(load_documents(context, partition), wanted).to_pylist()}
@@ -75,7 +75,7 @@ def _load_scores(context: RunContext, partition: str, wanted: list[str]) -> dict
     if context.recipe.clip is None:
         return {}
     columns = ["doc_id", "position", "best_sim", "similarity"]
-    scores = only_documents(read_table(context.folder.table("measure", "clip", partition), columns=columns), wanted)
+    scores = only_documents(context.folder.read(CLIP_MEASURES, partition, columns=columns), wanted)
     return {(row["doc_id"], row["position"]): row for row in scores.to_pylist()}
 
 

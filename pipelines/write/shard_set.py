@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.blend.plan import BlendPlan
+from curate.contract.reasons import Stage
 from pipelines.decide.decided import DecidedPool, Rejections
 from pipelines.engine.cluster import Client
 from pipelines.engine.loop import Task, run_tasks
@@ -15,12 +16,13 @@ from pipelines.recipes.load import dump_recipe
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.rule_sets import rule_configs
 from pipelines.run.context import RunContext, items_digest, stage_fingerprint
-from pipelines.run.folder import write_json, write_table
+from pipelines.run.folder import write_json
 from pipelines.run.many_files import in_threads, read_stamps
 from pipelines.run.progress import Progress
+from pipelines.run.tables import BLEND_ORDER, CLIP_MEASURES, DOCUMENTS, IMAGES, MATCHES
 from pipelines.write.card_facts import collection_facts
 from pipelines.write.spool import remove_spool, spool_partition, write_gather_lists
-from pipelines.write.write_shards import ORDER, cut_order, is_shard_written, load_results, write_one_shard
+from pipelines.write.write_shards import cut_order, is_shard_written, load_results, write_one_shard
 from shards.card import FilterYield, ShardSetInfo
 from shards.cut import cut_shards
 from shards.finish import finish_shard_set, start_shard_set
@@ -35,9 +37,10 @@ def write_shard_set(
     """Write the shard set of ``context.recipe.blend`` beside any others."""
     folder, name = context.folder, context.recipe.blend.name
     order = cut_order(plan.order, decided.pool, context.recipe.shards)
-    stamp = write_table(folder.file("blend", f"{name}.parquet"), order, schema=ORDER, made_from="planned")
+    folder.write(BLEND_ORDER, name, rows=order, made_from="planned")
     write_json(folder.file("blend", f"{name}.json"), plan.summary)
-    made_from = stage_fingerprint("shards", VERSION, {}, [stamp.digest, *_content_digests(context, decided.pool)])
+    inputs = [folder.digest(BLEND_ORDER, name), *_content_digests(context, decided.pool)]
+    made_from = stage_fingerprint("shards", VERSION, {}, inputs)
     start_shard_set(folder.file("shards", name))
     max_bytes = int(context.recipe.engine.spool_bytes)
     waves = _waves(order, decided.pool, max_bytes=max_bytes, made_from=made_from)
@@ -86,7 +89,12 @@ def _write_wave(client: Client, context: RunContext, progress: Progress, wave: _
         _spool(client, context, progress, wave, window=window)
     progress.begin(f"shards{wave.label}", len(wave.shards))
     tasks = (
-        Task(stage="shards", partition=shard_name(shard), call=write_one_shard, args=(context, name, shard, made_from))
+        Task(
+            stage=Stage.WRITE_SHARDS,
+            partition=shard_name(shard),
+            call=write_one_shard,
+            args=(context, name, shard, made_from),
+        )
         for shard in wave.shards
     )
     for report in run_tasks(client, tasks, window=window):
@@ -101,7 +109,7 @@ def _spool(client: Client, context: RunContext, progress: Progress, wave: _Wave,
     names = sorted(mine["partition"].unique().to_pylist())
     progress.begin(f"spool{wave.label}", len(names))
     tasks = (
-        Task(stage="spool", partition=part, call=spool_partition, args=(context, name, part, shards, made_from))
+        Task(stage=Stage.SPOOL, partition=part, call=spool_partition, args=(context, name, part, shards, made_from))
         for part in names
     )
     for report in run_tasks(client, tasks, window=window):
@@ -117,10 +125,9 @@ def recipe_digest(recipe: Recipe) -> str:
 
 def _content_digests(context: RunContext, pool: pa.Table) -> list[str]:
     """Return the digests of all that samples are made of."""
-    tables = [("matches", ""), ("fetch", "images"), ("ingest", "documents")]
-    tables += [("measure", "clip")] if context.recipe.clip is not None else []
+    tables = [MATCHES, IMAGES, DOCUMENTS, *([CLIP_MEASURES] if context.recipe.clip is not None else [])]
     names = sorted(pool["partition"].unique().to_pylist())
-    stamps = read_stamps([context.folder.table(stage, table, name) for name in names for stage, table in tables])
+    stamps = read_stamps([context.folder.path(table, name) for name in names for table in tables])
     items = in_threads(lambda name: items_digest(context, name), names)
     return [*items, *(stamp.digest if stamp is not None else "" for stamp in stamps)]
 

@@ -15,11 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.contract.errors import ShardError
+from curate.contract.reasons import Stage
 from curate.contract.schemas import SHARD_INDEX
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext
 from pipelines.run.folder import read_table, write_table
 from pipelines.run.many_files import in_threads
+from pipelines.run.tables import BLEND_ORDER
 from pipelines.write.samples import load_samples
 from shards.cut import cut_shards
 from shards.reader import ShardReader, StoredSample
@@ -43,8 +45,8 @@ def spool_partition(context: RunContext, name: str, partition: str, shards: rang
     """
     path, note = f"{spool_folder(context, name)}/{partition}.tar", _note_path(context, name, partition)
     if is_written(path, note, made_from):
-        return Report(stage="spool", partition=partition, skipped=True)
-    order = read_table(context.folder.file("blend", f"{name}.parquet"), columns=["shard", "doc_id", "partition"])
+        return Report(stage=Stage.SPOOL, partition=partition, skipped=True)
+    order = context.folder.read(BLEND_ORDER, name, columns=["shard", "doc_id", "partition"])
     in_wave = pc.and_(pc.greater_equal(order["shard"], shards.start), pc.less(order["shard"], shards.stop))
     mine = order.filter(pc.and_(in_wave, pc.equal(order["partition"], partition)))
     doc_ids = list(dict.fromkeys(mine["doc_id"].to_pylist()))
@@ -52,7 +54,7 @@ def spool_partition(context: RunContext, name: str, partition: str, shards: rang
     samples = load_samples(context, partition, doc_ids)
     result = write_shard(path, (samples[doc_id] for doc_id in doc_ids), shard=0)
     save_result(note, result, made_from=made_from)
-    return Report(stage="spool", partition=partition, counters={"bytes": result.num_bytes})
+    return Report(stage=Stage.SPOOL, partition=partition, counters={"bytes": result.num_bytes})
 
 
 def write_gather_lists(context: RunContext, name: str, order: pa.Table, *, made_from: str) -> None:

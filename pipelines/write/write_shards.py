@@ -3,24 +3,16 @@
 import numpy as np
 import pyarrow as pa
 
+from curate.contract.reasons import Stage
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext
 from pipelines.run.many_files import in_threads
+from pipelines.run.tables import BLEND_ORDER
 from pipelines.write.spool import gather, is_written
 from shards.config import ShardsConfig
 from shards.cut import cut_shards
 from shards.results import load_result, remove_result, save_result
 from shards.writer import ShardResult, shard_name, write_records
-
-ORDER = pa.schema(
-    [
-        pa.field("shard", pa.int32(), nullable=False),
-        pa.field("doc_id", pa.string(), nullable=False),
-        pa.field("partition", pa.string(), nullable=False),
-        pa.field("repeat", pa.int32(), nullable=False),  # 0 for a document's first use
-    ]
-)
-"""``blend/NAME.parquet``: one row per sample, in the order of the blend."""
 
 
 def cut_order(order: pa.Table, pool: pa.Table, config: ShardsConfig) -> pa.Table:
@@ -37,20 +29,20 @@ def cut_order(order: pa.Table, pool: pa.Table, config: ShardsConfig) -> pa.Table
     for number, places in enumerate(cuts):
         shards[places.start : places.stop] = number
     columns = [pa.array(shards), rows["doc_id"], rows["partition"], order["repeat"]]
-    return pa.table(columns, schema=ORDER).combine_chunks()
+    return pa.table(columns, schema=BLEND_ORDER.schema).combine_chunks()
 
 
 def write_one_shard(context: RunContext, name: str, shard: int, made_from: str) -> Report:
     """Write one shard of the set ``name`` from the spool, or skip it if it is there, made from the same."""
     if is_shard_written(context, name, shard, made_from):
-        return Report(stage="shards", partition=shard_name(shard), skipped=True)
+        return Report(stage=Stage.WRITE_SHARDS, partition=shard_name(shard), skipped=True)
     path, note = _shard_path(context, name, shard), _note_path(context, name, shard)
     remove_result(note)
     samples = ((stored.record, stored.images) for stored in gather(context, name, shard))
     result = write_records(path, samples, shard=shard)
     save_result(note, result, made_from=made_from)
     counters = {"samples": result.num_samples, "images": result.num_images, "bytes": result.num_bytes}
-    return Report(stage="shards", partition=result.name, counters=counters)
+    return Report(stage=Stage.WRITE_SHARDS, partition=result.name, counters=counters)
 
 
 def load_results(context: RunContext, name: str, num_shards: int, made_from: str) -> list[ShardResult]:

@@ -13,9 +13,10 @@ import pytest
 
 from curate.blend.plan import plan_blend
 from pipelines.run.context import RunContext
-from pipelines.run.folder import RunFolder, read_table, write_table
+from pipelines.run.folder import RunFolder, read_table
+from pipelines.run.tables import BLEND_ORDER
 from pipelines.write.spool import spool_partition, write_gather_lists
-from pipelines.write.write_shards import ORDER, cut_order, is_shard_written, load_results, write_one_shard
+from pipelines.write.write_shards import cut_order, is_shard_written, load_results, write_one_shard
 from shards.card import ShardSetInfo
 from shards.config import ShardsConfig
 from shards.finish import finish_shard_set, start_shard_set
@@ -55,7 +56,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> RunContext:
     write_partition(context, PARTITION, docs)
     pool = decide_all(context, PARTITION)[PARTITION].pool
     order = cut_order(plan_blend(pool, context.recipe.blend).order, pool, ShardsConfig(samples=NUM_DOCS // NUM_SHARDS))
-    write_table(context.folder.file("blend", "main.parquet"), order, schema=ORDER, made_from="by hand")
+    context.folder.write(BLEND_ORDER, "main", rows=order, made_from="by hand")
     return context
 
 

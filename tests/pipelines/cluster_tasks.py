@@ -5,13 +5,19 @@ import signal
 import time
 from pathlib import Path
 
+import pyarrow as pa
+
 from curate.contract.errors import CurateError
+from curate.contract.reasons import Stage
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext, load_items
-from pipelines.run.folder import write_json
+from pipelines.run.tables import Table
 
 DEADLY = "deadly"
 """A document whose id begins so kills its worker."""
+
+READ = Table(place="read", schema=pa.schema([("doc_id", pa.string())]), stage=Stage.MEASURE_TEXT)
+"""What ``read_items`` writes."""
 
 
 def echo(partition: str, **counters: int) -> Report:
@@ -49,8 +55,7 @@ def read_items(context: RunContext, partition: str) -> Report:
     doc_ids = load_items(context, partition)["doc_id"].to_pylist()
     if any(doc_id.startswith(DEADLY) for doc_id in doc_ids):
         os.kill(os.getpid(), signal.SIGKILL)
-    if context.only is None:
-        write_json(context.folder.file("read", f"{partition}.json"), doc_ids)
+    context.folder.write(READ, partition, rows=pa.table({"doc_id": doc_ids}, schema=READ.schema), made_from="v1")
     return Report(stage="read_items", partition=partition, counters={"items": len(doc_ids)})
 
 

@@ -3,29 +3,23 @@
 import functools
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 from PIL import Image
 
 from curate.contract.ids import sha256_hex
 from curate.contract.reasons import FetchStatus, IngestReason, Stage
-from curate.contract.schemas import (
-    CLIP_MEASURES,
-    DOCUMENTS,
-    IMAGE_MEASURES,
-    IMAGES,
-    ITEMS,
-    TEXT_MEASURES,
-    VERDICTS,
-    table_from_rows,
-)
+from curate.contract.schemas import table_from_rows
+from curate.contract.verdicts import Verdict, read_verdicts, verdict_table
 from pipelines.decide.decide import Decision, decide
 from pipelines.recipes.load import parse_recipe
-from pipelines.run.context import RunContext
-from pipelines.run.folder import RunFolder, read_table, write_table
+from pipelines.run import tables
+from pipelines.run.context import RunContext, store_poison
+from pipelines.run.folder import RunFolder
+from pipelines.run.probe import ProbeFolder
+from pipelines.run.tables import Table
 
 Row = dict[str, Any]
 
@@ -112,26 +106,34 @@ def write_partition(
         for d in docs
     ]
     documents += [{"doc_id": doc_id, "source": source, "kind": kind, "meta": "{}"} for doc_id, _ in broken]
-    verdicts: list[Row] = [
-        {"doc_id": doc_id, "position": -1, "stage": str(Stage.INGEST), "reason": str(reason), "detail": "a.jsonl: bad"}
-        for doc_id, reason in broken
+    verdicts = [
+        Verdict(doc_id=doc_id, stage=Stage.INGEST, reason=reason, detail="a.jsonl: bad") for doc_id, reason in broken
     ]
-    write(context, "ingest", "documents", partition, documents, DOCUMENTS)
-    write(context, "ingest", "items", partition, [row for d in docs for row in item_rows(d)], ITEMS)
-    write(context, "ingest", "verdicts", partition, verdicts, VERDICTS)
+    write(context, tables.DOCUMENTS, partition, documents)
+    write(context, tables.ITEMS, partition, [row for d in docs for row in item_rows(d)])
+    context.folder.write(tables.INGEST_VERDICTS, partition, rows=verdict_table(verdicts), made_from=MADE_FROM)
     images = sorted((row for d in docs for row in image_rows(d)), key=lambda row: (row["doc_id"], row["position"]))
-    write(context, "fetch", "images", partition, images, IMAGES)
-    write(context, "measure", "text", partition, [row for d in docs for row in text_rows(d)], TEXT_MEASURES)
+    write(context, tables.IMAGES, partition, images)
+    write(context, tables.TEXT_MEASURES, partition, [row for d in docs for row in text_rows(d)])
     good = [row for row in images if row["status"] == str(FetchStatus.OK)]
     pdq: list[Row] = [{"doc_id": row["doc_id"], "position": row["position"]} for row in good]
-    write(context, "measure", "image", partition, pdq, IMAGE_MEASURES)
+    write(context, tables.IMAGE_MEASURES, partition, pdq)
     scores = sorted((row for d in docs for row in clip_rows(d)), key=lambda row: (row["doc_id"], row["position"]))
-    write(context, "measure", "clip", partition, scores, CLIP_MEASURES)
+    write(context, tables.CLIP_MEASURES, partition, scores)
 
 
-def write(context: RunContext, stage: str, table: str, partition: str, rows: Sequence[Row], schema: pa.Schema) -> None:
-    made = table_from_rows(list(rows), schema)
-    write_table(context.folder.table(stage, table, partition), made, schema=schema, made_from=MADE_FROM)
+def write(context: RunContext, table: Table, partition: str, rows: Sequence[Row]) -> None:
+    context.folder.write(table, partition, rows=table_from_rows(list(rows), table.schema), made_from=MADE_FROM)
+
+
+def probe(context: RunContext, *doc_ids: str) -> RunContext:
+    """Return the context of a probe that sees some documents only."""
+    return replace(context, folder=ProbeFolder(context.folder.root, doc_ids))
+
+
+def set_aside(context: RunContext, partition: str, *doc_ids: str) -> None:
+    """Note documents as killers of their workers."""
+    store_poison(context, partition, dict.fromkeys(doc_ids, Stage.MEASURE_CLIP))
 
 
 def item_rows(document: Doc) -> list[Row]:
@@ -228,13 +230,13 @@ def decide_all(context: RunContext, *partitions: str) -> dict[str, Decision]:
 
 def verdicts_of(context: RunContext, partition: str) -> dict[tuple[str, int], str]:
     """Return reason by (doc_id, position), having made sure that nothing has two."""
-    rows = read_table(context.folder.table("verdicts", "", partition)).to_pylist()
-    found = {(row["doc_id"], row["position"]): row["reason"] for row in rows}
-    assert len(found) == len(rows), f"two verdicts for one thing: {rows}"
+    verdicts = read_verdicts(context.folder.read(tables.VERDICTS, partition))
+    found = {verdict.key: verdict.reason for verdict in verdicts}
+    assert len(found) == len(verdicts), f"two verdicts for one thing: {verdicts}"
     return found
 
 
 def matches_of(context: RunContext, partition: str) -> dict[tuple[str, int], int | None]:
     """Return the matched position by (doc_id, position) of every kept image."""
-    rows = read_table(context.folder.table("matches", "", partition)).to_pylist()
+    rows = context.folder.read(tables.MATCHES, partition).to_pylist()
     return {(row["doc_id"], row["position"]): row["matched_position"] for row in rows}

@@ -5,15 +5,17 @@ import pyarrow as pa
 import pytest
 
 from curate.blend.plan import plan_blend
-from curate.contract.reasons import FetchStatus, IngestReason
-from curate.contract.schemas import POOL, VERDICTS
+from curate.contract.reasons import FetchStatus, IngestReason, Stage
+from curate.contract.schemas import POOL
+from curate.contract.verdicts import Verdict, verdict_table
 from curate.report.data import LossCurve, TruthFigure
 from curate.report.ledger import check_ledger
 from pipelines.account import Account, account_for
+from pipelines.run import tables
 from pipelines.run.context import RunContext
 from pipelines.run.folder import write_json, write_table
-from pipelines.write.write_shards import ORDER
-from tests.pipelines.corpus import CLIP, Doc, Picture, chat, decide_all, doc, make_context, pair, write, write_partition
+from pipelines.run.tables import BLEND_ORDER
+from tests.pipelines.corpus import CLIP, Doc, Picture, chat, decide_all, doc, make_context, pair, write_partition
 
 RULES = (
     CLIP
@@ -37,8 +39,8 @@ def blended(context: RunContext, partitions: list[str], *, drawn: set[str]) -> N
         for row in pool.to_pylist()
         if row["doc_id"] in drawn
     ]
-    order = pa.Table.from_pylist([*rows, {**rows[0], "repeat": 1}], schema=ORDER)
-    write_table(context.folder.file("blend", "main.parquet"), order, schema=ORDER, made_from="x")
+    order = pa.Table.from_pylist([*rows, {**rows[0], "repeat": 1}], schema=BLEND_ORDER.schema)
+    context.folder.write(BLEND_ORDER, "main", rows=order, made_from="x")
     write_json(context.folder.file("blend", "main.json"), plan_blend(pool, context.recipe.blend).summary)
 
 
@@ -135,8 +137,8 @@ def test_a_source_of_which_something_could_be_read_is_not_named(context: RunCont
 def write_flan_fault(context: RunContext, partition: str, reason: IngestReason) -> None:
     broken = Doc(doc_id=f"fault of {partition}", items=(), source="flan", kind="text")
     write_partition(context, partition, [broken])
-    verdict = {"doc_id": broken.doc_id, "position": -1, "stage": "ingest", "reason": str(reason)}
-    write(context, "ingest", "verdicts", partition, [verdict], VERDICTS)
+    verdicts = verdict_table([Verdict(doc_id=broken.doc_id, stage=Stage.INGEST, reason=reason)])
+    context.folder.write(tables.INGEST_VERDICTS, partition, rows=verdicts, made_from="by hand")
 
 
 def test_without_clip_there_is_an_account_too(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ from distributed import Client
 from rich.console import Console
 
 from curate.contract.errors import BlendError, CurateError, RecipeError
+from curate.contract.reasons import Stage
 from pipelines.account import account_for
 from pipelines.build import Built, _chain, _window, build, decide_and_write, iterate_partitions
 from pipelines.engine.loop import run_tasks
 from pipelines.recipes.load import dump_recipe, parse_recipe
+from pipelines.road import StageSpec
 from pipelines.run.context import RunContext, load_poison
 from pipelines.run.folder import read_json
 from pipelines.run.progress import Progress
@@ -34,6 +36,10 @@ from tests.pipelines.web import Web
 
 MMC4, COYO, FLAN = "mmc4-00000-00000", "coyo-00000-00000", "flan-00000-00000"
 TEXT = "words of a document"
+READING = (
+    StageSpec(stage=Stage.MEASURE_TEXT, call=read_items, per="partition", does="read"),
+    StageSpec(stage=Stage.MEASURE_IMAGES, call=read_items_again, per="partition", does="read again"),
+)
 
 
 def quiet(context: RunContext) -> Progress:
@@ -196,7 +202,7 @@ def test_the_window_follows_the_workers_unless_it_is_given(client: Client, tmp_p
 
 def test_stages_of_a_partition_follow_each_other(client: Client, tmp_path: Path) -> None:
     context = measured(tmp_path)
-    tasks = [_chain(client, context, name, [read_items, read_items_again]) for name in (MMC4, COYO)]
+    tasks = [_chain(client, context, name, READING) for name in (MMC4, COYO)]
     reports = list(run_tasks(client, tasks, window=4))
     for name in (MMC4, COYO):
         assert [report.stage for report in reports if report.partition == name] == ["read_items", "read_items_again"]
@@ -206,9 +212,9 @@ def test_a_document_that_kills_its_worker_is_set_aside_and_the_rest_goes_on(clie
     context = make_context(tmp_path)
     write_partition(context, MMC4, [doc(DEADLY, TEXT)])
     write_partition(context, COYO, [pair("p", Picture(number=1))])
-    tasks = [_chain(client, context, name, [read_items, read_items_again]) for name in (MMC4, COYO)]
+    tasks = [_chain(client, context, name, READING) for name in (MMC4, COYO)]
     reports = list(run_tasks(client, tasks, window=4))
-    assert [load_poison(context, name) for name in (MMC4, COYO)] == [[DEADLY], []]
+    assert [load_poison(context, name) for name in (MMC4, COYO)] == [{DEADLY: "measure_text"}, {}]
     finished = {report.partition: report.counters["items"] for report in reports if report.stage == "read_items_again"}
     assert finished == {MMC4: 0, COYO: 2}
     decide_all(context, MMC4, COYO)

@@ -7,14 +7,15 @@ from selectolax.lexbor import LexborHTMLParser
 
 from curate.contract.reasons import FetchStatus, IngestReason, Stage, fetch_reason
 from curate.contract.records import Item
-from curate.contract.schemas import ITEMS, PAGES, VERDICTS, check_schema, table_from_rows
+from curate.contract.schemas import ITEMS, PAGES, check_schema, table_from_rows
+from curate.contract.verdicts import Verdict, verdict_table
 from curate.ingest.html.blocks import extract_items
 from curate.ingest.html.bounds import bound_html
 from curate.ingest.html.charset import decode_html
 from curate.ingest.html.frame import find_frame
 from curate.ingest.html.main_content import choose_root
 from curate.ingest.html.outline import build_outline
-from curate.ingest.tables import item_rows, verdict_row
+from curate.ingest.tables import clean_text, item_rows
 
 _WEB_SCHEMES = ("http://", "https://")
 
@@ -50,19 +51,20 @@ def build_page_items(pages: pa.Table) -> tuple[pa.Table, pa.Table]:
     """
     check_schema(pages, PAGES, where="ingest/html")
     items: list[dict[str, object]] = []
-    verdicts: list[dict[str, object]] = []
+    verdicts: list[Verdict] = []
     columns = ("doc_id", "url", "final_url", "status", "detail", "charset", "data")
     for row_id, url, final_url, status, detail, charset, data in zip(*(pages[name] for name in columns), strict=True):
         identity, fetched = row_id.as_py(), FetchStatus(status.as_py())
         if fetched is not FetchStatus.OK:
-            verdicts.append(verdict_row(identity, Stage.FETCH, fetch_reason(fetched), detail.as_py()))
+            reason, why = fetch_reason(fetched), clean_text(detail.as_py())
+            verdicts.append(Verdict(doc_id=identity, stage=Stage.FETCH_PAGES, reason=reason, detail=why))
             continue
         found = parse_page(data.as_py() or b"", url=final_url.as_py() or url.as_py(), charset=charset.as_py())
         items.extend(item_rows(identity, found))
         if not found:
-            what = f"{url.as_py()}: no text and no image in the page's content"
-            verdicts.append(verdict_row(identity, Stage.INGEST, IngestReason.EMPTY_DOCUMENT, what))
-    return table_from_rows(items, ITEMS), table_from_rows(verdicts, VERDICTS)
+            reason, why = IngestReason.EMPTY_DOCUMENT, f"{url.as_py()}: no text and no image in the page's content"
+            verdicts.append(Verdict(doc_id=identity, stage=Stage.PARSE_PAGES, reason=reason, detail=clean_text(why)))
+    return table_from_rows(items, ITEMS), verdict_table(verdicts)
 
 
 def _base_url(parser: LexborHTMLParser, url: str) -> str:

@@ -1,10 +1,10 @@
 import json
 
 from curate.contract.ids import doc_id
-from curate.contract.reasons import IngestReason, Kind, Modality, Role, Stage
+from curate.contract.reasons import IngestReason, Kind, Modality, Role
 from curate.contract.records import Document, Fault, Item
 from curate.contract.schemas import DOCUMENTS, ITEMS, VERDICTS, check_schema
-from curate.ingest.tables import build_tables, chunk_records, clean_text, verdict_row
+from curate.ingest.tables import build_tables, chunk_records, clean_text
 
 _PAIR = Document(
     native_id="http://i/",
@@ -70,7 +70,3 @@ def test_lone_surrogates_do_not_stop_a_partition() -> None:
 def test_chunks_are_full_but_the_last() -> None:
     assert [len(chunk) for chunk in chunk_records([_CHAT] * 5, num_docs=2)] == [2, 2, 1]
     assert list(chunk_records([], num_docs=2)) == []
-
-
-def test_verdict_row_of_a_whole_document() -> None:
-    assert verdict_row("id", Stage.FETCH, "fetch.http_404", None)["position"] == -1

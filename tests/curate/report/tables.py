@@ -96,8 +96,8 @@ def mixed_partition(*, with_data: bool = True) -> PartitionTables:
         text=text(("a", 12, "en"), ("b", 3, "en"), ("c", 4, "de"), ("d", 60, "en")),
         verdicts=verdicts(
             ("a", 3, "keep", "image.clip"),
-            ("b", 0, "fetch", "fetch.http_404"),
-            ("b", -1, "document", "doc.images"),
+            ("b", 0, "fetch_images", "fetch.http_404"),
+            ("b", -1, "keep", "doc.images"),
             ("c", -1, "admit", "text.language"),
         ),
         matches=matches(("a", 1, 2, 0.25)),

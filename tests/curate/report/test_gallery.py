@@ -33,7 +33,7 @@ def test_items_stand_in_document_order_with_matches_both_ways() -> None:
 
 def test_a_rejected_document_says_why_per_image_too() -> None:
     document = entry("b")
-    assert (document.reason, document.stage) == ("doc.images", "document")
+    assert (document.reason, document.stage) == ("doc.images", "keep")
     image = pictures(document)[0]
     assert (image.status, image.reason, image.detail) == ("http_404", "fetch.http_404", "404 <b>Not Found</b>")
     assert pictures(entry("c"))[0].reason == "doc.rejected"

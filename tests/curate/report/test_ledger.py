@@ -81,7 +81,7 @@ def test_a_fault_without_detail_names_its_document() -> None:
     part = PartitionTables(
         documents=make.documents(("a", "s", "pair")),
         items=make.items(a="i"),
-        verdicts=make.verdicts(("a", -1, "engine", "engine.poison")),
+        verdicts=make.verdicts(("a", -1, "measure_clip", "engine.poison")),
     )
     assert count(part)["faults"] == [{"source": "s", "reason": "engine.poison", "detail": "document a"}]
 

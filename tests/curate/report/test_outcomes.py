@@ -11,7 +11,7 @@ def test_everything_ends_with_its_own_reason_or_its_documents() -> None:
     outcomes = resolve(part.documents, part.items, part.verdicts)
     assert outcomes.doc_reasons.to_pylist() == [None, "doc.images", "text.language", None]
     assert outcomes.image_reasons.to_pylist() == [None, "image.clip", "fetch.http_404", "doc.rejected"]
-    assert outcomes.image_stages.to_pylist() == [None, "keep", "fetch", "admit"]
+    assert outcomes.image_stages.to_pylist() == [None, "keep", "fetch_images", "admit"]
     assert outcomes.image_docs.tolist() == [0, 0, 1, 2]
 
 

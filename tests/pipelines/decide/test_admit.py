@@ -1,12 +1,11 @@
 from pathlib import Path
 
 from curate.contract.reasons import IngestReason
-from curate.contract.schemas import VERDICTS
 from pipelines.decide.admit import admit
-from pipelines.run.folder import write_json
 from pipelines.run.joins import keys_of
+from pipelines.run.tables import PAGE_VERDICTS
 from pipelines.stages.url_counts import count_urls
-from tests.pipelines.corpus import Doc, Picture, chat, doc, make_context, pair, write, write_partition
+from tests.pipelines.corpus import Doc, Picture, chat, doc, make_context, pair, set_aside, write, write_partition
 
 P = "mmc4-00000-00000"
 TEXT = "words of a document"
@@ -20,12 +19,12 @@ admit:
 
 def admitted(
     tmp_path: Path, *docs: Doc, recipe: str = RULES
-) -> tuple[dict[tuple[object, object], object], list[object]]:
+) -> tuple[dict[tuple[str, int], str], list[tuple[str, int]]]:
     """Return reasons by key, and the keys of admitted images."""
     context = make_context(tmp_path, recipe)
     write_partition(context, P, docs, faults=[("broken", IngestReason.MALFORMED_RECORD)])
     found = admit(context, P)
-    reasons = {(row["doc_id"], row["position"]): row["reason"] for row in found.verdicts}
+    reasons = {verdict.key: verdict.reason for verdict in found.verdicts}
     assert len(reasons) == len(found.verdicts)
     assert set(found.items["doc_id"].to_pylist()) <= {d.doc_id for d in docs}
     return reasons, [*keys_of(found.images)]
@@ -79,7 +78,7 @@ def test_frequent_urls_fall_everywhere(tmp_path: Path) -> None:
     write_partition(context, P, [doc("a", TEXT, twice, Picture(number=2)), doc("b", TEXT, twice)])
     count_urls(context, [P])
     found = admit(context, P)
-    assert [(row["doc_id"], row["position"], row["reason"]) for row in found.verdicts] == [
+    assert [(*verdict.key, verdict.reason) for verdict in found.verdicts] == [
         ("a", 1, "url.frequency"),
         ("b", 1, "url.frequency"),
     ]
@@ -89,10 +88,10 @@ def test_frequent_urls_fall_everywhere(tmp_path: Path) -> None:
 def test_page_faults_count_and_documents_set_aside_are_left_out(tmp_path: Path) -> None:
     context = make_context(tmp_path, RULES)
     write_partition(context, P, [doc("a", TEXT, Picture(number=1)), doc("b", "x"), doc("gone"), chat("c")])
-    row = {"doc_id": "gone", "position": -1, "stage": "fetch", "reason": "fetch.http_404"}
-    write(context, "ingest", "page_verdicts", P, [row], VERDICTS)
-    write_json(context.folder.file("poison", f"{P}.json"), {"doc_ids": ["a", "b"]})
+    row = {"doc_id": "gone", "position": -1, "stage": "fetch_pages", "reason": "fetch.http_404"}
+    write(context, PAGE_VERDICTS, P, [row])
+    set_aside(context, P, "a", "b")
     found = admit(context, P)
-    assert [(verdict["doc_id"], verdict["reason"]) for verdict in found.verdicts] == [("gone", "fetch.http_404")]
+    assert [(verdict.doc_id, verdict.reason) for verdict in found.verdicts] == [("gone", "fetch.http_404")]
     assert found.images.num_rows == 0
     assert set(found.items["doc_id"].to_pylist()) == {"c"}

@@ -7,8 +7,9 @@ from curate.contract.errors import CurateError
 from curate.contract.reasons import FetchStatus, IngestReason
 from curate.contract.schemas import IMAGES
 from pipelines.decide.decide import decide
+from pipelines.run import tables
 from pipelines.run.context import RunContext
-from pipelines.run.folder import read_table, write_json, write_table
+from pipelines.run.folder import write_table
 from tests.pipelines.corpus import (
     CLIP,
     Doc,
@@ -20,6 +21,7 @@ from tests.pipelines.corpus import (
     make_context,
     matches_of,
     pair,
+    set_aside,
     verdicts_of,
     write_partition,
 )
@@ -95,11 +97,11 @@ def test_every_reason_stands_in_its_place(tmp_path: Path) -> None:
 def test_verdicts_say_where_and_why(tmp_path: Path) -> None:
     failed = Picture(number=1, status=FetchStatus.HTTP_404, detail="not here")
     context = decided(tmp_path, [doc("a", TEXT, Picture(number=2), failed), doc("b", TEXT, Picture(number=2))])
-    rows = read_table(context.folder.table("verdicts", "", P)).to_pylist()
+    rows = context.folder.read(tables.VERDICTS, P).to_pylist()
     assert rows == [
-        {"doc_id": "a", "position": 2, "stage": "fetch", "reason": "fetch.http_404", "detail": "not here"},
+        {"doc_id": "a", "position": 2, "stage": "fetch_images", "reason": "fetch.http_404", "detail": "not here"},
         {"doc_id": "b", "position": 1, "stage": "dedup", "reason": "dedup.exact", "detail": "of a:1"},
-        {"doc_id": "b", "position": -1, "stage": "document", "reason": "doc.images", "detail": None},
+        {"doc_id": "b", "position": -1, "stage": "keep", "reason": "doc.images", "detail": None},
     ]
 
 
@@ -138,7 +140,12 @@ def test_what_is_kept_is_in_the_pool(tmp_path: Path) -> None:
     ("picture", "stage", "reason", "detail"),
     [
         (Picture(number=1, url="http://h/logo.png"), "admit", "url.tokens", None),
-        (Picture(number=1, status=FetchStatus.TIMEOUT, detail="after 5 s"), "fetch", "fetch.timeout", "after 5 s"),
+        (
+            Picture(number=1, status=FetchStatus.TIMEOUT, detail="after 5 s"),
+            "fetch_images",
+            "fetch.timeout",
+            "after 5 s",
+        ),
         (Picture(number=1, sides=(10, 10)), "keep", "image.size", None),
         (Picture(number=1, sims=(0.1,)), "keep", "image.clip", None),
         (Picture(number=9), "dedup", "dedup.exact", "of first:0"),
@@ -154,7 +161,7 @@ def test_a_pair_falls_with_its_image_and_for_its_reason(
     pool = decide_all(context, partition)[partition].pool
     assert pool["doc_id"].to_pylist() == ["first"]
     assert verdicts_of(context, partition) == {("second", 0): reason, ("second", -1): reason}
-    rows = read_table(context.folder.table("verdicts", "", partition)).to_pylist()
+    rows = context.folder.read(tables.VERDICTS, partition).to_pylist()
     assert [(row["stage"], row["detail"]) for row in rows if row["position"] == -1] == [(stage, detail)]
 
 
@@ -244,11 +251,11 @@ def test_decisions_come_one_by_one_and_are_the_same_files_again(tmp_path: Path) 
         write_partition(context, name, [doc(f"of {name}", TEXT, Picture(number=1))])
     decisions = decide(context, names)
     assert next(decisions).partition == names[0]
-    assert not Path(context.folder.table("verdicts", "", names[1])).exists()
+    assert not Path(context.folder.path(tables.VERDICTS, names[1])).exists()
     assert [d.partition for d in decisions] == names[1:]
-    before = [Path(context.folder.table("verdicts", "", name)).read_bytes() for name in names]
+    before = [Path(context.folder.path(tables.VERDICTS, name)).read_bytes() for name in names]
     decide_all(context, *names)
-    assert [Path(context.folder.table("verdicts", "", name)).read_bytes() for name in names] == before
+    assert [Path(context.folder.path(tables.VERDICTS, name)).read_bytes() for name in names] == before
 
 
 def test_kept_images_share_the_texts_among_them(tmp_path: Path) -> None:
@@ -262,7 +269,7 @@ def test_kept_images_share_the_texts_among_them(tmp_path: Path) -> None:
 def test_a_poisoned_document_is_set_aside(tmp_path: Path) -> None:
     context = make_context(tmp_path, RULES)
     write_partition(context, P, [doc("a", TEXT, Picture(number=1)), doc("b", TEXT, Picture(number=1))])
-    write_json(context.folder.file("poison", f"{P}.json"), {"doc_ids": ["a"]})
+    set_aside(context, P, "a")
     decision = decide_all(context, P)[P]
     assert verdicts_of(context, P) == {("a", -1): "engine.poison"}
     assert decision.pool["doc_id"].to_pylist() == ["b"]
@@ -271,7 +278,7 @@ def test_a_poisoned_document_is_set_aside(tmp_path: Path) -> None:
 def test_a_poisoned_document_has_one_verdict_even_if_a_rule_rejects_it(tmp_path: Path) -> None:
     context = make_context(tmp_path, RULES)
     write_partition(context, P, [doc("a", TEXT, Picture(number=1), lang="de"), doc("b", TEXT, Picture(number=2))])
-    write_json(context.folder.file("poison", f"{P}.json"), {"doc_ids": ["a"]})
+    set_aside(context, P, "a")
     decide_all(context, P)
     assert verdicts_of(context, P) == {("a", -1): "engine.poison"}
 
@@ -279,9 +286,9 @@ def test_a_poisoned_document_has_one_verdict_even_if_a_rule_rejects_it(tmp_path:
 def test_images_that_were_never_fetched_stop_the_decision(tmp_path: Path) -> None:
     context = make_context(tmp_path, RULES)
     write_partition(context, P, [doc("a", TEXT, Picture(number=1))])
-    fetched = read_table(context.folder.table("fetch", "images", P))
+    fetched = context.folder.read(tables.IMAGES, P)
     write_partition(context, P, [doc("a", TEXT, Picture(number=1)), doc("b", TEXT, Picture(number=2))])
-    write_table(context.folder.table("fetch", "images", P), fetched, schema=IMAGES, made_from="earlier")
+    write_table(context.folder.path(tables.IMAGES, P), fetched, schema=IMAGES, made_from="earlier")
     with pytest.raises(CurateError, match="1 admitted images were never fetched; run the recipe again"):
         decide_all(context, P)
 

@@ -1,12 +1,14 @@
 import pickle
+from dataclasses import replace
 
 import pyarrow as pa
 
 from curate.contract.reasons import Stage
+from curate.contract.verdicts import Verdict
 from filters.image.aspect import AspectConfig
 from filters.image.size import SizeConfig
 from filters.registry import RULES
-from pipelines.decide.rules import first_reasons, join_kind, rules_at, verdict_rows
+from pipelines.decide.rules import first_reasons, join_kind, rules_at, verdicts_by
 
 CONFIGS = {"image.size": SizeConfig(min=100), "image.aspect": AspectConfig(max=2)}
 
@@ -53,10 +55,10 @@ def test_bound_rules_travel_to_workers() -> None:
 def test_verdicts_name_row_or_whole_document() -> None:
     batch = sides((400, 300), (1, 1))
     reasons = pa.array([None, "image.size"])
-    row = {"doc_id": "d1", "position": 1, "stage": "keep", "reason": "image.size"}
-    assert verdict_rows(batch, reasons, stage=Stage.KEEP) == [row]
-    assert verdict_rows(batch, reasons, stage=Stage.KEEP, whole_document=True) == [{**row, "position": -1}]
-    assert verdict_rows(batch, pa.nulls(2, pa.string()), stage=Stage.KEEP) == []
+    verdict = Verdict(doc_id="d1", position=1, stage=Stage.KEEP, reason="image.size")
+    assert verdicts_by(reasons, batch, stage=Stage.KEEP) == [verdict]
+    assert verdicts_by(reasons, batch, stage=Stage.KEEP, on_documents=True) == [replace(verdict, position=-1)]
+    assert verdicts_by(pa.nulls(2, pa.string()), batch, stage=Stage.KEEP) == []
 
 
 def test_kind_is_joined_by_document_in_the_order_of_rows() -> None:

@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.contract.errors import CurateError, SchemaError
+from curate.contract.reasons import Stage
 from curate.contract.schemas import IMAGES, URL_COUNTS, table_from_rows
 from pipelines.run import folder as run_folder
 from pipelines.run.folder import (
@@ -16,11 +17,12 @@ from pipelines.run.folder import (
     read_json,
     read_stamp,
     read_table,
-    require_digest,
     write_json,
     write_table,
     write_text,
 )
+from pipelines.run.tables import IMAGES as IMAGE_TABLE
+from pipelines.run.tables import Table
 
 TABLE = table_from_rows([{"image_url": "http://h/a", "url_count": 2}], URL_COUNTS)
 
@@ -30,10 +32,7 @@ def everything_in(folder: Path) -> list[str]:
 
 
 def test_paths_join_local_folders_and_urls() -> None:
-    assert RunFolder("runs/x").table("fetch", "images", "mmc4-00000-00000") == (
-        "runs/x/fetch/images/mmc4-00000-00000.parquet"
-    )
-    assert RunFolder("s3://bucket/x").table("verdicts", "", "p") == "s3://bucket/x/verdicts/p.parquet"
+    assert RunFolder("runs/x").path(IMAGE_TABLE, "mmc4-00000-00000") == "runs/x/fetch/images/mmc4-00000-00000.parquet"
     assert RunFolder("s3://bucket/x").file("logs", "events.jsonl") == "s3://bucket/x/logs/events.jsonl"
 
 
@@ -62,7 +61,6 @@ def test_a_table_and_its_stamp_survive(tmp_path: Path) -> None:
     stamp = write_table(path, TABLE, schema=URL_COUNTS, made_from="abc", note="a note")
     assert (stamp.fingerprint, stamp.digest, stamp.note) == ("abc", digest_of(TABLE), "a note")
     assert read_stamp(path) == stamp
-    assert require_digest(path) == stamp.digest
     read = read_table(path)
     assert read.equals(TABLE)
     assert read.schema.metadata is None
@@ -130,7 +128,7 @@ def test_a_missing_table_has_no_stamp_and_reading_it_names_the_remedy(tmp_path: 
     with pytest.raises(CurateError, match=r"none\.parquet: cannot be read .*run the same recipe again"):
         read_table(path)
     with pytest.raises(CurateError, match=r"none\.parquet: missing or damaged; run the same recipe again"):
-        require_digest(path)
+        RunFolder(str(tmp_path)).digest(Table(place="none", schema=URL_COUNTS, stage=Stage.COUNT_URLS))
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "other", "no stamp"])

@@ -1,6 +1,6 @@
 import pyarrow as pa
 
-from pipelines.run.joins import keys_of, look_up, with_keys, without_keys
+from pipelines.run.joins import keys_of, look_up, only_documents, with_keys, without_documents, without_keys
 
 ROWS = pa.table({"doc_id": ["b", "a", "b"], "position": pa.array([1, 0, 0], pa.int32())})
 OTHER = pa.table(
@@ -44,3 +44,11 @@ def test_rows_are_split_by_key() -> None:
     assert keys_of(with_keys(ROWS, gone)) == [("b", 1)]
     assert with_keys(ROWS, set()).num_rows == 0
     assert without_keys(ROWS.slice(0, 0), gone).num_rows == 0
+
+
+def test_documents_are_left_out_and_picked() -> None:
+    table = pa.table({"doc_id": ["b", "a", "b"], "n": [1, 2, 3]})
+    assert without_documents(table, []) is table
+    assert without_documents(table, ["b", "x"])["n"].to_pylist() == [2]
+    assert only_documents(table, ["b", "x"])["n"].to_pylist() == [1, 3]
+    assert only_documents(table, []).num_rows == 0

@@ -32,8 +32,8 @@ def test_state_and_events_are_written_for_machines(tmp_path: Path) -> None:
         progress.begin("measure", 2)
         progress.report(Report(stage="ingest", partition="a.jsonl", counters={"documents": 3}))
         progress.expect(4)
-        progress.report(Report(stage="measure/text", partition="p", skipped=True))
-        progress.report(Report(stage="measure/text", partition="q", counters={"text": 5}))
+        progress.report(Report(stage="measure_text", partition="p", skipped=True))
+        progress.report(Report(stage="measure_text", partition="q", counters={"text": 5}))
     assert state_of(tmp_path) == {
         "status": "done",
         "phase": "measure",
@@ -41,14 +41,14 @@ def test_state_and_events_are_written_for_machines(tmp_path: Path) -> None:
         "total": 6,
         "stages": {
             "ingest": {"done": 1, "skipped": 0, "documents": 3},
-            "measure/text": {"done": 2, "skipped": 1, "text": 5},
+            "measure_text": {"done": 2, "skipped": 1, "text": 5},
         },
     }
     events = events_of(tmp_path)
     assert [(event["stage"], event["partition"], event["skipped"]) for event in events] == [
         ("ingest", "a.jsonl", False),
-        ("measure/text", "p", True),
-        ("measure/text", "q", False),
+        ("measure_text", "p", True),
+        ("measure_text", "q", False),
     ]
     assert (events[0]["documents"], events[2]["text"]) == (3, 5)
     assert all(event["time_s"] > 1.7e9 for event in events)

@@ -5,10 +5,10 @@ import pytest
 
 from curate.fetch.config import missing_for_img2dataset
 from pipelines.recipes.load import parse_recipe
+from pipelines.run import tables
 from pipelines.run.context import RunContext
-from pipelines.run.folder import read_table
 from pipelines.stages.images import fetch_admitted_images
-from tests.pipelines.corpus import SOURCES, Picture, doc, jpeg, make_context, write_partition
+from tests.pipelines.corpus import SOURCES, Picture, doc, jpeg, make_context, probe, write_partition
 from tests.pipelines.decide.test_admit import RULES, TEXT, P
 from tests.pipelines.web import Web
 
@@ -21,14 +21,14 @@ def online(tmp_path: Path, web: Web) -> RunContext:
     pictures = [Picture(number=n, url=f"{web.url}/{n}.jpg") for n in (1, 2, 4)]
     logo = Picture(number=3, url=f"{web.url}/3.jpg")
     write_partition(context, P, [doc("b", TEXT, *pictures), doc("a", "x", logo)])
-    Path(context.folder.table("fetch", "images", P)).unlink()
+    Path(context.folder.path(tables.IMAGES, P)).unlink()
     return context
 
 
 def test_admitted_images_are_fetched_and_no_others(online: RunContext, web: Web) -> None:
     report = fetch_admitted_images(online, P)
-    assert (report.stage, report.counters) == ("fetch/images", {"fetched": 3, "ok": 2})
-    rows = read_table(online.folder.table("fetch", "images", P)).to_pylist()
+    assert (report.stage, report.counters) == ("fetch_images", {"fetched": 3, "ok": 2})
+    rows = online.folder.read(tables.IMAGES, P).to_pylist()
     assert [(row["doc_id"], row["position"], row["status"]) for row in rows] == [
         ("b", 1, "ok"),
         ("b", 2, "ok"),
@@ -48,10 +48,10 @@ def test_a_looser_rule_fetches_only_what_it_adds(online: RunContext, web: Web) -
 
 
 def test_a_probe_fetches_its_documents_only(online: RunContext, web: Web) -> None:
-    loose = replace(make_context(Path(online.folder.root)), only=("a",))
+    loose = probe(make_context(Path(online.folder.root)), "a")
     fetch_admitted_images(loose, P)
     assert web.asked == ["/3.jpg"]
-    assert not Path(online.folder.table("fetch", "images", P)).exists()
+    assert not Path(online.folder.path(tables.IMAGES, P)).exists()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -65,7 +65,7 @@ def test_another_backend_fetches_nothing_that_is_there(online: RunContext, web: 
     loose = replace(make_context(Path(online.folder.root)), recipe=parse_recipe(SOURCES, overrides=overrides))
     assert fetch_admitted_images(loose, P).counters == {"fetched": 2, "ok": 1}
     assert sorted(web.asked) == ["/3.jpg", "/4.jpg"]  # what the rules left out, and what failed under another policy
-    rows = read_table(online.folder.table("fetch", "images", P)).to_pylist()
+    rows = online.folder.read(tables.IMAGES, P).to_pylist()
     assert [(row["doc_id"], row["status"]) for row in rows] == [
         ("b", "ok"),
         ("b", "ok"),

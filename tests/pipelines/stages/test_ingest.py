@@ -8,7 +8,7 @@ from curate.contract.ids import doc_id
 from pipelines.engine.loop import Report
 from pipelines.recipes.load import parse_recipe
 from pipelines.run.context import RunContext
-from pipelines.run.folder import read_stamp, read_table
+from pipelines.run.tables import DOCUMENTS, INGEST_VERDICTS, ITEMS, Table
 from pipelines.stages.ingest import InputFile, ingest_file, input_files
 from tests.pipelines.corpus import SOURCES, make_context
 
@@ -47,20 +47,20 @@ def test_a_file_is_cut_into_partitions_named_by_the_input(context: RunContext) -
     report = ingest_file(context, files(context)["mmc4-a.jsonl"])
     assert report.partitions == ("mmc4-00000-00000", "mmc4-00000-00001")
     assert (report.counters, report.skipped) == ({"documents": 4}, False)
-    first, second = (read_table(context.folder.table("ingest", "documents", name)) for name in report.partitions)
+    first, second = (context.folder.read(DOCUMENTS, name) for name in report.partitions)
     ids = [doc_id("mmc4", f"http://h/{text}", f"mmc4-a.jsonl#{row}") for row, text in enumerate(["two", "three"], 1)]
     assert first["doc_id"].to_pylist() == ids
     assert second.num_rows == 2
-    verdicts = read_table(context.folder.table("ingest", "verdicts", "mmc4-00000-00001")).to_pylist()
+    verdicts = context.folder.read(INGEST_VERDICTS, "mmc4-00000-00001").to_pylist()
     assert [row["reason"] for row in verdicts] == ["ingest.malformed_record"]
     assert [row["doc_id"] for row in verdicts] == second["doc_id"].to_pylist()[1:]
 
 
 def test_a_file_that_is_not_there_is_one_rejected_document(context: RunContext) -> None:
     report = ingest_file(context, files(context)["flan.jsonl"])
-    verdicts = read_table(context.folder.table("ingest", "verdicts", *report.partitions)).to_pylist()
+    verdicts = context.folder.read(INGEST_VERDICTS, *report.partitions).to_pylist()
     assert [row["reason"] for row in verdicts] == ["ingest.missing_file"]
-    documents = read_table(context.folder.table("ingest", "documents", *report.partitions))
+    documents = context.folder.read(DOCUMENTS, *report.partitions)
     assert documents["kind"].to_pylist() == ["text"]
 
 
@@ -112,12 +112,12 @@ def test_a_changed_file_is_read_again(context: RunContext) -> None:
     assert ingest_file(context, file).counters == {"documents": 3}
 
 
-@pytest.mark.parametrize("table", ["documents", "items", "verdicts"])
+@pytest.mark.parametrize("table", [DOCUMENTS, ITEMS, INGEST_VERDICTS], ids=lambda table: table.name)
 @pytest.mark.parametrize("damage", ["gone", "cut"])
-def test_a_table_that_was_lost_is_made_anew(context: RunContext, table: str, damage: str) -> None:
+def test_a_table_that_was_lost_is_made_anew(context: RunContext, table: Table, damage: str) -> None:
     file = files(context)["mmc4-a.jsonl"]
     (name, _) = ingest_file(context, file).partitions
-    path = Path(context.folder.table("ingest", table, name))
+    path = Path(context.folder.path(table, name))
     whole = path.read_bytes()
     path.unlink()
     if damage == "cut":
@@ -133,6 +133,6 @@ def test_pages_have_no_items_before_they_are_fetched(context: RunContext) -> Non
     paged = replace(context, recipe=recipe)
     (file,) = input_files(paged)
     (name,) = ingest_file(paged, file).partitions
-    assert read_table(paged.folder.table("ingest", "documents", name))["url"].to_pylist() == ["http://h/p"]
-    assert read_stamp(paged.folder.table("ingest", "items", name)) is None
+    assert paged.folder.read(DOCUMENTS, name)["url"].to_pylist() == ["http://h/p"]
+    assert paged.folder.stamp(ITEMS, name) is None
     assert ingest_file(paged, file).skipped

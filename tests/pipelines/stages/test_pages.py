@@ -3,11 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from curate.contract.schemas import DOCUMENTS, PAGES
+from pipelines.run import tables
 from pipelines.run.context import RunContext, load_items
-from pipelines.run.folder import read_table, write_json
 from pipelines.stages.pages import fetch_page_bodies, parse_pages
-from tests.pipelines.corpus import Row, make_context, write
+from tests.pipelines.corpus import Row, make_context, probe, set_aside, write
 from tests.pipelines.web import Web
 
 P = "pages-00000-00000"
@@ -39,11 +38,11 @@ def write_documents(context: RunContext, web: Web, *names: str) -> None:
     page: Row = {"source": "pages", "kind": "interleaved", "meta": "{}"}
     rows = [{**page, "doc_id": name, "url": f"{web.url}/{name}"} for name in names]
     rows.append({**page, "doc_id": "fault", "url": None})
-    write(context, "ingest", "documents", P, rows, DOCUMENTS)
+    write(context, tables.DOCUMENTS, P, rows)
 
 
 def page_verdicts(context: RunContext) -> dict[str, str]:
-    rows = read_table(context.folder.table("ingest", "page_verdicts", P)).to_pylist()
+    rows = context.folder.read(tables.PAGE_VERDICTS, P).to_pylist()
     return {row["doc_id"]: row["reason"] for row in rows}
 
 
@@ -76,7 +75,7 @@ def test_stored_pages_of_documents_that_are_no_longer_there_make_no_items(contex
     fetch_page_bodies(context, P)
     write_documents(context, web, "a")
     fetch_page_bodies(context, P)
-    assert read_table(context.folder.table("fetch", "pages", P)).num_rows == 4
+    assert context.folder.read(tables.PAGES, P).num_rows == 4
     parse_pages(context, P)
     assert set(load_items(context, P)["doc_id"].to_pylist()) == {"a"}
     assert page_verdicts(context) == {}
@@ -84,18 +83,17 @@ def test_stored_pages_of_documents_that_are_no_longer_there_make_no_items(contex
 
 
 def test_a_probe_fetches_and_parses_its_pages_only(context: RunContext, web: Web) -> None:
-    probe = replace(context, only=("a",))
-    fetch_page_bodies(probe, P)
+    fetch_page_bodies(probe(context, "a"), P)
     assert web.asked == ["/a"]
-    assert not Path(context.folder.table("fetch", "pages", P)).exists()
+    assert not Path(context.folder.path(tables.PAGES, P)).exists()
 
 
 def test_a_page_set_aside_is_neither_fetched_nor_parsed(context: RunContext, web: Web) -> None:
-    write_json(context.folder.file("poison", f"{P}.json"), {"doc_ids": ["b", "gone"]})
+    set_aside(context, P, "b", "gone")
     fetch_page_bodies(context, P)
     assert sorted(web.asked) == ["/a", "/empty"]
     parse_pages(context, P)
-    assert set(read_table(context.folder.table("ingest", "items", P))["doc_id"].to_pylist()) == {"a"}
+    assert set(context.folder.read(tables.ITEMS, P)["doc_id"].to_pylist()) == {"a"}
     assert page_verdicts(context) == {"empty": "ingest.empty_document"}
 
 
@@ -103,4 +101,4 @@ def test_no_page_at_all(context: RunContext, web: Web) -> None:
     write_documents(context, web)
     assert fetch_page_bodies(context, P).counters == {"fetched": 0, "ok": 0}
     assert parse_pages(context, P).counters == {"items": 0, "page_verdicts": 0}
-    assert read_table(context.folder.table("fetch", "pages", P)).schema.equals(PAGES)
+    assert context.folder.read(tables.PAGES, P).schema.equals(tables.PAGES.schema)

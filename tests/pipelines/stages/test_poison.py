@@ -4,11 +4,12 @@ import pytest
 from distributed import KilledWorker
 
 from curate.contract.errors import CurateError
+from curate.contract.reasons import Stage
 from pipelines.engine.loop import Report
-from pipelines.run.context import RunContext, load_items, load_poison
-from pipelines.run.folder import write_json
+from pipelines.run import tables
+from pipelines.run.context import RunContext, load_documents, load_items, load_poison
 from pipelines.stages.poison import set_poison_aside
-from tests.pipelines.corpus import doc, make_context, write_partition
+from tests.pipelines.corpus import doc, make_context, set_aside, write_partition
 from tests.pipelines.fake_client import FakeClient
 
 P = "mmc4-00000-00000"
@@ -29,39 +30,39 @@ def partition_of(tmp_path: Path, *doc_ids: str) -> RunContext:
 
 def test_a_document_that_kills_its_worker_is_set_aside(tmp_path: Path) -> None:
     context = partition_of(tmp_path, "a", "deadly", "b", "c", "deadly too")
-    set_poison_aside(FakeClient(), context, P, sensitive_stage)
-    assert load_poison(context, P) == ["deadly", "deadly too"]
+    set_poison_aside(FakeClient(), context, P, stage=Stage.MEASURE_CLIP, call=sensitive_stage)
+    assert load_poison(context, P) == {"deadly": "measure_clip", "deadly too": "measure_clip"}
     assert load_items(context, P)["doc_id"].to_pylist() == ["a", "b", "c"]
 
 
 def test_what_was_set_aside_before_stays_aside(tmp_path: Path) -> None:
     context = partition_of(tmp_path, "a", "earlier", "deadly")
-    write_json(context.folder.file("poison", f"{P}.json"), {"doc_ids": ["earlier"]})
-    set_poison_aside(FakeClient(), context, P, sensitive_stage)
-    assert load_poison(context, P) == ["deadly", "earlier"]
+    set_aside(context, P, "earlier")
+    set_poison_aside(FakeClient(), context, P, stage=Stage.MEASURE_CLIP, call=sensitive_stage)
+    assert list(load_poison(context, P)) == ["deadly", "earlier"]
 
 
 def test_without_a_killer_nothing_is_noted(tmp_path: Path) -> None:
     context = partition_of(tmp_path, "a", "b")
-    set_poison_aside(FakeClient(), context, P, sensitive_stage)
+    set_poison_aside(FakeClient(), context, P, stage=Stage.MEASURE_CLIP, call=sensitive_stage)
     assert not Path(context.folder.file("poison", f"{P}.json")).exists()
 
 
 def test_a_partition_without_documents_cannot_be_searched(tmp_path: Path) -> None:
     context = partition_of(tmp_path)
     with pytest.raises(CurateError, match="no documents to set aside"):
-        set_poison_aside(FakeClient(), context, P, sensitive_stage)
+        set_poison_aside(FakeClient(), context, P, stage=Stage.MEASURE_CLIP, call=sensitive_stage)
 
 
 def test_documents_without_items_yet_are_searched_too(tmp_path: Path) -> None:
     """Pages have no items before they are fetched and parsed."""
     context = partition_of(tmp_path, "a", "deadly")
-    Path(context.folder.table("ingest", "items", P)).unlink()
+    Path(context.folder.path(tables.ITEMS, P)).unlink()
 
     def sensitive_fetch(context: RunContext, partition: str) -> Report:
-        if context.only is None or "deadly" in context.only:
+        if "deadly" in load_documents(context, partition)["doc_id"].to_pylist():
             raise KilledWorker("task", None, 1)
         return Report(stage="fetch", partition=partition)
 
-    set_poison_aside(FakeClient(), context, P, sensitive_fetch)
-    assert load_poison(context, P) == ["deadly"]
+    set_poison_aside(FakeClient(), context, P, stage=Stage.FETCH_PAGES, call=sensitive_fetch)
+    assert load_poison(context, P) == {"deadly": "fetch_pages"}

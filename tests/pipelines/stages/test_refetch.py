@@ -8,10 +8,10 @@ from curate.contract.reasons import TRANSIENT_FETCH_STATUSES, FetchStatus
 from curate.contract.schemas import IMAGES, table_from_rows
 from pipelines.engine.loop import Report
 from pipelines.recipes.load import parse_recipe
+from pipelines.run import tables
 from pipelines.run.context import RunContext
-from pipelines.run.folder import read_stamp, read_table, require_digest
 from pipelines.stages.refetch import fetch_missing, fetcher_config
-from tests.pipelines.corpus import SOURCES, doc, make_context, write_partition
+from tests.pipelines.corpus import SOURCES, doc, make_context, probe, write_partition
 
 P = "mmc4-00000-00000"
 Key = tuple[str, int]
@@ -42,7 +42,7 @@ def context(tmp_path: Path) -> RunContext:
 def write_documents(context: RunContext) -> None:
     """Documents stand in input order, which is not that of their ids."""
     write_partition(context, P, [doc("z", "text"), doc("y", "text")])
-    Path(context.folder.table("fetch", "images", P)).unlink()
+    Path(context.folder.path(tables.IMAGES, P)).unlink()
 
 
 def under(context: RunContext, *overrides: str) -> RunContext:
@@ -57,16 +57,15 @@ def fetch(context: RunContext, web: FakeWeb, *urls: str) -> Report:
         url, _, place = tail.partition("@")
         rows.append({"doc_id": head if slash else "z", "position": int(place or number), "image_url": url})
     wanted = pa.Table.from_pylist(rows, schema=pa.schema([IMAGES.field(name) for name in KEY_AND_URL]))
-    path = context.folder.table("fetch", "images", P)
-    return fetch_missing(context, P, path=path, wanted=wanted, schema=IMAGES, url_column="image_url", fetch=web.fetch)
+    return fetch_missing(context, P, tables.IMAGES, wanted=wanted, url_column="image_url", fetch=web.fetch)
 
 
 def content_of(context: RunContext) -> pa.Table:
-    return read_table(context.folder.table("fetch", "images", P)).drop_columns(["detail"])
+    return context.folder.read(tables.IMAGES, P).drop_columns(["detail"])
 
 
 def stored(context: RunContext) -> dict[Key, tuple[str, str, str]]:
-    rows = read_table(context.folder.table("fetch", "images", P)).to_pylist()
+    rows = context.folder.read(tables.IMAGES, P).to_pylist()
     found = {(r["doc_id"], r["position"]): (r["image_url"], r["status"], r["detail"]) for r in rows}
     assert len(found) == len(rows), f"two rows at one place: {rows}"
     return found
@@ -75,7 +74,7 @@ def stored(context: RunContext) -> dict[Key, tuple[str, str, str]]:
 def test_what_is_stored_is_not_fetched_again(context: RunContext) -> None:
     web = FakeWeb(b="http_404")
     report = fetch(context, web, "a", "b")
-    assert report == Report(stage="fetch/images", partition=P, counters={"fetched": 2, "ok": 1})
+    assert report == Report(stage="fetch_images", partition=P, counters={"fetched": 2, "ok": 1})
     again = fetch(context, web, "a", "b")
     assert (again.skipped, web.asked) == (True, [["a", "b"]])
 
@@ -150,11 +149,10 @@ def test_rows_stand_in_input_order_and_do_not_tell_what_came_when(context: RunCo
 def test_wanting_less_changes_no_byte_that_later_stages_read(context: RunContext) -> None:
     web = FakeWeb(b="http_404")
     fetch(context, web, "z/a@0", "z/b@1", "y/c@0")
-    path = context.folder.table("fetch", "images", P)
-    before = require_digest(path)
+    before = context.folder.digest(tables.IMAGES, P)
     for urls in (["z/b@1", "y/c@0"], ["y/c@0"], ["z/a@0", "y/c@0"], []):
         fetch(context, web, *urls)
-        assert require_digest(path) == before
+        assert context.folder.digest(tables.IMAGES, P) == before
 
 
 def test_another_url_at_the_same_place_takes_it(context: RunContext) -> None:
@@ -175,9 +173,9 @@ def test_an_old_url_that_failed_leaves_when_another_takes_its_place(context: Run
 
 def test_a_probe_fetches_and_writes_nothing(context: RunContext) -> None:
     web = FakeWeb()
-    fetch(replace(context, only=("z",)), web, "a")
+    fetch(probe(context, "z"), web, "a")
     assert web.asked == [["a"]]
-    assert read_stamp(context.folder.table("fetch", "images", P)) is None
+    assert context.folder.stamp(tables.IMAGES, P) is None
 
 
 def test_nothing_wanted_makes_an_empty_table(context: RunContext) -> None:
@@ -190,7 +188,7 @@ def test_nothing_wanted_makes_an_empty_table(context: RunContext) -> None:
 def test_a_damaged_table_is_fetched_anew(context: RunContext) -> None:
     web = FakeWeb()
     fetch(context, web, "a")
-    path = Path(context.folder.table("fetch", "images", P))
+    path = Path(context.folder.path(tables.IMAGES, P))
     path.write_bytes(path.read_bytes()[:100])
     fetch(context, web, "a")
     assert web.asked == [["a"], ["a"]]

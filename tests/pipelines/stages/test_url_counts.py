@@ -2,9 +2,9 @@ from pathlib import Path
 
 from pipelines.decide.admit import load_url_counts
 from pipelines.run.context import RunContext
-from pipelines.run.folder import read_table, write_json
+from pipelines.run.folder import read_table
 from pipelines.stages.url_counts import count_urls
-from tests.pipelines.corpus import Picture, doc, make_context, write_partition
+from tests.pipelines.corpus import Picture, doc, make_context, set_aside, write_partition
 
 FIRST, SECOND = "mmc4-00000-00000", "mmc4-00001-00000"
 
@@ -33,7 +33,7 @@ def test_counts_are_made_again_only_when_items_change(tmp_path: Path) -> None:
     before = path.stat().st_mtime_ns
     count_urls(context, [FIRST, SECOND])
     assert path.stat().st_mtime_ns == before
-    write_json(context.folder.file("poison", f"{FIRST}.json"), {"doc_ids": ["a"]})
+    set_aside(context, FIRST, "a")
     count_urls(context, [FIRST, SECOND])
     assert load_url_counts(context) == {"http://h/logo": 2}
     count_urls(context, [FIRST])

@@ -14,6 +14,7 @@ from curate.blend.plan import plan_blend
 from curate.contract.errors import CurateError
 from pipelines.decide.decided import DecidedPool
 from pipelines.recipes.load import dump_recipe, parse_recipe
+from pipelines.run import tables
 from pipelines.run.context import RunContext
 from pipelines.run.folder import read_table
 from pipelines.run.progress import Progress
@@ -45,7 +46,7 @@ def write_set(client: Client, context: RunContext) -> Progress:
 
 
 def skipped(progress: Progress) -> tuple[int, int]:
-    counts = progress.counters["shards"]
+    counts = progress.counters["write_shards"]
     return counts["skipped"], counts["done"]
 
 
@@ -145,7 +146,7 @@ def test_a_set_that_could_not_be_rewritten_does_not_pass_as_whole(client: Client
     write_set(client, context)
     decisions = decide_all(context, FIRST, SECOND)
     pool = decisions[SECOND].pool
-    Path(context.folder.table("matches", "", SECOND)).unlink()
+    Path(context.folder.path(tables.MATCHES, SECOND)).unlink()
     progress = Progress(context.folder, console=Console(file=io.StringIO()))
     decided, plan = DecidedPool(pool=pool, rejections=Counter()), plan_blend(pool, context.recipe.blend)
     with pytest.raises(CurateError, match=r"stage spool failed on 1 partitions \(coyo-00000-00000\): .*cannot be read"):

@@ -5,10 +5,9 @@ import pytest
 
 from curate.contract.errors import ShardError
 from pipelines.run.context import RunContext
-from pipelines.run.folder import write_table
+from pipelines.run.tables import BLEND_ORDER
 from pipelines.write import spool
 from pipelines.write.spool import gather, remove_spool, spool_folder, spool_partition, write_gather_lists
-from pipelines.write.write_shards import ORDER
 from shards.reader import ShardReader
 from tests.pipelines.corpus import Picture, chat, decide_all, doc, jpeg, make_context, pair, write_partition
 
@@ -23,13 +22,13 @@ def context(tmp_path: Path) -> RunContext:
     write_partition(made, SECOND, [pair("c", Picture(number=2))])
     write_partition(made, LAST, [chat("t")])
     decide_all(made, FIRST, SECOND, LAST)
-    write_table(made.folder.file("blend", "main.parquet"), order(), schema=ORDER, made_from="by hand")
+    made.folder.write(BLEND_ORDER, "main", rows=order(), made_from="by hand")
     return made
 
 
 def order(shards: range = range(3)) -> pa.Table:
     rows = [{"shard": s, "doc_id": doc_id, "partition": part, "repeat": 0} for s, doc_id, part in ROWS if s in shards]
-    return pa.Table.from_pylist(rows, schema=ORDER)
+    return pa.Table.from_pylist(rows, schema=BLEND_ORDER.schema)
 
 
 def spool_all(context: RunContext, shards: range = range(3)) -> None:

@@ -7,9 +7,9 @@ from curate.blend.plan import plan_blend
 from curate.contract.errors import ShardError
 from curate.contract.schemas import POOL
 from pipelines.run.context import RunContext
-from pipelines.run.folder import write_table
+from pipelines.run.tables import BLEND_ORDER
 from pipelines.write.spool import spool_partition, write_gather_lists
-from pipelines.write.write_shards import ORDER, cut_order, load_results, write_one_shard
+from pipelines.write.write_shards import cut_order, load_results, write_one_shard
 from shards.config import ShardsConfig
 from shards.reader import read_sample
 from tests.pipelines.corpus import Picture, decide_all, doc, jpeg, make_context, pair, write_partition
@@ -38,9 +38,9 @@ def pool_of(*sizes: int) -> pa.Table:
 def write_order(context: RunContext, *rows: tuple[int, str, str]) -> None:
     table = pa.Table.from_pylist(
         [{"shard": shard, "doc_id": doc_id, "partition": partition, "repeat": 0} for shard, doc_id, partition in rows],
-        schema=ORDER,
+        schema=BLEND_ORDER.schema,
     )
-    write_table(context.folder.file("blend", "main.parquet"), table, schema=ORDER, made_from="by hand")
+    context.folder.write(BLEND_ORDER, "main", rows=table, made_from="by hand")
     for partition in sorted({partition for _, _, partition in rows}):
         spool_partition(context, "main", partition, range(10), str(rows))
     write_gather_lists(context, "main", table, made_from=str(rows))
@@ -67,7 +67,7 @@ def contents(context: RunContext, made_from: str) -> list[tuple[str, int]]:
 def test_the_order_is_cut_by_samples_and_bytes(config: ShardsConfig, shards: list[int]) -> None:
     order = pa.table({"pool_row": [2, 0, 0, 1], "repeat": pa.array([0, 0, 1, 0], pa.int32())})
     cut = cut_order(order, pool_of(1, 2, 3), config)
-    assert cut.schema.equals(ORDER)
+    assert cut.schema.equals(BLEND_ORDER.schema)
     assert cut["shard"].to_pylist() == shards
     assert cut["doc_id"].to_pylist() == ["d2", "d0", "d0", "d1"]
     assert cut["repeat"].to_pylist() == [0, 0, 1, 0]

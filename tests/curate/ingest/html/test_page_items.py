@@ -105,9 +105,9 @@ def test_tables_of_fetched_pages() -> None:
     ]
     passed = zip(*(verdicts[name].to_pylist() for name in ("doc_id", "position", "stage", "reason")), strict=True)
     assert list(passed) == [
-        ("1", -1, "fetch", "fetch.http_404"),
-        ("2", -1, "ingest", "ingest.empty_document"),
-        ("4", -1, "ingest", "ingest.empty_document"),
+        ("1", -1, "fetch_pages", "fetch.http_404"),
+        ("2", -1, "parse_pages", "ingest.empty_document"),
+        ("4", -1, "parse_pages", "ingest.empty_document"),
     ]
     assert verdicts["detail"][0].as_py() == "Not Found"
 

@@ -1,0 +1,36 @@
+from pathlib import Path
+
+from pipelines.run.probe import ProbeFolder
+from pipelines.run.tables import BLEND_ORDER, ITEMS, URL_COUNTS
+from tests.pipelines.corpus import doc, make_context, write, write_partition
+
+P = "mmc4-00000-00000"
+
+
+def test_a_probe_reads_its_documents_and_finds_nothing_done(tmp_path: Path) -> None:
+    context = make_context(tmp_path)
+    write_partition(context, P, [doc("a", "one"), doc("b", "two")])
+    probe = ProbeFolder(context.folder.root, ("b",))
+    assert probe.read(ITEMS, P)["doc_id"].to_pylist() == ["b"]
+    assert probe.read(ITEMS, P, columns=["text", "doc_id"])["text"].to_pylist() == ["two"]
+    stored, seen = context.folder.stamp(ITEMS, P), probe.stamp(ITEMS, P)
+    assert stored is not None
+    assert seen is not None
+    assert (seen.digest, probe.digest(ITEMS, P)) == (stored.digest, stored.digest)
+    assert seen.fingerprint != stored.fingerprint
+    assert probe.stamp(BLEND_ORDER, "main") is None
+
+
+def test_a_table_without_documents_is_read_whole(tmp_path: Path) -> None:
+    context = make_context(tmp_path)
+    context.folder.write(URL_COUNTS, rows=URL_COUNTS.schema.empty_table(), made_from="v1")
+    assert ProbeFolder(context.folder.root, ("b",)).read(URL_COUNTS).num_rows == 0
+
+
+def test_a_probe_writes_nothing(tmp_path: Path) -> None:
+    context = make_context(tmp_path)
+    probe = ProbeFolder(context.folder.root, ("b",))
+    probe.write(ITEMS, P, rows=ITEMS.schema.empty_table(), made_from="v1")
+    assert list(tmp_path.iterdir()) == []
+    write(context, ITEMS, P, [])
+    assert len(list(tmp_path.rglob("*.parquet"))) == 1
