@@ -5,7 +5,6 @@ Everything is as in a run: the loop, bf16, flex attention, gradient checkpointin
 """
 
 import statistics
-from typing import Any
 
 import torch
 
@@ -64,7 +63,7 @@ def measure_steps(  # noqa: PLR0913 - sizes
         }
     )
     train_stage(config, ranks=ranks)
-    records: list[dict[str, Any]] = read_metrics(config.output)[min(NUM_WARM, num_steps - 1) :]
+    records = read_metrics(config.output)[min(NUM_WARM, num_steps - 1) :]
     found = {
         name: statistics.median(float(record[name] or 0.0) for record in records)
         for name in ("tokens_per_s", "mfu", "data_wait", "fill")

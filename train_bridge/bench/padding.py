@@ -12,16 +12,16 @@ from train_bridge.tokens.encoder import IGNORED
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One sample of T tokens and I images."""
+    """One sample of L tokens and N images."""
 
     ids: torch.Tensor
-    """[T]"""
+    """[L]"""
     labels: torch.Tensor
-    """[T]"""
+    """[L]"""
     groups: torch.Tensor
-    """[T]"""
+    """[L]"""
     pixels: torch.Tensor
-    """uint8 [I, 3, H, W]"""
+    """uint8 [N, 3, H, W]"""
 
 
 def unpack_rows(batch: Batch, *, image_id: int, num_image_tokens: int) -> list[Row]:
@@ -34,14 +34,16 @@ def unpack_rows(batch: Batch, *, image_id: int, num_image_tokens: int) -> list[R
     """
     rows: list[Row] = []
     first_image = 0
-    for ids, labels, groups, segments in zip(
+    for ids_l, labels_l, groups_l, segments_l in zip(
         batch.input_ids, batch.labels, batch.groups, batch.segment_ids, strict=True
     ):
-        for segment in range(int(segments.max()) + 1):
-            place = segments == segment
-            num_images = int((ids[place] == image_id).sum()) // num_image_tokens
-            pixels = batch.pixel_values[first_image : first_image + num_images]
-            rows.append(Row(ids=ids[place], labels=labels[place], groups=groups[place], pixels=pixels))
+        for segment in range(int(segments_l.max()) + 1):
+            is_own_l = segments_l == segment
+            num_images = int((ids_l[is_own_l] == image_id).sum()) // num_image_tokens
+            pixels_nchw = batch.pixel_values[first_image : first_image + num_images]
+            rows.append(
+                Row(ids=ids_l[is_own_l], labels=labels_l[is_own_l], groups=groups_l[is_own_l], pixels=pixels_nchw)
+            )
             first_image += num_images
     return rows
 

@@ -21,13 +21,13 @@ import time
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import torch
 from PIL import Image
 from torch.nn import functional
+from transformers import LlavaForConditionalGeneration
 from transformers.utils import logging as transformers_logging
 
 from curate.contract.ids import sha256_hex
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
     transformers_logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder, joined_ranks() as ranks:
         shards = write_documents(f"{folder}/set", num_docs=NUM_DOCS)
-        result: dict[str, Any] = {
+        result: dict[str, object] = {
             **measure(shards, folder, ranks=ranks, num_turns=options.turns, num_steps=options.steps)
         }
         if ranks.device.type == "cuda":
@@ -137,15 +137,17 @@ def _padded_rate(config: StageConfig, *, ranks: Ranks) -> float:
     return sum(batch.num_tokens for batch in batches) / (time.perf_counter() - start_s)
 
 
-def _padded_step(model: Any, batch: Batch, optimiser: torch.optim.Optimizer, *, form: ImageForm) -> None:
-    targets = functional.pad(batch.labels[:, 1:], (0, 1), value=IGNORED)
-    logits = model(
+def _padded_step(
+    model: LlavaForConditionalGeneration, batch: Batch, optimiser: torch.optim.Optimizer, *, form: ImageForm
+) -> None:
+    targets_bl = functional.pad(batch.labels[:, 1:], (0, 1), value=IGNORED)
+    logits_blv = model(
         input_ids=batch.input_ids,
         pixel_values=normalise(batch.pixel_values, form=form) if len(batch.pixel_values) else None,
         attention_mask=(batch.segment_ids >= 0).long(),
         use_cache=False,
     ).logits
-    loss = functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+    loss = functional.cross_entropy(logits_blv.float().flatten(0, 1), targets_bl.flatten(), ignore_index=IGNORED)
     torch.autograd.backward(loss)
     update(model, optimiser, divisor=1.0, clip_norm=1.0)
 

@@ -1,13 +1,15 @@
 """Packs to tensors: tokens with segment and position ids, labels, pixels.
 
-Shapes: B packs, L tokens (the longest pack of the batch), I images of all packs, row after row.
+Shapes: see ``train_bridge.model``; L is the longest pack of the batch, and the N images are those of all packs, row
+after row.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from train_bridge.data.samples import Content, LoadedSample, SkippedSample
@@ -16,6 +18,7 @@ from train_bridge.packing.cursor import Cursor
 from train_bridge.packing.plan import Pack
 from train_bridge.tokens.encoder import IGNORED
 
+Ints = npt.NDArray[np.signedinteger]
 PADDING = -1
 """Segment id of padding."""
 
@@ -35,7 +38,7 @@ class Batch:
     groups: torch.Tensor
     """int64 [B, L]: the (source, kind) of each token; 0 at padding."""
     pixel_values: torch.Tensor
-    """uint8 [I, 3, H, W]"""
+    """uint8 [N, 3, H, W]"""
     num_tokens: int
     """Of samples: without padding and without a dummy image."""
     packs: tuple[int, ...]
@@ -46,18 +49,22 @@ class Batch:
 
     def to(self, device: torch.device) -> Self:
         """Return the batch with its tensors on ``device``."""
-        return self._with({name: value.to(device, non_blocking=True) for name, value in self._tensors().items()})
+        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> Self:
         """Return the batch in pinned memory; the DataLoader calls this."""
-        return self._with({name: value.pin_memory() for name, value in self._tensors().items()})
+        return self._map(lambda tensor: tensor.pin_memory())
 
-    def _with(self, tensors: dict[str, Any]) -> Self:
-        return replace(self, **tensors)
-
-    def _tensors(self) -> dict[str, torch.Tensor]:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in values.items() if isinstance(value, torch.Tensor)}
+    def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Self:
+        return replace(
+            self,
+            input_ids=change(self.input_ids),
+            labels=change(self.labels),
+            position_ids=change(self.position_ids),
+            segment_ids=change(self.segment_ids),
+            groups=change(self.groups),
+            pixel_values=change(self.pixel_values),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +90,7 @@ def collate(packs: Sequence[tuple[Pack, Content]], *, settings: CollateSettings,
         rows[0] = [*rows[0], _dummy(settings)]
     length = max(1, *(sum(len(sample.ids) for sample in row) for row in rows))
     shape = (len(rows), length)
-    arrays: dict[str, Any] = {
+    arrays_bl: dict[str, Ints] = {
         "input_ids": np.full(shape, settings.pad_id, dtype=np.int64),
         "labels": np.full(shape, IGNORED, dtype=np.int64),
         "position_ids": np.zeros(shape, dtype=np.int64),
@@ -91,12 +98,12 @@ def collate(packs: Sequence[tuple[Pack, Content]], *, settings: CollateSettings,
         "groups": np.zeros(shape, dtype=np.int64),
     }
     for i, row in enumerate(rows):
-        _fill_row(arrays, i, row)
-    pixels = [image for row in rows for sample in row for image in sample.pixels]
-    empty = np.zeros((0, 3, settings.form.height, settings.form.width), dtype=np.uint8)
+        _fill_row(arrays_bl, i, row)
+    images_chw = [image_chw for row in rows for sample in row for image_chw in sample.pixels]
+    empty_nchw = np.zeros((0, 3, settings.form.height, settings.form.width), dtype=np.uint8)
     return Batch(
-        **{name: torch.from_numpy(array) for name, array in arrays.items()},
-        pixel_values=torch.from_numpy(np.stack(pixels) if pixels else empty),
+        **{name: torch.from_numpy(array) for name, array in arrays_bl.items()},
+        pixel_values=torch.from_numpy(np.stack(images_chw) if images_chw else empty_nchw),
         num_tokens=num_tokens,
         packs=tuple(pack.number for pack, _ in packs),
         skipped=tuple(sample for _, content in packs for sample in content if isinstance(sample, SkippedSample)),
@@ -104,19 +111,19 @@ def collate(packs: Sequence[tuple[Pack, Content]], *, settings: CollateSettings,
     )
 
 
-def _fill_row(arrays: dict[str, Any], row: int, samples: Sequence[LoadedSample]) -> None:
+def _fill_row(arrays_bl: dict[str, Ints], row: int, samples: Sequence[LoadedSample]) -> None:
     start = 0
     for segment, sample in enumerate(samples):
         span = slice(start, start + len(sample.ids))
-        arrays["input_ids"][row, span] = sample.ids
-        arrays["labels"][row, span] = sample.labels
-        arrays["position_ids"][row, span] = np.arange(len(sample.ids))
-        arrays["segment_ids"][row, span] = segment
-        arrays["groups"][row, span] = sample.group
+        arrays_bl["input_ids"][row, span] = sample.ids
+        arrays_bl["labels"][row, span] = sample.labels
+        arrays_bl["position_ids"][row, span] = np.arange(len(sample.ids))
+        arrays_bl["segment_ids"][row, span] = segment
+        arrays_bl["groups"][row, span] = sample.group
         start = span.stop
 
 
 def _dummy(settings: CollateSettings) -> LoadedSample:
-    ids = np.full(settings.tokens_per_image, settings.image_token_id, dtype=np.int32)
-    black = np.zeros((3, settings.form.height, settings.form.width), dtype=np.uint8)
-    return LoadedSample(ids=ids, labels=np.full_like(ids, IGNORED), pixels=[black], group=0)
+    ids_l = np.full(settings.tokens_per_image, settings.image_token_id, dtype=np.int32)
+    black_chw = np.zeros((3, settings.form.height, settings.form.width), dtype=np.uint8)
+    return LoadedSample(ids=ids_l, labels=np.full_like(ids_l, IGNORED), pixels=[black_chw], group=0)

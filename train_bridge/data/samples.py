@@ -30,14 +30,14 @@ NUM_LOOKED_AT, NUM_REPLACEMENTS = 64, 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoadedSample:
-    """A sample ready to be packed: T tokens, I images."""
+    """A sample ready to be packed: L tokens, N images."""
 
     ids: Ints
-    """[T], images expanded."""
+    """[L], images expanded."""
     labels: Ints
-    """[T]"""
+    """[L]"""
     pixels: list[Pixels]
-    """I times [3, H, W], in the order of the placeholders."""
+    """N times [3, H, W], in the order of the placeholders."""
     group: int
     """Place of its (source, kind) in ``Corpus.groups``."""
 

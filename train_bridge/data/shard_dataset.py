@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import torch
 import torch.distributed as dist
@@ -22,12 +22,23 @@ from train_bridge.packing.cursor import Cursor
 from train_bridge.tokens.encoder import TextEncoder
 
 
-class ShardDataset(IterableDataset[dict[str, Any]]):
+class ShardBatch(TypedDict):
+    """A batch of ``ShardDataset``, which describes the fields."""
+
+    input_ids: torch.Tensor
+    labels: torch.Tensor
+    position_ids: torch.Tensor
+    attention_mask: torch.Tensor
+    pixel_values: NotRequired[torch.Tensor]
+    state: NotRequired[str]
+
+
+class ShardDataset(IterableDataset[ShardBatch]):
     """Batches of packed sequences as keyword arguments of ``LlavaForConditionalGeneration``.
 
     Each batch holds ``input_ids``, ``labels`` and ``position_ids`` (int64 [B, L]), ``attention_mask`` (bool
     [B, 1, L, L], which keeps the samples of a sequence apart) and, if it has images, ``pixel_values`` (float32
-    [I, 3, H, W]). It is a batch already: use ``batch_size=None`` in the DataLoader.
+    [N, 3, H, W]). It is a batch already: use ``batch_size=None`` in the DataLoader.
 
     Its state is a plan cursor of under 4 KB; the order of samples depends on the data and the settings alone, so a run
     can go on exactly where it was, also with another number of ranks. In one process, ``state_dict`` may be called at
@@ -93,10 +104,12 @@ class ShardDataset(IterableDataset[dict[str, Any]]):
         self._batches = BatchDataset(self._spec, rank=rank, world_size=world_size)
         self._with_state = with_state
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[ShardBatch]:
         for batch in self._batches:
-            state = {"state": batch.cursor} if self._with_state else {}
-            yield {**model_inputs(batch, form=self._spec.image_form), **state}
+            inputs = model_inputs(batch, form=self._spec.image_form)
+            if self._with_state:
+                inputs["state"] = batch.cursor
+            yield inputs
 
     def resume(self, state: str) -> None:
         """Go on after the batch that brought ``state``; the number of ranks and loader processes may be another.
@@ -107,11 +120,11 @@ class ShardDataset(IterableDataset[dict[str, Any]]):
         cursor = Cursor.from_json(state)
         self._batches.load_state_dict({"cursor": state, "base": cursor.next_pack, "num_workers": 0})
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, str | int]:
         """Return where iteration stands."""
-        return dict(self._batches.state_dict())
+        return self._batches.state_dict()
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, str | int]) -> None:
         """Go on where ``state_dict`` was taken.
 
         Raises:
@@ -120,9 +133,9 @@ class ShardDataset(IterableDataset[dict[str, Any]]):
         self._batches.load_state_dict(state)
 
 
-def model_inputs(batch: Batch, *, form: ImageForm) -> dict[str, torch.Tensor]:
+def model_inputs(batch: Batch, *, form: ImageForm) -> ShardBatch:
     """Return a batch as keyword arguments of ``LlavaForConditionalGeneration``; see ``ShardDataset``."""
-    inputs = {
+    inputs: ShardBatch = {
         "input_ids": batch.input_ids,
         "labels": batch.labels,
         "position_ids": batch.position_ids,

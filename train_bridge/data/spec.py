@@ -1,6 +1,6 @@
 """The data and packing sections of a stage as the loader takes them."""
 
-from typing import Any
+from transformers import LlavaProcessor
 
 from curate.contract.errors import RecipeError
 from train_bridge.config import DataConfig, PackConfig
@@ -22,13 +22,13 @@ def text_form(data: DataConfig) -> TextForm:
     )
 
 
-def plan_settings(data: DataConfig, pack: PackConfig, *, processor: Any, has_bos: bool) -> PlanSettings:
+def plan_settings(data: DataConfig, pack: PackConfig, *, processor: LlavaProcessor, has_bos: bool) -> PlanSettings:
     """Return the settings of the plan.
 
     Args:
         data: Order and blend.
         pack: Length and filling of sequences.
-        processor: ``LlavaProcessor``.
+        processor: Of the model.
         has_bos: Whether samples start with a begin token.
 
     Raises:
@@ -51,7 +51,12 @@ def plan_settings(data: DataConfig, pack: PackConfig, *, processor: Any, has_bos
 
 
 def dataset_spec(
-    data: DataConfig, *, plan: PlanSettings, length_paths: tuple[str, ...], processor: Any, processor_folder: str
+    data: DataConfig,
+    *,
+    plan: PlanSettings,
+    length_paths: tuple[str, ...],
+    processor: LlavaProcessor,
+    processor_folder: str,
 ) -> DatasetSpec:
     """Return what the loader takes, of one endless pass in batches of one pack; change that with ``replace``.
 
@@ -59,7 +64,7 @@ def dataset_spec(
         data: Which shards, and what of them.
         plan: Of ``plan_settings``.
         length_paths: Of ``count_lengths``, one per shard set.
-        processor: ``LlavaProcessor``.
+        processor: Of the model.
         processor_folder: Where it is saved.
     """
     return DatasetSpec(

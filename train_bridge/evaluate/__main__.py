@@ -4,9 +4,8 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from transformers.utils import logging as transformers_logging
 
@@ -16,7 +15,7 @@ from train_bridge.evaluate.answerer import load_answerer
 from train_bridge.evaluate.examples import read_examples
 from train_bridge.evaluate.losses import validation_loss
 from train_bridge.evaluate.run import Questions, ask_all
-from train_bridge.training.ranks import joined_ranks
+from train_bridge.training.ranks import Ranks, joined_ranks
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,11 +30,12 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with joined_ranks() as ranks, tempfile.TemporaryDirectory() as folder:
             config = _stage(options, output=folder)
-            content = validation_loss(config, ranks=ranks) if options.task == "loss" else _ask(options, config, ranks)
+            found: Mapping[str, object]
+            found = validation_loss(config, ranks=ranks) if options.task == "loss" else _ask(options, config, ranks)
     except (CurateError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    content = {"model": options.model, "shards": options.shards, "task": options.task, **content}
+    content = {"model": options.model, "shards": options.shards, "task": options.task, **found}
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     if options.out is not None:
         options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _ask(options: argparse.Namespace, config: StageConfig, ranks: Any) -> dict[str, Any]:
+def _ask(options: argparse.Namespace, config: StageConfig, ranks: Ranks) -> dict[str, object]:
     examples, num_passed = read_examples(options.shards, task=options.task, seed=options.seed)
     answerer = load_answerer(config, device=ranks.device)
     questions = Questions(

@@ -2,12 +2,11 @@
 
 import io
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from PIL import Image
 from torch.nn import functional
-from transformers import AutoProcessor
+from transformers import AutoProcessor, BatchFeature, LlavaForConditionalGeneration, LlavaProcessor
 
 from train_bridge.config import StageConfig
 from train_bridge.model.llava import build_model
@@ -16,7 +15,9 @@ from train_bridge.model.llava import build_model
 class Answerer:
     """Holds a model on a device."""
 
-    def __init__(self, model: Any, processor: Any, *, device: torch.device | None = None) -> None:
+    def __init__(
+        self, model: LlavaForConditionalGeneration, processor: LlavaProcessor, *, device: torch.device | None = None
+    ) -> None:
         self._model = model.eval().to(device or torch.device("cpu"))
         self.processor = processor
 
@@ -32,14 +33,14 @@ class Answerer:
         inputs = self._inputs(prompt, images, has_begin=has_begin)
         tokenizer = self.processor.tokenizer
         with torch.no_grad():
-            written = self._model.generate(
+            written_1l = self._model.generate(
                 **inputs,
                 max_new_tokens=max_new_tokens,
                 do_sample=False,
                 eos_token_id=tokenizer.eos_token_id,
                 pad_token_id=tokenizer.pad_token_id,
             )
-        return str(tokenizer.decode(written[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+        return str(tokenizer.decode(written_1l[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
 
     def log_likelihoods(self, prompt: str, choices: Sequence[str], *, has_begin: bool = False) -> list[float]:
         """Return the log probability of each choice after a prompt without images, per byte of its text.
@@ -47,17 +48,17 @@ class Answerer:
         Dividing by bytes compares choices of different lengths whatever the tokenizer (``acc_norm`` of EleutherAI's
         evaluation harness).
         """
-        start = self._inputs(prompt, [], has_begin=has_begin)["input_ids"][0]
-        return [self._score(start, choice) / max(1, len(choice.strip().encode())) for choice in choices]
+        start_l = self._inputs(prompt, [], has_begin=has_begin)["input_ids"][0]
+        return [self._score(start_l, choice) / max(1, len(choice.strip().encode())) for choice in choices]
 
-    def _score(self, start: torch.Tensor, choice: str) -> float:
+    def _score(self, start_l: torch.Tensor, choice: str) -> float:
         added = self.processor.tokenizer(choice, add_special_tokens=False, return_tensors="pt")["input_ids"][0].long()
-        ids = torch.cat([start, added.to(start.device)])[None]
+        ids_1l = torch.cat([start_l, added.to(start_l.device)])[None]
         with torch.no_grad():
-            logits = self._model(input_ids=ids[:, :-1]).logits[0, len(start) - 1 :].float()
-        return -float(functional.cross_entropy(logits, ids[0, len(start) :], reduction="sum"))
+            logits_kv = self._model(input_ids=ids_1l[:, :-1]).logits[0, len(start_l) - 1 :].float()
+        return -float(functional.cross_entropy(logits_kv, ids_1l[0, len(start_l) :], reduction="sum"))
 
-    def _inputs(self, prompt: str, images: Sequence[bytes], *, has_begin: bool) -> Any:
+    def _inputs(self, prompt: str, images: Sequence[bytes], *, has_begin: bool) -> BatchFeature:
         pictures = []
         for data in images:
             with Image.open(io.BytesIO(data)) as file:

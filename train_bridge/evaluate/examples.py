@@ -14,12 +14,13 @@ Documents that have not are passed over and counted.
 import itertools
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from curate.contract.errors import ShardError
 from shards.reader import ShardReader, StoredSample, read_index
+from train_bridge.tokens.layout import JsonObject
 
 Task = Literal["caption", "vqa", "choice"]
 NUM_DISTRACTORS = 3
@@ -75,7 +76,7 @@ def _example(sample: StoredSample, *, task: Task) -> Example | None:
     return None
 
 
-def _with_meta(example: Example, record: Mapping[str, Any]) -> Example:
+def _with_meta(example: Example, record: JsonObject) -> Example:
     meta = record.get("meta") or {}
     answers, choices, label = _texts(meta.get("answers")), _texts(meta.get("choices")), meta.get("label")
     if answers:
@@ -85,7 +86,7 @@ def _with_meta(example: Example, record: Mapping[str, Any]) -> Example:
     return example
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def _texts(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         try:
             value = json.loads(value)

@@ -17,9 +17,10 @@ the model's own template.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from train_bridge.evaluate.examples import Example, Task
+from train_bridge.tokens.chat import ChatTokenizer
 
 Form = Literal["plain", "chat"]
 CAPTION_REQUEST = "Describe the image in one sentence."
@@ -27,7 +28,7 @@ CAPTION_REQUEST = "Describe the image in one sentence."
 
 
 def build_prompt(
-    example: Example, *, shots: Sequence[Example], task: Task, form: Form, tokenizer: Any, image_mark: str
+    example: Example, *, shots: Sequence[Example], task: Task, form: Form, tokenizer: ChatTokenizer, image_mark: str
 ) -> str:
     """Return the prompt; the model goes on with the answer.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from train_bridge.evaluate.answerer import Answerer
 from train_bridge.evaluate.cider import cider_d
@@ -27,18 +27,37 @@ class Questions:
     """Ask only the first so many; all may be shots."""
 
 
+class ShotsResult(TypedDict):
+    """Of one number of shots."""
+
+    shots: int
+    metric: str
+    score: float
+    examples: int
+
+
+class Answered(TypedDict):
+    """A question, what the model said, and its score."""
+
+    doc_id: str
+    shots: int
+    said: str
+    answers: tuple[str, ...]
+    score: float
+
+
 def ask_all(
     answerer: Answerer, examples: Sequence[Example], questions: Questions, *, num_shots: int
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+) -> tuple[ShotsResult, list[Answered]]:
     """Return the result of one number of shots, and every answer with its score."""
     asked = list(examples[: questions.limit])
     said = list(_answers(answerer, asked, examples, questions, num_shots=num_shots))
     scores = _scores(asked, said, task=questions.task)
-    records = [
+    records: list[Answered] = [
         {"doc_id": example.doc_id, "shots": num_shots, "said": text, "answers": example.answers, "score": score}
         for example, text, score in zip(asked, said, scores, strict=True)
     ]
-    result = {
+    result: ShotsResult = {
         "shots": num_shots,
         "metric": METRICS[questions.task],
         "score": sum(scores) / len(scores),

@@ -4,12 +4,13 @@ Pixels stay uint8 until they are on the device: a quarter of the memory and of t
 that of the exported image processor (CLIP: shorter side, then the centre; SigLIP: both sides), so that a model sees in
 training what it sees at inference.
 
-Shapes: I images, H x W pixels.
+Shapes: see ``train_bridge.model``.
 """
 
 import io
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,19 @@ from curate.contract.errors import CurateError
 Pixels = npt.NDArray[np.uint8]
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 """What Pillow raises for bytes that are no sound image."""
+
+
+class ImageProcessor(Protocol):
+    """What is read of a Hugging Face image processor; also ``crop_size`` and ``do_center_crop``, where it has them."""
+
+    size: Iterable[tuple[str, int | None]]
+    do_resize: bool
+    do_rescale: bool
+    do_normalize: bool
+    rescale_factor: float
+    resample: int
+    image_mean: Sequence[float]
+    image_std: Sequence[float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +53,7 @@ class ImageForm:
     std: tuple[float, ...]
 
 
-def image_form(processor: Any) -> ImageForm:
+def image_form(processor: ImageProcessor) -> ImageForm:
     """Read the form off a Hugging Face image processor.
 
     Raises:
@@ -87,11 +101,11 @@ def decode_image(data: bytes, *, form: ImageForm) -> Pixels:
     return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
 
 
-def normalise(pixels: torch.Tensor, *, form: ImageForm) -> torch.Tensor:
-    """Turn uint8 pixels [I, 3, H, W] into the vision tower's float32 input."""
-    mean = torch.tensor(form.mean, device=pixels.device).view(1, -1, 1, 1)
-    std = torch.tensor(form.std, device=pixels.device).view(1, -1, 1, 1)
-    return (pixels.float() / 255 - mean) / std
+def normalise(pixels_nchw: torch.Tensor, *, form: ImageForm) -> torch.Tensor:
+    """Turn uint8 pixels [N, 3, H, W] into the vision tower's float32 input."""
+    mean_1c11 = torch.tensor(form.mean, device=pixels_nchw.device).view(1, -1, 1, 1)
+    std_1c11 = torch.tensor(form.std, device=pixels_nchw.device).view(1, -1, 1, 1)
+    return (pixels_nchw.float() / 255 - mean_1c11) / std_1c11
 
 
 def _scaled(side: int, scale: float) -> int:

@@ -4,9 +4,8 @@ It is ``LlavaForConditionalGeneration``, so that what is trained is what a plain
 it is a class derived from it, which an exported folder carries along (``downsample_llava.py``).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from fnmatch import fnmatchcase
-from typing import Any
 
 import torch
 from torch import nn
@@ -17,6 +16,7 @@ from transformers import (
     LlavaForConditionalGeneration,
     LlavaProcessor,
     PreTrainedConfig,
+    PreTrainedModel,
 )
 
 from curate.contract.errors import CurateError, RecipeError
@@ -24,18 +24,22 @@ from train_bridge.config import Module, StageConfig
 from train_bridge.model import segment_attention
 from train_bridge.model.downsample_llava import DownsampleLlava, DownsampleLlavaConfig
 from train_bridge.model.mask import IMPLEMENTATIONS, Attention
+from train_bridge.model.parts import LlavaSettings, module_of, second_matrix, settings_of, unused_vision
 from train_bridge.model.processor import tokens_per_image, vision_config
 from train_bridge.model.tiny_model import tiny_configs
 
 ACTIVATIONS = {"linear": "linear", "mlp": "gelu", "downsample_mlp": "gelu"}
 """Of the projector. A linear one is a LLaVA projector whose activation is the identity and whose second matrix is kept
 at the identity: one matrix learns, and the folder still loads with the plain class."""
-CLASSES: dict[str, Any] = {"llava": LlavaForConditionalGeneration, DownsampleLlavaConfig.model_type: DownsampleLlava}
+CLASSES: dict[str, type[LlavaForConditionalGeneration]] = {
+    "llava": LlavaForConditionalGeneration,
+    DownsampleLlavaConfig.model_type: DownsampleLlava,
+}
 """By model type."""
 VOCAB_MULTIPLE = 64
 
 
-def model_class(model_type: str) -> Any:
+def model_class(model_type: str) -> type[LlavaForConditionalGeneration]:
     """Return the class of a model's type.
 
     Raises:
@@ -46,7 +50,7 @@ def model_class(model_type: str) -> Any:
     return CLASSES[model_type]
 
 
-def build_model(config: StageConfig, *, processor: LlavaProcessor) -> Any:
+def build_model(config: StageConfig, *, processor: LlavaProcessor) -> LlavaForConditionalGeneration:
     """Return the stage's model in fp32 on the CPU; random weights depend on ``run.seed`` alone.
 
     Raises:
@@ -62,16 +66,14 @@ def build_model(config: StageConfig, *, processor: LlavaProcessor) -> Any:
         _prepare_projector(model)
     else:
         model = _from_parts(config, processor)
-    if model.config.image_seq_length != tokens_per_image(processor):
-        raise CurateError(
-            f"the model takes {model.config.image_seq_length} tokens per image, the processor writes "
-            f"{tokens_per_image(processor)}"
-        )
+    taken, written = settings_of(model).image_seq_length, tokens_per_image(processor)
+    if taken != written:
+        raise CurateError(f"the model takes {taken} tokens per image, the processor writes {written}")
     return model
 
 
 def set_trainable(
-    model: Any, modules: Collection[Module], *, unfreeze: Collection[str] = (), freeze: Collection[str] = ()
+    model: nn.Module, modules: Collection[Module], *, unfreeze: Collection[str] = (), freeze: Collection[str] = ()
 ) -> list[str]:
     """Freeze everything but what is chosen and return the names of the parameters that learn, in the model's order.
 
@@ -95,49 +97,29 @@ def set_trainable(
         chosen = module_of(name) in modules or _matches(name, unfreeze)
         parameter.requires_grad = chosen and not _matches(name, freeze) and id(parameter) not in unused
     if is_linear(model):
-        model.model.multi_modal_projector.linear_2.requires_grad_(requires_grad=False)
+        second_matrix(model).requires_grad_(requires_grad=False)
     return [name for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
-def module_of(name: str) -> Module:
-    """Return the module that a parameter belongs to."""
-    if name.startswith("model.vision_tower."):
-        return Module.VISION
-    return Module.PROJECTOR if name.startswith("model.multi_modal_projector.") else Module.LLM
-
-
-def projector_of(config: Any) -> str:
+def projector_of(config: LlavaSettings) -> str:
     """Return which projector a model's configuration has."""
     if config.model_type == DownsampleLlavaConfig.model_type:
         return "downsample_mlp"
     return "linear" if config.projector_hidden_act == ACTIVATIONS["linear"] else "mlp"
 
 
-def is_linear(model: Any) -> bool:
+def is_linear(model: nn.Module) -> bool:
     """Say whether the projector is a linear one."""
-    return projector_of(model.config) == "linear"
+    return projector_of(settings_of(model)) == "linear"
 
 
-def set_attention(model: Any, attention: Attention) -> None:
+def set_attention(model: PreTrainedModel, attention: Attention) -> None:
     """Let the language model's attention take masks of this form; the vision tower has none and stays as it is."""
     segment_attention.register()
     model.set_attn_implementation({"text_config": IMPLEMENTATIONS[attention]})
 
 
-def unused_vision(model: Any) -> Iterable[nn.Parameter]:
-    """Yield the vision tower's parameters behind the feature that is used."""
-    tower, layer = model.model.vision_tower, model.config.vision_feature_layer
-    layers = tower.encoder.layers
-    # Hidden state 0 is the embedding, hidden state k the output of layer k - 1.
-    num_used = layer if layer >= 0 else len(layers) + 1 + layer
-    for unused in layers[num_used:]:
-        yield from unused.parameters()
-    yield from tower.post_layernorm.parameters()
-    if hasattr(tower, "head"):
-        yield from tower.head.parameters()
-
-
-def enable_checkpointing(model: Any) -> None:
+def enable_checkpointing(model: PreTrainedModel) -> None:
     """Recompute activations in the backward pass."""
     model.activation_checkpointing_enable({"use_reentrant": False})
     # It also makes the embeddings ask for gradients, which only the reentrant kind needs; with a frozen vision tower
@@ -145,7 +127,9 @@ def enable_checkpointing(model: Any) -> None:
     model.disable_input_require_grads()
 
 
-def _model_config(config: StageConfig, processor: LlavaProcessor, *, vision: Any, text: Any) -> Any:
+def _model_config(
+    config: StageConfig, processor: LlavaProcessor, *, vision: PreTrainedConfig, text: PreTrainedConfig
+) -> LlavaConfig:
     settings_class = DownsampleLlavaConfig if config.model.projector == "downsample_mlp" else LlavaConfig
     return settings_class(
         vision_config=vision,
@@ -159,17 +143,17 @@ def _model_config(config: StageConfig, processor: LlavaProcessor, *, vision: Any
     )
 
 
-def _from_folder(config: StageConfig, folder: str) -> Any:
+def _from_folder(config: StageConfig, folder: str) -> LlavaForConditionalGeneration:
     settings = PreTrainedConfig.get_config_dict(folder)[0]
     found = model_class(settings.get("model_type", "none"))
     model = found.from_pretrained(folder, dtype=torch.float32)
-    projector = projector_of(model.config)
+    projector = projector_of(settings_of(model))
     if "projector" in config.model.model_fields_set and config.model.projector != projector:
         raise CurateError(f"{folder} has the projector {projector}; model.projector says {config.model.projector}")
     return model
 
 
-def _from_parts(config: StageConfig, processor: LlavaProcessor) -> Any:
+def _from_parts(config: StageConfig, processor: LlavaProcessor) -> LlavaForConditionalGeneration:
     """Put pre-trained towers into a model whose projector alone is random."""
     tower = vision_config(str(config.model.vision))
     vision = _load(AutoModel, str(config.model.vision), config=tower)
@@ -190,7 +174,7 @@ def _from_parts(config: StageConfig, processor: LlavaProcessor) -> Any:
     return model
 
 
-def _load(auto_class: Any, name: str, **options: Any) -> Any:
+def _load(auto_class: type[AutoModel | AutoModelForCausalLM], name: str, **options: object) -> PreTrainedModel:
     """Load weights and insist on having all of them: a missing one would be random, and nobody would know."""
     model, info = auto_class.from_pretrained(name, dtype=torch.float32, output_loading_info=True, **options)
     if info["missing_keys"]:
@@ -198,12 +182,12 @@ def _load(auto_class: Any, name: str, **options: Any) -> Any:
     return model
 
 
-def _prepare_projector(model: Any) -> None:
+def _prepare_projector(model: nn.Module) -> None:
     if is_linear(model):
-        second = model.model.multi_modal_projector.linear_2
+        second = second_matrix(model)
         with torch.no_grad():
-            nn.init.eye_(second.weight)
-            nn.init.zeros_(second.bias)
+            nn.init.eye_(second.get_parameter("weight"))
+            nn.init.zeros_(second.get_parameter("bias"))
 
 
 def _matches(name: str, patterns: Collection[str]) -> bool:

@@ -4,7 +4,7 @@ Position ids alone do not keep samples apart in ``LlavaForConditionalGeneration`
 a ``BlockMask``, is taken as it is. The block mask says the same and lets the kernel skip the blocks that no sample
 sees: with S samples of equal length in a pack, all but about 1/S of the causal half.
 
-Shapes: B packs, L tokens.
+Shapes: see ``train_bridge.model``.
 """
 
 from typing import Literal, cast
@@ -28,35 +28,35 @@ def resolve_attention(attention: str, *, device: torch.device) -> Attention:
     return cast("Attention", attention)
 
 
-def packed_mask(segment_ids: torch.Tensor, *, attention: Attention) -> torch.Tensor | BlockMask:
-    """Return the mask of ``segment_ids`` [B, L] in the form that the model's attention takes."""
+def packed_mask(segment_ids_bl: torch.Tensor, *, attention: Attention) -> torch.Tensor | BlockMask:
+    """Return the mask of ``segment_ids_bl`` [B, L] in the form that the model's attention takes."""
     if attention == "segments":
-        return segment_ids[:, None, None]
-    return block_mask(segment_ids) if attention == "flex" else block_causal_mask(segment_ids)
+        return segment_ids_bl[:, None, None]
+    return block_mask(segment_ids_bl) if attention == "flex" else block_causal_mask(segment_ids_bl)
 
 
-def block_causal_mask(segment_ids: torch.Tensor) -> torch.Tensor:
+def block_causal_mask(segment_ids_bl: torch.Tensor) -> torch.Tensor:
     """Let each token see itself and earlier tokens of its own segment.
 
     Every row sees at least itself, so no softmax is empty.
 
     Args:
-        segment_ids: [B, L], a number per segment; padding is a segment too.
+        segment_ids_bl: [B, L], a number per segment; padding is a segment too.
 
     Returns:
         Boolean [B, 1, L, L], true where row attends to column.
     """
-    length = segment_ids.shape[1]
-    same = segment_ids[:, :, None] == segment_ids[:, None, :]
-    causal = torch.ones(length, length, dtype=torch.bool, device=segment_ids.device).tril()
-    return (same & causal)[:, None]
+    length = segment_ids_bl.shape[1]
+    same_bll = segment_ids_bl[:, :, None] == segment_ids_bl[:, None, :]
+    causal_ll = torch.ones(length, length, dtype=torch.bool, device=segment_ids_bl.device).tril()
+    return (same_bll & causal_ll)[:, None]
 
 
-def block_mask(segment_ids: torch.Tensor) -> BlockMask:
+def block_mask(segment_ids_bl: torch.Tensor) -> BlockMask:
     """Return ``block_causal_mask`` as flex attention takes it; the same for all heads."""
 
     def sees(pack: torch.Tensor, _head: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
-        return (segment_ids[pack, query] == segment_ids[pack, key]) & (query >= key)
+        return (segment_ids_bl[pack, query] == segment_ids_bl[pack, key]) & (query >= key)
 
-    rows, length = segment_ids.shape
-    return create_block_mask(sees, B=rows, H=None, Q_LEN=length, KV_LEN=length, device=segment_ids.device.type)
+    rows, length = segment_ids_bl.shape
+    return create_block_mask(sees, B=rows, H=None, Q_LEN=length, KV_LEN=length, device=segment_ids_bl.device.type)

@@ -1,8 +1,6 @@
 """The processor of a stage: tokenizer with an image token, image processor, and how many tokens an image is."""
 
-from typing import Any
-
-from transformers import AutoConfig, AutoImageProcessor, AutoProcessor, AutoTokenizer, LlavaProcessor
+from transformers import AutoConfig, AutoImageProcessor, AutoProcessor, AutoTokenizer, LlavaProcessor, PreTrainedConfig
 
 from curate.contract.errors import CurateError
 from train_bridge.config import StageConfig
@@ -45,7 +43,7 @@ def tokens_per_image(processor: LlavaProcessor) -> int:
     return int(patches + processor.num_additional_image_tokens - dropped)
 
 
-def vision_config(name: str) -> Any:
+def vision_config(name: str) -> PreTrainedConfig:
     """Return the configuration of a vision tower, also from a folder that holds its text tower beside it.
 
     Raises:

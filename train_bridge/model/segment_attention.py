@@ -3,10 +3,8 @@
 A pack of S samples of equal length costs 1/S of what its dense mask does, in time and in memory. transformers hands
 on any "mask" of four dimensions as it is, so segment ids are given as one.
 
-Shapes: B packs, H heads, L tokens, D values per head.
+Shapes: see ``train_bridge.model``; T tokens of one segment.
 """
-
-from typing import Any
 
 import torch
 from torch import nn
@@ -31,7 +29,7 @@ def segment_attention(  # noqa: PLR0913 - transformers' signature
     *,
     dropout: float = 0.0,
     scaling: float | None = None,
-    **options: Any,
+    **options: object,
 ) -> tuple[torch.Tensor, None]:
     """Let each token see itself and earlier tokens of its own segment.
 
@@ -49,15 +47,15 @@ def segment_attention(  # noqa: PLR0913 - transformers' signature
         [B, L, H, D], and no weights.
     """
     options.pop("is_causal", None)
-    rows = []
-    for row, ids in enumerate(attention_mask[:, 0, 0]):
-        lengths = torch.unique_consecutive(ids, return_counts=True)[1].tolist()
-        parts = (torch.split(tensor[row : row + 1], lengths, dim=2) for tensor in (query, key, value))
-        outputs = [
+    rows_1lhd = []
+    for row, ids_l in enumerate(attention_mask[:, 0, 0]):
+        lengths = torch.unique_consecutive(ids_l, return_counts=True)[1].tolist()
+        parts_1htd = (torch.split(tensor[row : row + 1], lengths, dim=2) for tensor in (query, key, value))
+        outputs_1thd = [
             sdpa_attention_forward(
-                module, *part, attention_mask=None, dropout=dropout, scaling=scaling, is_causal=True, **options
+                module, *part_1htd, attention_mask=None, dropout=dropout, scaling=scaling, is_causal=True, **options
             )[0]
-            for part in zip(*parts, strict=True)
+            for part_1htd in zip(*parts_1htd, strict=True)
         ]
-        rows.append(torch.cat(outputs, dim=1))
-    return torch.cat(rows), None
+        rows_1lhd.append(torch.cat(outputs_1thd, dim=1))
+    return torch.cat(rows_1lhd), None

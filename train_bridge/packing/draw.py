@@ -8,7 +8,7 @@ point at which the first entry has run out: weights hold to the end.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -240,7 +240,7 @@ def split_long(source: SampleCounts, settings: DrawSettings, documents: Samples)
     repeats[is_long] = [len(parts) for parts in found]
     samples = np.repeat(documents, repeats)
     of = np.repeat(is_long, repeats)
-    columns: Any = [
+    columns = [
         (i, part.start, part.stop, part.num_tokens, part.num_images, part.num_labels)
         for parts in found
         for i, part in enumerate(parts)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from jinja2 import TemplateError
 
@@ -27,8 +27,10 @@ It is stored with the exported tokenizer, so inference and training write a conv
 class ChatTokenizer(Protocol):
     """What is used of a Hugging Face tokenizer here."""
 
-    def apply_chat_template(self, conversation: list[dict[str, str]], **kwargs: Any) -> Any:
-        """Return the conversation as text."""
+    def apply_chat_template(
+        self, conversation: list[dict[str, str]], *, tokenize: bool, add_generation_prompt: bool
+    ) -> object:
+        """Return the conversation as text, which is a string unless ``tokenize``."""
 
 
 class ChatError(Exception):

@@ -8,18 +8,19 @@ count an image once until ``expand`` repeats the placeholder ``tokens_per_image`
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Encoding
+from transformers import PreTrainedTokenizerBase
 
 from curate.contract.errors import CurateError
 from train_bridge.tokens.chat import PLAIN_TEMPLATE, ChatError, render_chat
 from train_bridge.tokens.faults import SampleFault
-from train_bridge.tokens.layout import ImagePiece, Layout, Placement, TextPiece, lay_out
+from train_bridge.tokens.layout import ImagePiece, JsonObject, Layout, Placement, TextPiece, lay_out
 
 IMAGE_MARK = "<image>"
 """How LLaVA's processor writes an image by default."""
@@ -68,11 +69,11 @@ class _Written:
 class TextEncoder:
     """Encodes records with one tokenizer and one form. Safe to use from threads."""
 
-    def __init__(self, tokenizer: Any, *, form: TextForm, image_mark: str = IMAGE_MARK) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, form: TextForm, image_mark: str = IMAGE_MARK) -> None:
         """Check that the tokenizer can be used.
 
         Args:
-            tokenizer: A Hugging Face tokenizer. One without a chat template is given ``PLAIN_TEMPLATE``.
+            tokenizer: One without a chat template is given ``PLAIN_TEMPLATE``.
             form: How documents are written.
             image_mark: Its placeholder of an image, which must be one token.
 
@@ -110,7 +111,7 @@ class TextEncoder:
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
-    def encode(self, records: Sequence[Mapping[str, Any]]) -> list[Encoded | SampleFault]:
+    def encode(self, records: Sequence[JsonObject]) -> list[Encoded | SampleFault]:
         """Encode records, each ``KEY.json`` of a shard, in one call of the tokenizer."""
         written = [self._write(record) for record in records]
         texts = [w.text for w in written if isinstance(w, _Written)]
@@ -119,7 +120,7 @@ class TextEncoder:
         encodings = iter(self._backend.encode_batch(texts, add_special_tokens=False))
         return [w if isinstance(w, SampleFault) else self._finish(w, next(encodings)) for w in written]
 
-    def _write(self, record: Mapping[str, Any]) -> _Written | SampleFault:
+    def _write(self, record: JsonObject) -> _Written | SampleFault:
         try:
             layout = lay_out(record, placement=self._form.placement, max_images=self._form.max_images)
         except (KeyError, TypeError, AttributeError):

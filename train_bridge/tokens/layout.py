@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+JsonObject = Mapping[str, Any]
+"""A record of a shard (``KEY.json``) or one of its items: what others wrote, so nothing is sure of its values."""
 Placement = Literal["natural", "matched"]
 
 
@@ -26,7 +28,7 @@ class ImagePiece:
 Layout = Sequence[TextPiece | ImagePiece]
 
 
-def lay_out(record: Mapping[str, Any], *, placement: Placement, max_images: int | None = None) -> Layout:
+def lay_out(record: JsonObject, *, placement: Placement, max_images: int | None = None) -> Layout:
     """Return the record's items in reading order.
 
     Args:
@@ -58,7 +60,7 @@ def lay_out(record: Mapping[str, Any], *, placement: Placement, max_images: int 
     return [piece for _, piece in pieces]
 
 
-def _kept_images(record: Mapping[str, Any], items: Sequence[Mapping[str, Any]], *, max_images: int | None) -> set[int]:
+def _kept_images(record: JsonObject, items: Sequence[JsonObject], *, max_images: int | None) -> set[int]:
     num_images = sum(item["type"] != "text" for item in items)
     if max_images is None or num_images <= max_images:
         return set(range(num_images))
@@ -68,5 +70,5 @@ def _kept_images(record: Mapping[str, Any], items: Sequence[Mapping[str, Any]], 
     return set(ranked[:max_images])
 
 
-def _next_text(items: Sequence[Mapping[str, Any]], place: int) -> int | None:
+def _next_text(items: Sequence[JsonObject], place: int) -> int | None:
     return next((later for later in range(place, len(items)) if items[later]["type"] == "text"), None)

@@ -9,13 +9,20 @@ padding, layers whose output is not used and table look-ups do not count: this i
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
 
 from train_bridge.config import Module
-from train_bridge.model.llava import module_of, unused_vision
+from train_bridge.model.parts import (
+    language_layers,
+    module_of,
+    output_matrix,
+    projector,
+    settings_of,
+    unused_vision,
+    vision_tower,
+)
 
 PEAK_FLOPS = {
     "H200": 989e12,
@@ -53,7 +60,7 @@ class ModelCost:
         return self.per_token * tokens + self.per_pair * pairs + self.per_label * labels + self.per_image * images
 
 
-def cost_of(model: Any, *, tokens_per_image: int) -> ModelCost:
+def cost_of(model: nn.Module, *, tokens_per_image: int) -> ModelCost:
     """Count a model whose ``requires_grad`` are set.
 
     Args:
@@ -62,21 +69,22 @@ def cost_of(model: Any, *, tokens_per_image: int) -> ModelCost:
     """
     unused = {id(parameter) for parameter in unused_vision(model)}
     learns = {module_of(name) for name, parameter in model.named_parameters() if parameter.requires_grad}
-    vision, text = model.config.vision_config, model.config.text_config
+    settings = settings_of(model)
+    vision, text = settings.vision_config, settings.text_config
     towers = Module.VISION in learns
     before_llm = towers or Module.PROJECTOR in learns
     num_patches = (vision.image_size // vision.patch_size) ** 2 + 1
-    num_layers = model.config.vision_feature_layer % (vision.num_hidden_layers + 1)
-    tower = _matrices(model.model.vision_tower, lambda weight: id(weight) not in unused)
+    num_layers = settings.vision_feature_layer % (vision.num_hidden_layers + 1)
+    tower = _matrices(vision_tower(model), lambda weight: id(weight) not in unused)
     image = num_patches * _per_token(tower, sends=towers)
     image += 4 * vision.hidden_size * num_layers * num_patches**2 * (3 if towers else 1)
-    image += tokens_per_image * _per_token(_matrices(model.model.multi_modal_projector), sends=towers)
+    image += tokens_per_image * _per_token(_matrices(projector(model)), sends=towers)
     llm_learns = before_llm or Module.LLM in learns
     head_width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     return ModelCost(
-        per_token=_per_token(_matrices(model.model.language_model.layers), sends=llm_learns),
+        per_token=_per_token([p for layer in language_layers(model) for p in _matrices(layer)], sends=llm_learns),
         per_pair=4.0 * text.num_attention_heads * head_width * text.num_hidden_layers * (3 if llm_learns else 1),
-        per_label=_per_token([model.lm_head.weight], sends=llm_learns),
+        per_label=_per_token([output_matrix(model)], sends=llm_learns),
         per_image=image,
     )
 

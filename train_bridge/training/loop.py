@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
+from transformers import LlavaForConditionalGeneration
 
 from curate.contract.errors import CurateError, RecipeError
 from curate.contract.ids import seed_for
@@ -52,7 +52,7 @@ class Job:
     config: StageConfig
     prepared: Prepared
     ranks: Ranks
-    model: Any
+    model: LlavaForConditionalGeneration
     optimiser: torch.optim.Optimizer
     form: ImageForm
     dtype: torch.dtype
@@ -132,7 +132,14 @@ def _start(config: StageConfig, ranks: Ranks) -> Job:
     )
 
 
-def _spread(model: Any, config: StageConfig, *, ranks: Ranks, dtype: torch.dtype, attention: Attention) -> None:
+def _spread(
+    model: LlavaForConditionalGeneration,
+    config: StageConfig,
+    *,
+    ranks: Ranks,
+    dtype: torch.dtype,
+    attention: Attention,
+) -> None:
     """Make a model ready to train on all ranks."""
     set_attention(model, attention)
     if config.run.gradient_checkpointing:

@@ -1,14 +1,13 @@
 """AdamW, and the learning rate of each step."""
 
 import math
-from typing import Any
 
 import torch
 from torch import nn
 
 from curate.contract.errors import RecipeError
 from train_bridge.config import Module, OptimConfig
-from train_bridge.model.llava import module_of
+from train_bridge.model.parts import module_of
 
 
 def build_optimiser(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
@@ -28,7 +27,7 @@ def build_optimiser(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
     idle = sorted(set(config.module_lr) - {module for module, _ in members})
     if idle:
         raise RecipeError((f"optim.module_lr: nothing learns in {', '.join(idle)}",))
-    groups: list[dict[str, Any]] = [
+    groups: list[dict[str, object]] = [
         {
             "params": members[module, decays],
             "weight_decay": config.weight_decay if decays else 0.0,

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from transformers import AutoProcessor, LlavaProcessor
 
@@ -63,13 +62,13 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
         always_image=ranks.world_size > 1,
     )
     corpus = spec.open_corpus()
-    num_steps = share(count_steps(corpus, spec.plan, optim) if ranks.is_first else None)
+    num_steps = share(count_steps(corpus, spec.plan, optim) if ranks.is_first else 0)
     if num_steps == 0:
         raise CurateError(f"{', '.join(spec.folders)}: fewer packs than optim.global_batch {optim.global_batch}")
     return Prepared(processor=processor, spec=spec, corpus=corpus, num_steps=num_steps)
 
 
-def run_identity(config: StageConfig, prepared: Prepared) -> dict[str, Any]:
+def run_identity(config: StageConfig, prepared: Prepared) -> dict[str, object]:
     """Return the settings that a checkpoint insists on: those that decide what is learned, in which order."""
     content = config.model_dump(mode="json", include={"model", "data", "pack", "optim", "init_from"})
     # Packs per forward pass are arithmetic, and the data are known by content: shards may have moved.
@@ -80,7 +79,7 @@ def run_identity(config: StageConfig, prepared: Prepared) -> dict[str, Any]:
 
 def _count(config: StageConfig, encoder: TextEncoder, ranks: Ranks) -> tuple[str, ...]:
     """Count once per machine; where machines share storage, they write the same bytes."""
-    paths: list[str] | None = None
+    paths: list[str] = []
     with failing_together():
         if ranks.local_rank == 0:
             paths = [

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -15,7 +15,9 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
 from curate.contract.errors import CurateError
+from train_bridge.model.parts import language_layers, vision_layers
 
+T = TypeVar("T")
 DEFAULT_TIMEOUT_S = 7200
 PEER_LOSS_MARKS = ("gloo", "nccl", "connection closed", "connection reset", "broken pipe")
 
@@ -68,12 +70,12 @@ def compute_dtype(precision: str, *, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if precision == "bf16" else torch.float32
 
 
-def layers_of(model: Any) -> list[nn.Module]:
+def layers_of(model: nn.Module) -> list[nn.Module]:
     """Return the layers of both towers: the units that are sharded and compiled."""
-    return [*model.model.vision_tower.encoder.layers, *model.model.language_model.layers]
+    return [*vision_layers(model), *language_layers(model)]
 
 
-def spread_model(model: Any, *, ranks: Ranks, dtype: torch.dtype) -> None:
+def spread_model(model: nn.Module, *, ranks: Ranks, dtype: torch.dtype) -> None:
     """Move the model to its device and, with several ranks, shard it with FSDP2: each layer, then the rest.
 
     Weights stay fp32; with bf16 each layer is gathered in bf16, and gradients are summed in fp32.
@@ -89,7 +91,7 @@ def spread_model(model: Any, *, ranks: Ranks, dtype: torch.dtype) -> None:
     model.to(ranks.device)
 
 
-def autocast(*, ranks: Ranks, dtype: torch.dtype) -> AbstractContextManager[Any]:
+def autocast(*, ranks: Ranks, dtype: torch.dtype) -> AbstractContextManager[object]:
     """Compute in ``dtype``; sharded models do so by themselves."""
     if dtype == torch.float32 or ranks.world_size > 1:
         return nullcontext()
@@ -102,21 +104,21 @@ def sum_over_ranks(values: torch.Tensor) -> torch.Tensor:
     return values
 
 
-def share(value: Any) -> Any:
-    """Return the first rank's value on every rank."""
+def share(value: T) -> T:
+    """Return the first rank's value on every rank, whatever the others give."""
     box = [value]
     dist.broadcast_object_list(box, src=0)
     return box[0]
 
 
-def gather(value: Any) -> list[Any]:
+def gather(value: T) -> list[T]:
     """Return every rank's value, by rank."""
-    values: list[Any] = [None] * dist.get_world_size()
+    values = [value] * dist.get_world_size()
     dist.all_gather_object(values, value)
     return values
 
 
-def wait_for_all(group: Any = None) -> None:
+def wait_for_all(group: dist.ProcessGroup | None = None) -> None:
     """Return once every rank (of the group) is here."""
     dist.barrier(group)
 

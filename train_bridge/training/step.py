@@ -3,18 +3,18 @@
 The loss of a step is the mean over all its label tokens, wherever they are. How many there are is known only when all
 ranks have read their packs, so gradients of *sums* are accumulated and divided once, before clipping.
 
-Shapes: B packs, L tokens, K positions with a label in any row, V words, G groups of (source, kind).
+Shapes: see ``train_bridge.model``; M labels, G groups of (source, kind).
 """
 
 import zlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
+from transformers import LlavaForConditionalGeneration
 
 from train_bridge.data.collate import PADDING, Batch
 from train_bridge.data.samples import SkippedSample
@@ -78,14 +78,14 @@ class StepTotals:
 
 
 def token_losses(
-    model: Any, batch: Batch, *, form: ImageForm, attention: Attention = "mask"
+    model: LlavaForConditionalGeneration, batch: Batch, *, form: ImageForm, attention: Attention = "mask"
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Run the model on a batch.
 
     Logits are computed where some row has a label and nowhere else: most positions of an interleaved pack are images.
 
     Args:
-        model: ``LlavaForConditionalGeneration``, sharded or not.
+        model: Sharded or not.
         batch: On the model's device.
         form: How pixels are normalised.
         attention: What the language model's attention takes.
@@ -95,48 +95,57 @@ def token_losses(
     """
     if attention == "flex":
         batch = pad_to_blocks(batch)
-    targets = functional.pad(batch.labels[:, 1:], (0, 1), value=IGNORED)
+    targets_bl = functional.pad(batch.labels[:, 1:], (0, 1), value=IGNORED)
     # The label of a place is the next token; where that starts another segment, its label is IGNORED already.
-    places = (targets != IGNORED).any(dim=0).nonzero()[:, 0]
-    if not len(places):
-        places = torch.zeros(1, dtype=torch.int64, device=targets.device)  # every rank must run backward
-    logits = model(
+    places_k = (targets_bl != IGNORED).any(dim=0).nonzero()[:, 0]
+    if not len(places_k):
+        places_k = torch.zeros(1, dtype=torch.int64, device=targets_bl.device)  # every rank must run backward
+    logits_bkv = model(
         input_ids=batch.input_ids,
         pixel_values=normalise(batch.pixel_values, form=form) if len(batch.pixel_values) else None,
         attention_mask=packed_mask(batch.segment_ids, attention=attention),
         position_ids=batch.position_ids,
         use_cache=False,
-        logits_to_keep=places,
+        logits_to_keep=places_k,
     ).logits
-    wanted = targets[:, places]
-    losses = functional.cross_entropy(
-        logits.float().flatten(0, 1), wanted.flatten(), reduction="none", ignore_index=IGNORED
-    ).view_as(wanted)
-    return losses, wanted != IGNORED, batch.groups[:, places]
+    targets_bk = targets_bl[:, places_k]
+    losses_bk = functional.cross_entropy(
+        logits_bkv.float().flatten(0, 1), targets_bk.flatten(), reduction="none", ignore_index=IGNORED
+    ).view_as(targets_bk)
+    return losses_bk, targets_bk != IGNORED, batch.groups[:, places_k]
 
 
 def pad_to_blocks(batch: Batch) -> Batch:
     """Pad rows to whole blocks of flex attention: few shapes to compile for, and no block that is half there."""
     missing = -batch.input_ids.shape[1] % BLOCK
-    values = {"input_ids": 0, "labels": IGNORED, "position_ids": 0, "segment_ids": PADDING, "groups": 0}
-    padded = {name: functional.pad(getattr(batch, name), (0, missing), value=value) for name, value in values.items()}
-    return replace(batch, **padded)  # type: ignore[arg-type]  # these fields are tensors
+
+    def pad(tensor_bl: torch.Tensor, value: int) -> torch.Tensor:
+        return functional.pad(tensor_bl, (0, missing), value=value)
+
+    return replace(
+        batch,
+        input_ids=pad(batch.input_ids, 0),
+        labels=pad(batch.labels, IGNORED),
+        position_ids=pad(batch.position_ids, 0),
+        segment_ids=pad(batch.segment_ids, PADDING),
+        groups=pad(batch.groups, 0),
+    )
 
 
 def checksums(batch: Batch) -> list[tuple[int, int]]:
     """Return each pack's number and the CRC-32 of its labels, which padding and dummy images do not change."""
     rows = zip(batch.packs, batch.labels.cpu(), strict=True)
-    return [(number, zlib.crc32(labels[labels != IGNORED].numpy().tobytes())) for number, labels in rows]
+    return [(number, zlib.crc32(labels_l[labels_l != IGNORED].numpy().tobytes())) for number, labels_l in rows]
 
 
 def accumulate(  # noqa: PLR0913 - what a forward pass takes
-    model: Any,
+    model: LlavaForConditionalGeneration,
     batch: Batch,
     totals: StepTotals,
     *,
     form: ImageForm,
     scale: float,
-    context: AbstractContextManager[Any],
+    context: AbstractContextManager[object],
     attention: Attention = "mask",
 ) -> None:
     """Add a batch's gradients and sums.
@@ -151,21 +160,21 @@ def accumulate(  # noqa: PLR0913 - what a forward pass takes
         attention: What the language model's attention takes.
     """
     with context:
-        losses, has_label, groups = token_losses(model, batch, form=form, attention=attention)
-    torch.autograd.backward(losses.sum() * scale)
-    losses = losses.detach().double().cpu()
-    has_label = has_label.cpu()
-    chosen, values = groups.cpu()[has_label], losses[has_label]
-    totals.group_loss.index_add_(0, chosen, values)
-    totals.group_labels.index_add_(0, chosen, torch.ones_like(values))
-    totals.loss += float(values.sum())
-    totals.num_labels += len(values)
+        losses_bk, has_label_bk, groups_bk = token_losses(model, batch, form=form, attention=attention)
+    torch.autograd.backward(losses_bk.sum() * scale)
+    losses_bk = losses_bk.detach().double().cpu()
+    has_label_bk = has_label_bk.cpu()
+    groups_m, losses_m = groups_bk.cpu()[has_label_bk], losses_bk[has_label_bk]
+    totals.group_loss.index_add_(0, groups_m, losses_m)
+    totals.group_labels.index_add_(0, groups_m, torch.ones_like(losses_m))
+    totals.loss += float(losses_m.sum())
+    totals.num_labels += len(losses_m)
     totals.num_tokens += batch.num_tokens
     totals.num_images += len(batch.pixel_values)
     totals.num_pairs += float((batch.position_ids + 1)[batch.segment_ids != PADDING].sum())
     totals.num_skipped += len(batch.skipped)
     totals.skipped += batch.skipped
-    is_bad = (~losses.isfinite()).any(dim=1).tolist()
+    is_bad = (~losses_bk.isfinite()).any(dim=1).tolist()
     totals.bad_packs += [number for number, bad in zip(batch.packs, is_bad, strict=True) if bad]
 
 

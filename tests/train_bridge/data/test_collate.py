@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import numpy as np
 import torch
 
@@ -90,5 +92,6 @@ def test_the_cursor_is_that_of_the_last_pack() -> None:
 
 def test_to_moves_every_tensor() -> None:
     moved = batch_of([loaded([0, 5])]).to(torch.device("meta"))
-    assert {tensor.device.type for tensor in moved._tensors().values()} == {"meta"}
-    assert len(moved._tensors()) == 6
+    tensors = [value for field in fields(moved) if isinstance(value := getattr(moved, field.name), torch.Tensor)]
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+    assert len(tensors) == 6

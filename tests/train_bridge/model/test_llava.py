@@ -18,11 +18,11 @@ from train_bridge.model.llava import (
     enable_checkpointing,
     is_linear,
     model_class,
-    module_of,
     projector_of,
     set_attention,
     set_trainable,
 )
+from train_bridge.model.parts import module_of
 from train_bridge.model.processor import build_processor
 
 

@@ -1,14 +1,13 @@
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from transformers import LlavaProcessor
+from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from tests.train_bridge.conftest import stage_config
 from train_bridge.config import Module
 from train_bridge.model.llava import build_model, set_trainable
-from train_bridge.training.flops import cost_of, find_peak, peak_flops
+from train_bridge.training.flops import ModelCost, cost_of, find_peak, peak_flops
 
 HIDDEN, LAYERS, VOCAB = 32, 2, 320
 LAYER_WEIGHTS = 4 * HIDDEN * HIDDEN + 3 * HIDDEN * 3 * HIDDEN
@@ -16,33 +15,33 @@ LAYER_WEIGHTS = 4 * HIDDEN * HIDDEN + 3 * HIDDEN * 3 * HIDDEN
 
 
 @pytest.fixture
-def model(shard_folder: str, processor: LlavaProcessor, tmp_path: Path) -> Any:
+def model(shard_folder: str, processor: LlavaProcessor, tmp_path: Path) -> LlavaForConditionalGeneration:
     return build_model(stage_config(shard_folder, tmp_path), processor=processor)
 
 
-def cost(model: Any, *modules: Module) -> Any:
+def cost(model: LlavaForConditionalGeneration, *modules: Module) -> ModelCost:
     set_trainable(model, set(modules))
     return cost_of(model, tokens_per_image=4)
 
 
-def test_a_trained_language_model_costs_six_flops_per_weight_and_token(model: Any) -> None:
+def test_a_trained_language_model_costs_six_flops_per_weight_and_token(model: LlavaForConditionalGeneration) -> None:
     trained = cost(model, Module.PROJECTOR, Module.LLM)
     assert trained.per_token == 6 * LAYERS * LAYER_WEIGHTS
     assert trained.per_label == 6 * HIDDEN * model.config.text_config.vocab_size
     assert trained.per_pair == 3 * 4 * HIDDEN * LAYERS
 
 
-def test_a_frozen_one_costs_four_behind_a_projector_that_learns(model: Any) -> None:
+def test_a_frozen_one_costs_four_behind_a_projector_that_learns(model: LlavaForConditionalGeneration) -> None:
     assert cost(model, Module.PROJECTOR).per_token == 4 * LAYERS * LAYER_WEIGHTS
     assert cost(model, Module.PROJECTOR).per_pair == 3 * 4 * HIDDEN * LAYERS
 
 
-def test_a_frozen_model_costs_its_forward_pass(model: Any) -> None:
+def test_a_frozen_model_costs_its_forward_pass(model: LlavaForConditionalGeneration) -> None:
     assert cost(model).per_token == 2 * LAYERS * LAYER_WEIGHTS
     assert cost(model).per_pair == 4 * HIDDEN * LAYERS
 
 
-def test_images_cost_the_layers_that_are_used(model: Any) -> None:
+def test_images_cost_the_layers_that_are_used(model: LlavaForConditionalGeneration) -> None:
     patches = 5  # 2 x 2 and the class token
     layer = 4 * HIDDEN * HIDDEN + 2 * HIDDEN * 2 * HIDDEN
     convolution = HIDDEN * 3 * 8 * 8
@@ -53,7 +52,7 @@ def test_images_cost_the_layers_that_are_used(model: Any) -> None:
     assert cost(model, Module.VISION).per_image > 2.5 * used
 
 
-def test_flops_add_up(model: Any) -> None:
+def test_flops_add_up(model: LlavaForConditionalGeneration) -> None:
     found = cost(model, Module.LLM)
     total = found.flops(tokens=10, pairs=55, labels=9, images=1)
     assert total == 10 * found.per_token + 55 * found.per_pair + 9 * found.per_label + found.per_image

@@ -1,13 +1,12 @@
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
-from transformers import LlavaProcessor
+from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from tests.train_bridge.conftest import TOKENS_PER_IMAGE, stage_config
 from train_bridge.config import Module
@@ -25,7 +24,7 @@ from train_bridge.training.step import StepTotals, accumulate, checksums, pad_to
 
 
 @pytest.fixture
-def model(shard_folder: str, processor: LlavaProcessor, tmp_path: Path) -> Any:
+def model(shard_folder: str, processor: LlavaProcessor, tmp_path: Path) -> LlavaForConditionalGeneration:
     model = build_model(stage_config(shard_folder, tmp_path), processor=processor)
     set_trainable(model, {Module.PROJECTOR, Module.LLM})
     return model
@@ -56,7 +55,9 @@ def batch_of(processor: LlavaProcessor, *contents: Content, always_image: bool =
     return collate(list(zip(packs, contents, strict=True)), settings=settings)
 
 
-def logits_of(model: Any, batch: Batch, processor: LlavaProcessor, *, attention: Attention = "mask") -> torch.Tensor:
+def logits_of(
+    model: LlavaForConditionalGeneration, batch: Batch, processor: LlavaProcessor, *, attention: Attention = "mask"
+) -> torch.Tensor:
     pixels = (
         normalise(batch.pixel_values, form=image_form(processor.image_processor)) if len(batch.pixel_values) else None
     )
@@ -74,7 +75,12 @@ def logits_of(model: Any, batch: Batch, processor: LlavaProcessor, *, attention:
 @pytest.mark.parametrize("attention", ["mask", "segments"])
 @pytest.mark.parametrize("always_image", [False, True])
 def test_packed_samples_do_not_see_each_other(
-    model: Any, loaded: list[LoadedSample], processor: LlavaProcessor, attention: Attention, *, always_image: bool
+    model: LlavaForConditionalGeneration,
+    loaded: list[LoadedSample],
+    processor: LlavaProcessor,
+    attention: Attention,
+    *,
+    always_image: bool,
 ) -> None:
     packed = batch_of(processor, [loaded[1], *loaded], [loaded[1]], always_image=always_image)
     set_attention(model, attention)
@@ -94,7 +100,7 @@ def test_packed_samples_do_not_see_each_other(
 
 
 def test_losses_are_cross_entropies_of_the_next_token(
-    model: Any, loaded: list[LoadedSample], processor: LlavaProcessor
+    model: LlavaForConditionalGeneration, loaded: list[LoadedSample], processor: LlavaProcessor
 ) -> None:
     batch = batch_of(processor, [*loaded])
     form = image_form(processor.image_processor)
@@ -106,11 +112,13 @@ def test_losses_are_cross_entropies_of_the_next_token(
     assert int(has_label.sum()) == sum(int((sample.labels != IGNORED).sum()) for sample in loaded)
 
 
-def gradients(model: Any) -> dict[str, torch.Tensor]:
+def gradients(model: LlavaForConditionalGeneration) -> dict[str, torch.Tensor]:
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
-def run(model: Any, batches: list[Batch], processor: LlavaProcessor) -> tuple[StepTotals, dict[str, torch.Tensor]]:
+def run(
+    model: LlavaForConditionalGeneration, batches: list[Batch], processor: LlavaProcessor
+) -> tuple[StepTotals, dict[str, torch.Tensor]]:
     model.zero_grad(set_to_none=True)
     totals = StepTotals(num_groups=3)
     form = image_form(processor.image_processor)
@@ -119,7 +127,9 @@ def run(model: Any, batches: list[Batch], processor: LlavaProcessor) -> tuple[St
     return totals, {name: grad / (totals.num_labels / 64) for name, grad in gradients(model).items()}
 
 
-def test_accumulating_is_one_large_batch(model: Any, loaded: list[LoadedSample], processor: LlavaProcessor) -> None:
+def test_accumulating_is_one_large_batch(
+    model: LlavaForConditionalGeneration, loaded: list[LoadedSample], processor: LlavaProcessor
+) -> None:
     together, wanted = run(model, [batch_of(processor, [loaded[0], loaded[1]], [loaded[2]])], processor)
     parts = [batch_of(processor, [sample]) for sample in loaded]
     apart, found = run(model, parts, processor)
@@ -131,7 +141,9 @@ def test_accumulating_is_one_large_batch(model: Any, loaded: list[LoadedSample],
     assert all(torch.allclose(wanted[name], found[name], atol=1e-5) for name in wanted)
 
 
-def test_a_dummy_image_has_no_gradient(model: Any, loaded: list[LoadedSample], processor: LlavaProcessor) -> None:
+def test_a_dummy_image_has_no_gradient(
+    model: LlavaForConditionalGeneration, loaded: list[LoadedSample], processor: LlavaProcessor
+) -> None:
     _, plain = run(model, [batch_of(processor, [loaded[1]])], processor)
     _, dummy = run(model, [batch_of(processor, [loaded[1]], always_image=True)], processor)
     assert dummy.keys() - plain.keys() == {
@@ -142,7 +154,7 @@ def test_a_dummy_image_has_no_gradient(model: Any, loaded: list[LoadedSample], p
 
 
 def test_a_batch_without_labels_still_runs_backward(
-    model: Any, loaded: list[LoadedSample], processor: LlavaProcessor
+    model: LlavaForConditionalGeneration, loaded: list[LoadedSample], processor: LlavaProcessor
 ) -> None:
     silent = replace(loaded[0], labels=loaded[0].labels * 0 + IGNORED)
     model.zero_grad(set_to_none=True)
@@ -200,7 +212,7 @@ def test_update_refuses_a_gradient_that_is_not_finite() -> None:
 
 
 def test_a_loss_that_is_not_finite_names_its_pack(
-    model: Any, loaded: list[LoadedSample], processor: LlavaProcessor
+    model: LlavaForConditionalGeneration, loaded: list[LoadedSample], processor: LlavaProcessor
 ) -> None:
     with torch.no_grad():
         model.model.multi_modal_projector.linear_1.bias.fill_(float("nan"))  # only images are spoiled
@@ -210,14 +222,18 @@ def test_a_loss_that_is_not_finite_names_its_pack(
     assert totals.loss != totals.loss
 
 
-def test_pairs_and_images_are_counted(model: Any, loaded: list[LoadedSample], processor: LlavaProcessor) -> None:
+def test_pairs_and_images_are_counted(
+    model: LlavaForConditionalGeneration, loaded: list[LoadedSample], processor: LlavaProcessor
+) -> None:
     totals, _ = run(model, [batch_of(processor, [*loaded], [loaded[1]])], processor)
     lengths = [len(sample.ids) for sample in (*loaded, loaded[1])]
     assert totals.num_pairs == sum(length * (length + 1) / 2 for length in lengths)
     assert totals.num_images == 3
 
 
-def test_whole_blocks_have_the_same_losses(model: Any, loaded: list[LoadedSample], processor: LlavaProcessor) -> None:
+def test_whole_blocks_have_the_same_losses(
+    model: LlavaForConditionalGeneration, loaded: list[LoadedSample], processor: LlavaProcessor
+) -> None:
     batch = batch_of(processor, [*loaded])
     padded = pad_to_blocks(batch)
     assert padded.input_ids.shape[1] % BLOCK == 0

@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+from transformers import LlavaForConditionalGeneration
+
+from tests.train_bridge.conftest import stage_config
+from train_bridge.config import Module
+from train_bridge.model.llava import build_model
+from train_bridge.model.parts import (
+    VISION_TOWER,
+    LlavaSettings,
+    TextSettings,
+    VisionSettings,
+    language_layers,
+    module_of,
+    output_matrix,
+    projector,
+    second_matrix,
+    settings_of,
+    unused_vision,
+    vision_layers,
+    vision_tower,
+)
+from train_bridge.model.processor import build_processor
+
+
+@pytest.fixture(params=["clip", "siglip"])
+def model(
+    request: pytest.FixtureRequest, shard_folder: str, parts: dict[str, str], tmp_path: Path
+) -> LlavaForConditionalGeneration:
+    towers = {"tiny": None, "vision": parts[request.param], "llm": parts["llm"]}
+    config = stage_config(shard_folder, tmp_path, model=towers)
+    return build_model(config, processor=build_processor(config))
+
+
+def test_parts_are_those_that_transformers_names(model: LlavaForConditionalGeneration) -> None:
+    assert vision_layers(model) == list(model.model.vision_tower.encoder.layers)
+    assert vision_tower(model) is model.model.vision_tower
+    assert projector(model) is model.model.multi_modal_projector
+    assert second_matrix(model) is model.model.multi_modal_projector.linear_2
+    assert language_layers(model) == list(model.model.language_model.layers)
+    assert output_matrix(model) is model.lm_head.weight
+
+
+def test_a_configuration_has_what_is_read_of_it(model: LlavaForConditionalGeneration) -> None:
+    settings = settings_of(model)
+    for read, found in (
+        (LlavaSettings, settings),
+        (VisionSettings, settings.vision_config),
+        (TextSettings, settings.text_config),
+    ):
+        missing = [name for name in read.__annotations__ if not hasattr(found, name)]
+        assert missing == []
+
+
+def test_every_parameter_belongs_to_a_module(model: LlavaForConditionalGeneration) -> None:
+    in_tower = {module_of(name) for name, _ in vision_tower(model).named_parameters(prefix=VISION_TOWER)}
+    assert in_tower == {Module.VISION}
+    assert {module_of(name) for name, _ in model.named_parameters()} == set(Module)
+    assert module_of("lm_head.weight") == module_of("model.language_model.norm.weight") == Module.LLM
+    assert module_of("model.multi_modal_projector.linear_1.bias") == Module.PROJECTOR
+
+
+@pytest.mark.parametrize(("layer", "num_unused"), [(-1, 0), (-2, 1), (-3, 2), (0, 2), (1, 1), (2, 0)])
+def test_what_follows_the_feature_is_unused(model: LlavaForConditionalGeneration, layer: int, num_unused: int) -> None:
+    settings_of(model).vision_feature_layer = layer
+    tower = vision_tower(model)
+    unused = {id(parameter) for parameter in unused_vision(model)}
+    names = {name for name, parameter in tower.named_parameters() if id(parameter) in unused}
+    behind = {name for name, _ in tower.named_parameters() if name.startswith(("post_layernorm.", "head."))}
+    assert behind <= names
+    last = tuple(f"encoder.layers.{number}." for number in range(2 - num_unused, 2))
+    assert names - behind == {name for name, _ in tower.named_parameters() if last and name.startswith(last)}

@@ -1,0 +1,106 @@
+"""The parts of a LLaVA model by name and type.
+
+transformers has no types that mypy reads, so the trainer reaches into a model here only. Elsewhere it is ``nn.Module``
+where torch suffices, and ``LlavaForConditionalGeneration`` where it is built, set up or called.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from torch import nn
+
+from train_bridge.config import Module
+
+VISION_TOWER = "model.vision_tower"
+PROJECTOR = "model.multi_modal_projector"
+LANGUAGE_MODEL = "model.language_model"
+BEHIND_LAYERS = ("post_layernorm", "head")
+"""Of a vision tower: what follows its layers. CLIP's has no head."""
+
+
+class VisionSettings(Protocol):
+    """What is read of a vision tower's configuration."""
+
+    hidden_size: int
+    image_size: int
+    """px"""
+    patch_size: int
+    """px"""
+    num_hidden_layers: int
+
+
+class TextSettings(Protocol):
+    """What is read of a language model's configuration."""
+
+    hidden_size: int
+    num_attention_heads: int
+    num_hidden_layers: int
+
+
+class LlavaSettings(Protocol):
+    """What is read of a ``LlavaConfig``."""
+
+    model_type: str
+    projector_hidden_act: str
+    vision_feature_layer: int
+    """Which hidden state of the vision tower the projector takes: 0 is the embedding, negative ones count from the
+    end."""
+    image_seq_length: int
+    """Tokens per image."""
+    vision_config: VisionSettings
+    text_config: TextSettings
+
+
+def settings_of(model: nn.Module) -> LlavaSettings:
+    """Return the configuration."""
+    settings: LlavaSettings = vars(model)["config"]  # as an attribute torch calls it a tensor or a module
+    return settings
+
+
+def vision_tower(model: nn.Module) -> nn.Module:
+    """Return the vision tower."""
+    return model.get_submodule(VISION_TOWER)
+
+
+def vision_layers(model: nn.Module) -> list[nn.Module]:
+    """Return the layers of the vision tower, in order."""
+    return list(model.get_submodule(f"{VISION_TOWER}.encoder.layers").children())
+
+
+def projector(model: nn.Module) -> nn.Module:
+    """Return what turns patches into tokens."""
+    return model.get_submodule(PROJECTOR)
+
+
+def second_matrix(model: nn.Module) -> nn.Module:
+    """Return the projector's second linear layer."""
+    return model.get_submodule(f"{PROJECTOR}.linear_2")
+
+
+def language_layers(model: nn.Module) -> list[nn.Module]:
+    """Return the layers of the language model, in order."""
+    return list(model.get_submodule(f"{LANGUAGE_MODEL}.layers").children())
+
+
+def output_matrix(model: nn.Module) -> nn.Parameter:
+    """Return the language model's output matrix [V, D]."""
+    return model.get_parameter("lm_head.weight")
+
+
+def module_of(name: str) -> Module:
+    """Return the module that a parameter belongs to."""
+    if name.startswith(f"{VISION_TOWER}."):
+        return Module.VISION
+    return Module.PROJECTOR if name.startswith(f"{PROJECTOR}.") else Module.LLM
+
+
+def unused_vision(model: nn.Module) -> Iterator[nn.Parameter]:
+    """Yield the vision tower's parameters behind the feature that is used."""
+    layer, layers = settings_of(model).vision_feature_layer, vision_layers(model)
+    # Hidden state 0 is the embedding, hidden state k the output of layer k - 1.
+    num_used = layer if layer >= 0 else len(layers) + 1 + layer
+    for unused in layers[num_used:]:
+        yield from unused.parameters()
+    for name, part in vision_tower(model).named_children():
+        if name in BEHIND_LAYERS:
+            yield from part.parameters()
