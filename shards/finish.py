@@ -3,7 +3,6 @@
 import io
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +16,7 @@ from shards.energon import INDEX_SUFFIX, META_FOLDER, encode_meta, encode_offset
 from shards.index import SHARD_DIGITS
 from shards.manifest import MANIFEST_NAME, Manifest, ManifestShard, add_up, encode_manifest
 from shards.reader import INDEX_NAME
-from shards.storage import TEMP_SUFFIX, open_folder, write_bytes
+from shards.storage import TEMP_SUFFIX, open_folder, remove_file, write_bytes
 from shards.wids import WIDS_NAME, encode_wids
 from shards.writer import ShardResult
 
@@ -28,7 +27,7 @@ def start_shard_set(folder: str) -> None:
     """Make the folder and remove an earlier run's manifest, so that a set half rewritten does not pass as whole."""
     file_system, root = open_folder(folder)
     file_system.makedirs(root, exist_ok=True)
-    _remove_if_there(file_system, f"{root}/{MANIFEST_NAME}")
+    remove_file(f"{folder}/{MANIFEST_NAME}")
 
 
 def finish_shard_set(folder: str, results: Sequence[ShardResult], *, info: ShardSetInfo) -> None:
@@ -122,10 +121,3 @@ def _remove_stale(folder: str, keep: set[str]) -> None:
         name = str(path).rpartition("/")[2]
         if _OWN_PATTERN.fullmatch(name) and name.removesuffix(INDEX_SUFFIX) not in keep:
             file_system.rm_file(path)
-
-
-def _remove_if_there(file_system: Any, path: str) -> None:
-    try:
-        file_system.rm_file(path)
-    except FileNotFoundError:
-        return

@@ -30,13 +30,6 @@ def save_result(path: str, result: ShardResult, *, made_from: str) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def remove_result(path: str) -> None:
-    """Forget a result before its shard is written anew: it must not outlive the shard that it speaks of."""
-    file_system, target = open_folder(path)
-    if file_system.exists(target):
-        file_system.rm_file(target)
-
-
 def load_result(path: str, *, made_from: str) -> ShardResult:
     """Read what ``save_result`` wrote.
 

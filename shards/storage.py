@@ -3,9 +3,10 @@
 import errno
 import hashlib
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -51,8 +52,8 @@ def is_local(file_system: Any) -> bool:
 
 
 @contextmanager
-def open_atomic(path: str) -> Iterator[HashingFile]:
-    """Write a file that appears whole or not at all.
+def atomic_path(path: str) -> Iterator[Path]:
+    """Yield a local path to write a file at, which then appears at ``path`` whole, or not at all.
 
     Local paths: a temporary name in the same folder, fsync, rename. Others: a local temporary file, put at the end.
     The folder is made. On any error nothing appears and the temporary file is removed.
@@ -64,15 +65,20 @@ def open_atomic(path: str) -> Iterator[HashingFile]:
     file_system, target = open_folder(path)
     folder, _, name = target.rpartition("/")
     with _explain_full_disk(folder if is_local(file_system) else tempfile.gettempdir()):
-        spool = _make_spool(file_system, folder, name)
+        spool = _spool_path(file_system, folder, name)
         try:
-            with spool.open("wb", buffering=BUFFER_BYTES) as raw:
-                yield HashingFile(raw)
-                raw.flush()
-                os.fsync(raw.fileno())
+            yield spool
+            _fsync(str(spool))
             _put_in_place(file_system, spool, target)
         finally:
             spool.unlink(missing_ok=True)
+
+
+@contextmanager
+def open_atomic(path: str) -> Iterator[HashingFile]:
+    """Write a file that appears whole or not at all; see ``atomic_path``."""
+    with atomic_path(path) as spool, spool.open("wb", buffering=BUFFER_BYTES) as raw:
+        yield HashingFile(raw)
 
 
 @contextmanager
@@ -86,21 +92,20 @@ def _explain_full_disk(folder: str) -> Iterator[None]:
         raise ShardError(f"no space left on the disk of {folder}; free some and run again") from error
 
 
-def _make_spool(file_system: Any, folder: str, name: str) -> Path:
-    """Return where a file is written first."""
-    if is_local(file_system):
-        Path(folder or ".").mkdir(parents=True, exist_ok=True)
-        return Path(folder or ".") / f".{name}.{os.getpid()}{TEMP_SUFFIX}"
-    handle, spool_name = tempfile.mkstemp(suffix=TEMP_SUFFIX)
-    os.close(handle)
-    return Path(spool_name)
+def _spool_path(file_system: Any, folder: str, name: str) -> Path:
+    """Return where a file is written first: a name that no other process chooses, in any container."""
+    own = f".{name}.{secrets.token_hex(8)}{TEMP_SUFFIX}"
+    if not is_local(file_system):
+        return Path(tempfile.gettempdir()) / own
+    Path(folder or ".").mkdir(parents=True, exist_ok=True)
+    return Path(folder or ".") / own
 
 
 def _put_in_place(file_system: Any, spool: Path, target: str) -> None:
     folder = target.rpartition("/")[0]
     if is_local(file_system):
         spool.replace(target)
-        _fsync_folder(folder or ".")
+        _fsync(folder or ".")  # makes the rename survive a power cut
     else:
         file_system.makedirs(folder, exist_ok=True)
         file_system.put_file(str(spool), target)
@@ -112,9 +117,16 @@ def write_bytes(path: str, data: bytes) -> None:
         file.write(data)
 
 
-def _fsync_folder(folder: str) -> None:
-    """Make a rename in ``folder`` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
+def remove_file(path: str) -> None:
+    """Remove a file if it is there."""
+    file_system, target = open_folder(path)
+    with suppress(FileNotFoundError):
+        file_system.rm_file(target)
+
+
+def _fsync(path: str) -> None:
+    """Wait until a file's bytes, or a folder's names, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

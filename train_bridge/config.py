@@ -263,7 +263,9 @@ class StageConfig(BaseModel):
         parts = (model.vision is not None, model.llm is not None)
         origins = (self.init_from is not None, model.tiny is not None, any(parts))
         if sum(origins) != 1 or any(parts) != all(parts):
-            raise ValueError("weights come from exactly one of: init_from; model.tiny; model.vision and model.llm")
+            raise ValueError(
+                "model: weights come from exactly one of: init_from; model.tiny; model.vision and model.llm"
+            )
         return self
 
     @property

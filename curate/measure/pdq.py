@@ -50,11 +50,6 @@ def hash_luma(luma: npt.NDArray[np.float32]) -> tuple[bytes, int]:
     return np.packbits(bits[::-1]).tobytes(), _quality(samples)
 
 
-def hamming_distance(first: bytes, second: bytes) -> int:
-    """Return how many bits of two hashes differ, 0..256."""
-    return (int.from_bytes(first, "big") ^ int.from_bytes(second, "big")).bit_count()
-
-
 def _quality(samples: npt.NDArray[np.floating]) -> int:
     """Return how much the [64, 64] samples vary: neighbour differences in whole percent of 255, summed, over 90."""
     total = 0.0

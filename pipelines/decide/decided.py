@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 
-import fsspec
 import pyarrow as pa
 
 from curate.contract.reasons import Stage
@@ -34,6 +33,7 @@ from pipelines.run.tables import (
     URL_COUNTS,
     VERDICTS,
 )
+from shards.storage import remove_file
 
 NOTE_FILE = ("blend", "decided.json")
 CODE = {"curate": ("dedup", "measure"), "filters": ("",), "pipelines": ("decide", "run")}
@@ -65,7 +65,7 @@ def load_or_decide(context: RunContext, progress: Progress, partitions: Sequence
     stored = load_decided(context, partitions, made_from)
     if stored is not None:
         return stored
-    _remove(context.folder.file(*NOTE_FILE))
+    remove_file(context.folder.file(*NOTE_FILE))
     decided = decide_pool(context, progress, partitions)
     context.folder.write(POOL, rows=decided.pool, made_from=made_from)
     rejections = [[reason, what, number] for (reason, what), number in sorted(decided.rejections.items())]
@@ -128,9 +128,3 @@ def _python_files(place: Traversable) -> Iterator[Traversable]:
     elif place.is_dir():
         for inner in sorted(place.iterdir(), key=lambda one: one.name):
             yield from _python_files(inner)
-
-
-def _remove(path: str) -> None:
-    filesystem, target = fsspec.url_to_fs(path)
-    if filesystem.exists(target):
-        filesystem.rm_file(target)

@@ -78,11 +78,6 @@ def build_world(folder: Path, *, num_docs: int, seed: int, base_url: str) -> Wor
     return world
 
 
-def load_world(folder: Path) -> World:
-    """Return the world that ``build_world`` wrote into ``folder``."""
-    return _layout(folder, json.loads((folder / WORLD_FILE).read_text())["base_url"])
-
-
 def _layout(folder: Path, base_url: str) -> World:
     return World(
         folder=folder,

@@ -74,10 +74,6 @@ class LeaseBook:
             grants += self._grant(host)
         return grants
 
-    def num_held(self, host: str) -> int:
-        """Return how many slots of a host are out."""
-        return self._held[host].total() if host in self._held else 0
-
     def _grant(self, host: str) -> list[tuple[Holder, str]]:
         held, waiting, grants = self._held[host], self._waiting[host], []
         while waiting and held.total() < waiting[0][1]:

@@ -7,11 +7,8 @@ spreading where a recomputed file turns out the same.
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -22,6 +19,7 @@ from curate.contract.errors import CurateError
 from curate.contract.parquet import read_parquet
 from curate.contract.schemas import check_schema
 from pipelines.run.tables import Table
+from shards.storage import atomic_path, write_bytes
 
 FINGERPRINT_KEY = b"curate.fingerprint"
 DIGEST_KEY = b"curate.digest"
@@ -130,7 +128,7 @@ def write_table(path: str, table: pa.Table, *, schema: pa.Schema, made_from: str
     has_bytes = not BYTES_COLUMNS.isdisjoint(table.column_names)
     plain_columns = [name for name in table.column_names if name not in BYTES_COLUMNS]
 
-    def write(local_path: str) -> None:
+    with atomic_path(path) as local_path:
         pq.write_table(
             table.replace_schema_metadata(metadata),
             local_path,
@@ -139,8 +137,6 @@ def write_table(path: str, table: pa.Table, *, schema: pa.Schema, made_from: str
             write_statistics=plain_columns,
             row_group_size=BYTES_ROW_GROUP if has_bytes else None,
         )
-
-    _write_atomically(path, write)
     return stamp
 
 
@@ -175,7 +171,7 @@ def read_stamp(path: str) -> Stamp | None:
 
 def write_text(path: str, text: str) -> None:
     """Write a small text file atomically."""
-    _write_atomically(path, lambda local_path: Path(local_path).write_text(text, encoding="utf-8") and None)
+    write_bytes(path, text.encode())
 
 
 def write_json(path: str, value: Any) -> None:
@@ -192,24 +188,3 @@ def read_json(path: str) -> Any:
         return None
     except ValueError as error:  # no JSON, or no UTF-8
         raise CurateError(f"{path}: not valid JSON ({error})") from error
-
-
-def _write_atomically(path: str, write: Any) -> None:
-    """Let ``write`` fill a temporary file, then put it in place whole or not at all."""
-    filesystem, target = fsspec.url_to_fs(path)
-    is_local = isinstance(filesystem, fsspec.get_filesystem_class("file"))
-    folder = str(Path(target).parent)
-    if is_local:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=".tmp-", dir=folder if is_local else None)
-    try:
-        write(temporary)
-        os.fsync(descriptor)
-        if is_local:
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(target)
-        else:
-            filesystem.put_file(temporary, target)
-    finally:
-        os.close(descriptor)
-        Path(temporary).unlink(missing_ok=True)

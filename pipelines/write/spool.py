@@ -25,7 +25,8 @@ from pipelines.run.tables import BLEND_ORDER
 from pipelines.write.samples import load_samples
 from shards.cut import cut_shards
 from shards.reader import ShardReader, StoredSample
-from shards.results import load_result, remove_result, save_result
+from shards.results import load_result, save_result
+from shards.storage import remove_file
 from shards.writer import write_shard
 
 GATHER_BYTES = 128 * 1024 * 1024
@@ -50,7 +51,7 @@ def spool_partition(context: RunContext, name: str, partition: str, shards: rang
     in_wave = pc.and_(pc.greater_equal(order["shard"], shards.start), pc.less(order["shard"], shards.stop))
     mine = order.filter(pc.and_(in_wave, pc.equal(order["partition"], partition)))
     doc_ids = list(dict.fromkeys(mine["doc_id"].to_pylist()))
-    remove_result(note)
+    remove_file(note)  # it must not outlive the tar that it speaks of
     samples = load_samples(context, partition, doc_ids)
     result = write_shard(path, (samples[doc_id] for doc_id in doc_ids), shard=0)
     save_result(note, result, made_from=made_from)

@@ -11,7 +11,8 @@ from pipelines.run.tables import BLEND_ORDER
 from pipelines.write.spool import gather, is_written
 from shards.config import ShardsConfig
 from shards.cut import cut_shards
-from shards.results import load_result, remove_result, save_result
+from shards.results import load_result, save_result
+from shards.storage import remove_file
 from shards.writer import ShardResult, shard_name, write_records
 
 
@@ -37,7 +38,7 @@ def write_one_shard(context: RunContext, name: str, shard: int, made_from: str) 
     if is_shard_written(context, name, shard, made_from):
         return Report(stage=Stage.WRITE_SHARDS, partition=shard_name(shard), skipped=True)
     path, note = _shard_path(context, name, shard), _note_path(context, name, shard)
-    remove_result(note)
+    remove_file(note)  # it must not outlive the tar that it speaks of
     samples = ((stored.record, stored.images) for stored in gather(context, name, shard))
     result = write_records(path, samples, shard=shard)
     save_result(note, result, made_from=made_from)

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from curate.contract.errors import ShardError
-from shards.results import load_result, remove_result, save_result
+from shards.results import load_result, save_result
+from shards.storage import remove_file
 from shards.writer import write_shard
 from tests.shards.conftest import MakeSample
 
@@ -19,8 +20,8 @@ def test_a_result_comes_back_as_it_was(tmp_path: Path, make_sample: MakeSample) 
 def test_a_result_is_forgotten_once_and_again(tmp_path: Path, make_sample: MakeSample) -> None:
     path = tmp_path / "note.parquet"
     save_result(str(path), write_shard(str(tmp_path / "00000.tar"), [make_sample(0)], shard=0), made_from="v1")
-    remove_result(str(path))
-    remove_result(str(path))
+    remove_file(str(path))
+    remove_file(str(path))
     assert not path.exists()
 
 

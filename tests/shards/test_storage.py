@@ -9,7 +9,7 @@ import fsspec
 import pytest
 
 from curate.contract.errors import ShardError
-from shards.storage import is_local, open_atomic, open_folder, write_bytes
+from shards.storage import atomic_path, is_local, open_atomic, open_folder, remove_file, write_bytes
 
 
 def test_a_file_appears_whole_with_its_hash(tmp_path: Path) -> None:
@@ -39,6 +39,39 @@ def test_a_remote_file_is_put_at_the_end() -> None:
     with pytest.raises(OSError, match="full"):
         write_and_fail("memory://storage-test/a/other")
     assert not file_system.exists("/storage-test/a/other")
+
+
+def test_a_path_is_written_by_others_and_appears_whole(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "file"
+    with atomic_path(str(target)) as local:
+        local.write_bytes(b"abc")
+        assert local.parent == target.parent
+        assert not target.exists()
+    assert target.read_bytes() == b"abc"
+    assert target.stat().st_mode & 0o777 == 0o644
+    with pytest.raises(FileNotFoundError), atomic_path(str(target)):
+        pass  # a writer that wrote nothing
+    assert target.read_bytes() == b"abc"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_two_writers_of_one_file_never_meet(tmp_path: Path) -> None:
+    target = str(tmp_path / "file")
+    with atomic_path(target) as first, atomic_path(target) as second:
+        first.write_bytes(b"1")
+        second.write_bytes(b"2")
+    assert Path(target).read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("folder", ["", "memory://storage-test-2"])
+def test_a_file_is_removed_if_it_is_there(tmp_path: Path, folder: str) -> None:
+    path = f"{folder or tmp_path}/file"
+    for _ in range(2):
+        remove_file(path)
+        write_bytes(path, b"abc")
+    remove_file(path)
+    file_system, root = open_folder(path)
+    assert not file_system.exists(root)
 
 
 def test_folders_are_named_without_a_slash_at_the_end(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_the_plan_is_printed_without_training(stage: str, tmp_path: Path, capsys
 @pytest.mark.parametrize(
     ("override", "code", "message"),
     [
-        ("optim.rate=3", 2, "optim.rate: no such setting"),
+        ("optim.rate=3", 2, "optim.rate: unknown key"),
         ("data.shards=nowhere", 1, "nowhere"),
         ("optim.micro_batch=3", 2, "not a multiple"),
     ],

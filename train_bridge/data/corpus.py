@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from curate.blend.curve import ShareCurve, constant_curve
 from curate.blend.weights import resolve_course
 from curate.contract.errors import RecipeError, ShardError
 from shards.places import SamplePlaces
+from shards.storage import atomic_path
 from train_bridge.data.lengths import COUNTS, GROUPS_KEY, counts_path
 from train_bridge.data.selection import Selection, assign_entries
 from train_bridge.packing.draw import Counts, Entry, Rows
@@ -128,10 +128,8 @@ class Corpus:
         key = hashlib.sha256(json.dumps([self._key, sorted(groups)]).encode()).hexdigest()[:16]
         path = self._cache_dir / f"rows-{key}.npy"
         if not path.exists():
-            partial = path.with_suffix(f".{os.getpid()}.partial")
-            with partial.open("wb") as file:
+            with atomic_path(str(path)) as partial, partial.open("wb") as file:
                 np.save(file, self._find_rows(groups))
-            partial.replace(path)
         rows: Rows = np.load(path, mmap_mode="r")
         if not len(rows):
             what = "" if name == "all" else f"data.weights.{name}: "

@@ -7,7 +7,6 @@ All ranks and loader processes of a machine share one copy through the page cach
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +19,7 @@ import pyarrow.compute as pc
 from curate.contract.errors import ShardError
 from curate.contract.schemas import SHARD_INDEX
 from shards.reader import ShardReader, read_index, read_json_part
+from shards.storage import atomic_path
 from train_bridge.packing.split import label_spans
 from train_bridge.tokens.encoder import Encoded, TextEncoder
 from train_bridge.tokens.faults import SampleFault
@@ -65,16 +65,18 @@ def count_lengths(folder: str, *, encoder: TextEncoder, cache_dir: str) -> str:
     path = Path(cache_dir) / f"lengths-{key}.arrow"
     if path.exists() and Path(counts_path(str(path))).exists():
         return str(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
     schema = LENGTHS.with_metadata({ENCODER_KEY: encoder.fingerprint()})
     counted = []
-    with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, schema) as writer, ShardReader(folder) as reader:
-        for table in _count_tables(index, reader=reader, encoder=encoder):
-            writer.write_table(table.replace_schema_metadata(schema.metadata).combine_chunks())
-            counted.append(_summary_columns(table))
-    _write_counts(counts_path(str(path)), counted)
-    partial.replace(path)
+    with atomic_path(str(path)) as partial:
+        with (
+            pa.OSFile(str(partial), "wb") as file,
+            pa.ipc.new_file(file, schema) as writer,
+            ShardReader(folder) as reader,
+        ):
+            for table in _count_tables(index, reader=reader, encoder=encoder):
+                writer.write_table(table.replace_schema_metadata(schema.metadata).combine_chunks())
+                counted.append(_summary_columns(table))
+        _write_counts(counts_path(str(path)), counted)
     return str(path)
 
 
@@ -120,10 +122,8 @@ def _write_counts(path: str, counted: list[pa.Table]) -> None:
         for field in COUNTS
     ]
     schema = COUNTS.with_metadata({GROUPS_KEY: json.dumps(groups)})
-    partial = Path(path).with_suffix(f".{os.getpid()}.partial")
-    with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+    with atomic_path(path) as partial, pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         writer.write_batch(pa.record_batch(columns, schema=schema))
-    partial.replace(path)
 
 
 def _table_hash(table: pa.Table) -> str:

@@ -10,7 +10,6 @@ therefore leaves complete checkpoints and at most one hidden folder, which the n
 """
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,6 +27,7 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import async_save
 
 from curate.contract.errors import CurateError
+from shards.storage import write_bytes
 from train_bridge.packing.cursor import Cursor
 from train_bridge.training.ranks import Ranks, failing_together
 
@@ -50,7 +50,7 @@ class Progress:
 class CheckpointWriter:
     """Writes checkpoints of a run, one at a time, while open. All ranks call the same methods."""
 
-    def __init__(self, folder: str, *, identity: Mapping[str, Any], keep: int, ranks: Ranks) -> None:
+    def __init__(self, folder: str, *, identity: Mapping[str, object], keep: int, ranks: Ranks) -> None:
         """Prepare to write.
 
         Args:
@@ -60,7 +60,8 @@ class CheckpointWriter:
             ranks: The callers.
         """
         self._folder, self._identity, self._keep, self._ranks = Path(folder), identity, keep, ranks
-        self._group: Any = dist.new_group(backend="gloo")  # the thread must not share the training's
+        group = dist.new_group(backend="gloo")  # the thread must not share the training's
+        self._group = group if isinstance(group, dist.ProcessGroup) else None
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._pending: Future[None] | None = None
 
@@ -113,7 +114,7 @@ class CheckpointWriter:
         if not self._ranks.is_first:
             return
         content = {**asdict(progress), "identity": self._identity}
-        _write_synced(partial / PROGRESS_NAME, json.dumps(content, indent=1))
+        write_bytes(str(partial / PROGRESS_NAME), json.dumps(content, indent=1).encode())
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
         prune_checkpoints(str(self._folder), keep=self._keep)
@@ -177,10 +178,3 @@ def _differences(saved: Any, now: Any, *, place: str = "") -> list[str]:
 def _causes(error: CheckpointException) -> str:
     """Say what failed, rank by rank."""
     return "; ".join(f"rank {rank}: {fault[0]}" for rank, fault in sorted(error.failures.items()))
-
-
-def _write_synced(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

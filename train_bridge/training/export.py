@@ -5,11 +5,10 @@ With ``projector: downsample_mlp``, which no plain class has, it does so with ``
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
-from transformers import LlavaProcessor
+from transformers import LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
 
 from curate.contract.errors import CurateError
 from train_bridge.model.downsample_llava import DownsampleLlava
@@ -17,7 +16,7 @@ from train_bridge.model.llava import model_class
 from train_bridge.training.ranks import Ranks, failing_together
 
 
-def export_model(folder: str, *, model: Any, processor: LlavaProcessor, ranks: Ranks) -> None:
+def export_model(folder: str, *, model: LlavaForConditionalGeneration, processor: LlavaProcessor, ranks: Ranks) -> None:
     """Gather the weights and save model and processor; all ranks call this.
 
     Args:
@@ -29,13 +28,14 @@ def export_model(folder: str, *, model: Any, processor: LlavaProcessor, ranks: R
     Raises:
         CurateError: The plain class has other weights, so it could not load them; or the folder cannot be written.
     """
-    weights = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+    state = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+    weights = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
     with failing_together():
         if ranks.is_first:
             _write(Path(folder), weights=weights, config=model.config, processor=processor)
 
 
-def _write(target: Path, *, weights: dict[str, Any], config: Any, processor: LlavaProcessor) -> None:
+def _write(target: Path, *, weights: dict[str, torch.Tensor], config: LlavaConfig, processor: LlavaProcessor) -> None:
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     plain_class = model_class(config.model_type)

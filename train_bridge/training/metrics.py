@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from shards.storage import write_bytes
 from train_bridge.data.samples import SkippedSample
 from train_bridge.training.flops import ModelCost
 from train_bridge.training.not_finite import PackDocuments
@@ -71,11 +72,8 @@ class MetricsLog:
     def __init__(self, folder: str, *, first_step: int, tensorboard: bool) -> None:
         """Open the files of ``folder``, dropping lines of steps from ``first_step`` on: they are done again."""
         path = Path(folder) / METRICS_NAME
-        path.parent.mkdir(parents=True, exist_ok=True)
         kept = [line for line in _lines(path) if json.loads(line)["step"] < first_step]
-        partial = path.with_suffix(".partial")
-        partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        partial.replace(path)
+        write_bytes(str(path), "".join(f"{line}\n" for line in kept).encode())
         self._file = path.open("a", encoding="utf-8")
         self._board = _open_board(folder, first_step=first_step) if tensorboard else None
 

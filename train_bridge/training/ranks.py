@@ -118,11 +118,6 @@ def gather(value: T) -> list[T]:
     return values
 
 
-def wait_for_all(group: dist.ProcessGroup | None = None) -> None:
-    """Return once every rank (of the group) is here."""
-    dist.barrier(group)
-
-
 @contextmanager
 def failing_together() -> Iterator[None]:
     """Raise on every rank what a block raised on any, so that none waits for one that has failed.

@@ -13,11 +13,10 @@ from curate.fetch.optouts.paths import matches_path
 from curate.fetch.urls import origin
 
 TDMREP_PATH = "/.well-known/tdmrep.json"
-MAX_TDMREP_BYTES = 500 * 1024
 MAX_ENTRIES = 10_000
 
 FetchFile = Callable[[URL], Awaitable[bytes]]
-"""Returns the first `MAX_TDMREP_BYTES` of a file; raises FetchError."""
+"""Returns the beginning of a file, as much as is read of a robots.txt; raises FetchError."""
 
 
 @dataclass(frozen=True, slots=True)

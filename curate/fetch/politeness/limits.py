@@ -51,11 +51,6 @@ class ByteGate:
                 turn.set_result(None)
             self._waiting.popleft()
 
-    @property
-    def used_bytes(self) -> int:
-        """Bytes held now."""
-        return self._used_bytes
-
 
 class ByteLease:
     """The bytes that one URL holds of a gate."""

@@ -7,7 +7,7 @@ from PIL import Image
 
 from curate.contract.schemas import IMAGE_MEASURES, IMAGES, check_schema, table_from_rows
 from curate.measure.image import decode_luma, measure_images
-from curate.measure.pdq import hamming_distance
+from tests.curate.measure.test_pdq import hamming_distance
 
 
 def picture(side_px: int) -> Image.Image:

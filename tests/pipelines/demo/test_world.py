@@ -9,7 +9,7 @@ from curate.contract.reasons import ALL_REASONS
 from pipelines.demo.documents import ImageRole
 from pipelines.demo.pages import FRAME_SENTENCES
 from pipelines.demo.truth import read_truth
-from pipelines.demo.world import World, build_world, load_world
+from pipelines.demo.world import World, build_world
 from tests.pipelines.demo.language import identify
 
 
@@ -89,7 +89,3 @@ def test_a_page_is_an_article_within_a_frame(world: World) -> None:
     text = (world.folder / "site" / (page.url or "").removeprefix(f"{world.base_url}/")).read_text()
     assert all(sentence in text for sentence in FRAME_SENTENCES)
     assert all(image.sentence in text for image in page.images if image.sentence)
-
-
-def test_a_written_world_can_be_opened_again(world: World) -> None:
-    assert load_world(world.folder) == world

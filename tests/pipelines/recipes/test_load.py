@@ -46,8 +46,9 @@ def test_a_misspelt_rule_gets_the_rule_as_hint() -> None:
     )
 
 
-def test_a_key_like_no_other_gets_no_hint() -> None:
-    assert faults_of(GOOD + "zzzzzz: 1\n") == ("zzzzzz: unknown key",)
+def test_a_key_like_no_other_is_told_which_there_are() -> None:
+    (fault,) = faults_of(GOOD + "zzzzzz: 1\n")
+    assert fault.startswith("zzzzzz: unknown key (there are: admit, blend, clip, ")
 
 
 def test_a_wrong_value_is_shown_with_its_place() -> None:
@@ -81,8 +82,8 @@ def test_nothing_follows_from_a_fault() -> None:
     ("text", "fault"),
     [
         ("sources: [\n", "not valid YAML"),
-        ("", "a recipe is a mapping"),
-        ("- 1\n", "a recipe is a mapping"),
+        ("", "not a mapping of names to values: there must be at least a line `sources: ...`"),
+        ("- 1\n", "not a mapping of names to values"),
         ("sources: 1\nsources: 2\n", "line 1: sources given twice"),
         (GOOD.replace("model: tiny", "model: tiny, model: big"), "line 8: model given twice"),
         (GOOD.replace("  image.clip", "  doc.images: {}\n  image.clip"), "line 10: doc.images given twice"),

@@ -8,7 +8,6 @@ import pytest
 from curate.contract.errors import CurateError, SchemaError
 from curate.contract.reasons import Stage
 from curate.contract.schemas import IMAGES, URL_COUNTS, table_from_rows
-from pipelines.run import folder as run_folder
 from pipelines.run.folder import (
     BYTES_ROW_GROUP,
     RunFolder,
@@ -88,22 +87,6 @@ def test_a_table_of_another_schema_is_refused_and_leaves_no_file(tmp_path: Path)
     with pytest.raises(SchemaError, match=r"counts\.parquet"):
         write_table(f"{tmp_path}/counts.parquet", TABLE, schema=IMAGES, made_from="abc")
     assert everything_in(tmp_path) == []
-
-
-def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
-    path = f"{tmp_path}/note.txt"
-    write_text(path, "old")
-
-    def fail(local_path: str) -> None:
-        Path(local_path).write_text("half of the n", encoding="utf-8")
-        raise OSError("no space left on device")
-
-    with pytest.raises(OSError, match="no space"):
-        run_folder._write_atomically(path, fail)
-    with pytest.raises(OSError, match="no space"):
-        run_folder._write_atomically(f"{tmp_path}/other.txt", fail)
-    assert everything_in(tmp_path) == ["note.txt"]
-    assert Path(path).read_text(encoding="utf-8") == "old"
 
 
 def test_others_may_read_what_is_written(tmp_path: Path) -> None:

@@ -17,16 +17,16 @@ def test_bytes_wait_for_room() -> None:
         assert not waiting.done()
         first.settle(59)
         await waiting
-        assert gate.used_bytes == 100
+        assert gate._used_bytes == 100
         second.settle(500)  # it has grown already
-        assert gate.used_bytes == 559
+        assert gate._used_bytes == 559
         first.release()
         second.release()
         second.release()
         await huge.reserve(1_000)  # alone, anything fits
-        assert gate.used_bytes == 1_000
+        assert gate._used_bytes == 1_000
         await huge.reserve(5)
-        assert gate.used_bytes == 5
+        assert gate._used_bytes == 5
 
     asyncio.run(main())
 
@@ -42,13 +42,13 @@ def test_turns_come_in_order_and_who_leaves_takes_none() -> None:
         waiting[1].cancel()
         holder.release()
         await asyncio.wait_for(asyncio.gather(waiting[0], waiting[2]), 1)
-        assert gate.used_bytes == 100
+        assert gate._used_bytes == 100
         last = asyncio.create_task(holder.reserve(50))
         await asyncio.sleep(0.01)
         large.release()
         last.cancel()  # its turn has come, but it does not know yet
         await asyncio.wait({last})
-        assert gate.used_bytes == 10
+        assert gate._used_bytes == 10
 
     asyncio.run(main())
 
@@ -62,14 +62,14 @@ def test_what_grows_never_waits() -> None:
         first.settle(50)
         await second.reserve(20)
         assert first.try_grow(30)
-        assert gate.used_bytes == 70
+        assert gate._used_bytes == 70
         assert first.try_grow(80)
         assert not first.try_grow(81)
         assert not second.try_grow(21)
-        assert gate.used_bytes == 100
+        assert gate._used_bytes == 100
         first.release()
         second.release()
-        assert gate.used_bytes == 0
+        assert gate._used_bytes == 0
 
     asyncio.run(main())
 
