@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from filters.doc.images import ImagesConfig, images
 from filters.image.aspect import AspectConfig, aspect
-from filters.image.clip import ClipConfig, clip
+from filters.image.clip import ClipFloorConfig, clip
 from filters.image.size import SizeConfig, size
 from filters.text.language import LanguageConfig, language
 from filters.text.words import WordsConfig, words
@@ -80,7 +80,7 @@ _SPECS = (
         name="image.clip",
         level="image",
         phase="keep",
-        config=ClipConfig,
+        config=ClipFloorConfig,
         function=clip,
         columns=("kind", "best_sim"),
         needs_clip=True,

@@ -2,8 +2,7 @@
 
 import errno
 import json
-import subprocess
-import sys
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.console import Console
 
 from curate.contract.errors import BlendError, CurateError, RecipeError
 from pipelines import views
+from pipelines.train_command import train_command
 from shards.export.names import ExportFormat
 
 EXIT_FAILED = 1
@@ -24,7 +24,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Out = Annotated[str | None, typer.Option(help="Run folder, local or a URL; default runs/NAME-OF-RECIPE.")]
-RunFolder = Annotated[str, typer.Argument(help="Run folder, local or a URL.")]
+OutArgument = Annotated[str, typer.Argument(help="Run folder, local or a URL.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY.KEY=VALUE", help="Override a key; repeatable.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes on this machine; default one per CPU.")]
 Scheduler = Annotated[str | None, typer.Option(metavar="ADDR", help="Join a running Dask cluster, tcp://HOST:PORT.")]
@@ -87,7 +87,7 @@ def init(
 
 
 @app.command()
-def status(out: RunFolder, *, as_json: Annotated[bool, typer.Option("--json")] = False, debug: Debug = False) -> None:
+def status(out: OutArgument, *, as_json: Annotated[bool, typer.Option("--json")] = False, debug: Debug = False) -> None:
     """Show a run's progress and ledger."""
     with _errors_to_exit_codes(debug=debug):
         views.show_status(out, as_json=as_json)
@@ -95,7 +95,7 @@ def status(out: RunFolder, *, as_json: Annotated[bool, typer.Option("--json")] =
 
 @app.command()
 def blend(  # noqa: PLR0913 - one parameter per option
-    out: RunFolder,
+    out: OutArgument,
     *,
     name: Annotated[str | None, typer.Option(help="Of the shard set; default: a new one.")] = None,
     sets: Sets = None,
@@ -143,7 +143,7 @@ def verify(
 
 
 @app.command()
-def report(out: RunFolder, *, debug: Debug = False) -> None:
+def report(out: OutArgument, *, debug: Debug = False) -> None:
     """Write ledger.json and report.html of a finished run again."""
     with _errors_to_exit_codes(debug=debug):
         from pipelines.session import RunOptions, report_again  # noqa: PLC0415 - imports torch and Dask
@@ -191,10 +191,10 @@ def train(
     *,
     nproc: Annotated[int, typer.Option(min=1, help="Processes on this machine, one per GPU.")] = 1,
 ) -> None:
-    """Train a stage under torchrun; other options go to `python -m train_bridge`."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={nproc}"]
-    command += ["-m", "train_bridge", str(stage), *context.args]
-    raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own module
+    """Train a stage under torchrun; other options go to `python -m train_bridge`. SIGTERM saves, and ends with 0."""
+    command = train_command(str(stage), context.args, nproc=nproc)
+    # This process becomes the launcher: signals and exit code are its own.
+    os.execv(command[0], command)  # noqa: S606 - our own module
 
 
 @app.command()

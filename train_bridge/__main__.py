@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from transformers.utils import logging as transformers_logging
 
-from curate.contract.errors import CurateError, RecipeError
+from curate.contract.errors import BlendError, CurateError, RecipeError
 from train_bridge.config import StageConfig
 from train_bridge.stage_file import load_stage
 from train_bridge.training.checkpoint import list_checkpoints
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
                 train_stage(config, ranks=ranks)
     except CurateError as error:
         _report(str(error))
-        return EXIT_USAGE if isinstance(error, RecipeError) else EXIT_FAILED
+        return EXIT_USAGE if isinstance(error, RecipeError | BlendError) else EXIT_FAILED
     except RuntimeError as error:
         if not is_peer_loss(error):
             raise

@@ -16,7 +16,7 @@ from curate.contract.reasons import Kind
 from shards.cache import CacheSettings
 
 FROZEN = ConfigDict(frozen=True, extra="forbid")
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
 _SORTED = PlainSerializer(lambda names: None if names is None else sorted(map(str, names)))  # sets have no order
 
 
@@ -186,11 +186,11 @@ class OptimConfig(BaseModel):
     """Passes over the data (VILA: 1)."""
     max_steps: int | None = Field(None, ge=1)
     """Exactly this many steps instead, over as many epochs as that takes."""
-    warmup_ratio: Fraction = 0.03
+    warmup_ratio: Share = 0.03
     """Share of the steps that warm up (VILA's scripts)."""
     weight_decay: float = Field(0.0, ge=0)
     """Of matrices, never of norms and biases (VILA's scripts: 0)."""
-    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    betas: tuple[Share, Share] = (0.9, 0.999)
     """AdamW's (Hugging Face Trainer)."""
     eps: float = Field(1e-8, gt=0)
     """AdamW's (Hugging Face Trainer)."""

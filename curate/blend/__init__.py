@@ -1,0 +1,6 @@
+"""Pool and weights to the exact order of samples, every prefix of which has the right mix; start at ``plan.py``."""
+
+from curate.blend.config import BlendConfig
+from curate.blend.plan import BlendPlan, plan_blend
+
+__all__ = ["BlendConfig", "BlendPlan", "plan_blend"]

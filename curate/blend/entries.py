@@ -1,7 +1,5 @@
 """Which samples each weight of a blend stands for, and its exact share along the run."""
 
-import difflib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,18 +9,19 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.blend.covering import Group, assign_groups
 from curate.blend.curve import ShareCurve
 from curate.blend.weights import Weight, resolve_course
 from curate.contract.errors import BlendError
-from curate.contract.reasons import Kind
 
 Rows = npt.NDArray[np.int64]
 
-_KINDS = frozenset(str(kind) for kind in Kind)
+_BETWEEN = "\n"
+"""Stands in no source's name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class BlendEntry:
     """One weight and what it stands for."""
 
     name: str
@@ -44,11 +43,8 @@ class Entry:
         return ShareCurve(knots=knots, shares=self.shares)
 
 
-def resolve_entries(pool: pa.Table, weights: Mapping[str, Weight]) -> tuple[list[Entry], Rows]:
-    """Give every sample of the pool to the weight that covers it.
-
-    A name that is a kind stands for all samples of the kind whose source is not named itself; any other name is a
-    source. A named source with weight zero is therefore kept out of its kind.
+def resolve_entries(pool: pa.Table, weights: Mapping[str, Weight]) -> tuple[list[BlendEntry], Rows]:
+    """Give every sample of the pool to the weight that covers it; see ``assign_groups``.
 
     Args:
         pool: Schema POOL.
@@ -61,32 +57,40 @@ def resolve_entries(pool: pa.Table, weights: Mapping[str, Weight]) -> tuple[list
         BlendError: A name that nothing in the pool has, a document listed twice, or no weight above zero.
     """
     by_doc_id = _sort_by_doc_id(pool)
-    sources = pool["source"].to_numpy(zero_copy_only=False)[by_doc_id]
-    kinds = pool["kind"].to_numpy(zero_copy_only=False)[by_doc_id]
-    named = [name for name in weights if name not in _KINDS]
-    unnamed = ~np.isin(sources, named)
     try:
         course = resolve_course(weights)
     except ValueError as error:
         raise BlendError(f"blend.weights: {error}") from error
-    covered = np.zeros(pool.num_rows, dtype=bool)
-    entries = []
-    for name in sorted(weights):
-        mask = (kinds == name) & unnamed if name in _KINDS else sources == name
-        if not mask.any():
-            raise BlendError(_unknown_name(name, sources=sources, kinds=kinds))
-        covered |= mask
-        entries.append(
-            Entry(
-                name=name,
-                weight=weights[name],
-                places=course.places,
-                is_relative=course.is_relative,
-                shares=course.shares[name],
-                rows=by_doc_id[mask],
-            )
+    groups, group_of = _groups(pool)
+    group_of = group_of[by_doc_id]
+    covered = assign_groups(groups, weights, where="blend.weights")
+    rows = {
+        name: by_doc_id[np.isin(group_of, [number for number, group in enumerate(groups) if group in own])]
+        for name, own in covered.items()
+    }
+    entries = [
+        BlendEntry(
+            name=name,
+            weight=weights[name],
+            places=course.places,
+            is_relative=course.is_relative,
+            shares=course.shares[name],
+            rows=rows[name],
         )
-    return entries, by_doc_id[~covered]
+        for name in covered
+    ]
+    every = set().union(*covered.values())
+    return entries, by_doc_id[np.isin(group_of, [number for number, group in enumerate(groups) if group not in every])]
+
+
+def _groups(pool: pa.Table) -> tuple[list[Group], Rows]:
+    """Return the (source, kind) that occur, and the place of each row's among them."""
+    pairs = pool.select(["source", "kind"]).combine_chunks()
+    distinct = pairs.group_by(["source", "kind"]).aggregate([])
+    groups = list(zip(distinct["source"].to_pylist(), distinct["kind"].to_pylist(), strict=True))
+    joined = pc.binary_join_element_wise(*(pairs[name].cast(pa.string()) for name in ("source", "kind")), _BETWEEN)
+    named = pa.array([_BETWEEN.join(group) for group in groups], pa.string())
+    return groups, np.asarray(pc.index_in(joined, value_set=named).to_numpy(), dtype=np.int64)
 
 
 def _sort_by_doc_id(pool: pa.Table) -> Rows:
@@ -98,12 +102,3 @@ def _sort_by_doc_id(pool: pa.Table) -> Rows:
             twice = ids.slice(1).filter(repeated)[0].as_py()
             raise BlendError(f"the pool lists document {twice} twice; it may be in one source only")
     return order
-
-
-def _unknown_name(name: str, *, sources: npt.NDArray[np.object_], kinds: npt.NDArray[np.object_]) -> str:
-    known_sources, known_kinds = sorted(set(sources)), sorted(set(kinds))
-    close = difflib.get_close_matches(name, [*known_sources, *known_kinds], n=1)
-    hint = f"did you mean {close[0]}?" if close else "remove the weight or add documents"
-    what = "kind without samples left to it" if name in _KINDS else "neither a source nor a kind in the pool"
-    listed = re.sub(r"[\[\]']", "", f"sources {known_sources}, kinds {known_kinds}")
-    return f"blend.weights.{name}: {what} ({listed}); {hint}"

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from curate.blend.amounts import Amounts, measure_amounts
 from curate.blend.config import BlendConfig
-from curate.blend.entries import Entry, resolve_entries
+from curate.blend.entries import BlendEntry, resolve_entries
 from curate.blend.queues import Queue, build_queue, hash_doc_ids
 from curate.blend.schedule import schedule_turns, worst_deviations
 from curate.blend.summary import summarize
@@ -22,7 +22,7 @@ from curate.blend.weights import Weight, exact_fraction
 from curate.contract.errors import BlendError
 from curate.contract.schemas import POOL, check_schema
 
-ORDER = pa.schema(
+POOL_ORDER = pa.schema(
     [
         pa.field("pool_row", pa.int64(), nullable=False),  # of the pool that was planned
         pa.field("repeat", pa.int32(), nullable=False),  # 0 for a sample's first use, then 1, 2, ...
@@ -35,7 +35,7 @@ class BlendPlan:
     """What to write, in order, and what a person needs to know of it."""
 
     order: pa.Table
-    """Schema ORDER."""
+    """Schema POOL_ORDER."""
     summary: dict[str, Any]
     """JSON values: those of ``curate.blend.summary``, ``total`` (wanted, largest, and the binding entry) and
     ``worst_deviation`` (per entry, how far any prefix is off its due, in the unit)."""
@@ -80,10 +80,10 @@ def plan_blend(pool: pa.Table, config: BlendConfig, *, text_tokens: Amounts | No
     summary["total"] = {"wanted": total if is_limited else None, "largest": largest, "binding": binding.name}
     worst = worst_deviations(turns, sizes[rows], curves)
     summary["worst_deviation"] = {entry.name: round(value, 3) for entry, value in zip(active, worst, strict=True)}
-    return BlendPlan(order=pa.table([rows, repeats], schema=ORDER), summary=summary)
+    return BlendPlan(order=pa.table([rows, repeats], schema=POOL_ORDER), summary=summary)
 
 
-def find_largest_total(entries: Sequence[Entry], supplies: Sequence[int]) -> tuple[int, Entry]:
+def find_largest_total(entries: Sequence[BlendEntry], supplies: Sequence[int]) -> tuple[int, BlendEntry]:
     """Return the largest whole total at which every entry can pay what is due, and the entry that stops there.
 
     What is due at the end of a run never falls as the run gets longer, so each entry's limit is found by bisection.
@@ -108,7 +108,7 @@ def _natural_weights(pool: pa.Table, sizes: Amounts) -> dict[str, Weight]:
     return {kind: int(sizes[kinds == kind].sum()) for kind in sorted(set(kinds))}
 
 
-def _supply(entry: Entry, sizes: Amounts, config: BlendConfig) -> int:
+def _supply(entry: BlendEntry, sizes: Amounts, config: BlendConfig) -> int:
     supply = int(sizes[entry.rows].sum())
     if supply == 0:
         raise BlendError(
@@ -118,7 +118,7 @@ def _supply(entry: Entry, sizes: Amounts, config: BlendConfig) -> int:
     return supply
 
 
-def _choose_total(config: BlendConfig, *, supply: int, largest: int, binding: Entry) -> int:
+def _choose_total(config: BlendConfig, *, supply: int, largest: int, binding: BlendEntry) -> int:
     """Return the total that the recipe asks for, in units."""
     if config.epochs is not None:
         wanted = max(1, round(exact_fraction(config.epochs) * supply))
@@ -137,7 +137,7 @@ def _choose_total(config: BlendConfig, *, supply: int, largest: int, binding: En
 
 
 def _build_queues(
-    pool: pa.Table, entries: Sequence[Entry], sizes: Amounts, *, config: BlendConfig, dues: Sequence[int]
+    pool: pa.Table, entries: Sequence[BlendEntry], sizes: Amounts, *, config: BlendConfig, dues: Sequence[int]
 ) -> list[Queue]:
     slack = int(sizes.max())  # an entry may be ahead of its due by the largest sample
     return [

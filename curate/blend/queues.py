@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from curate.blend.mixing import Words, mix_words
 from curate.contract.ids import seed_for
 
 Ints = npt.NDArray[np.int64]
-Words = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,12 +54,5 @@ def build_queue(rows: Ints, sizes: Ints, hashes: Words, *, seed: int, amount: in
 
 def _permute(hashes: Words, *, seed: int, number: int) -> Ints:
     """Sort by a fresh hash; equal hashes stay in the order of doc_id."""
-    keys = _mix(hashes ^ np.uint64(seed_for(seed, f"pass {number}")))
+    keys = mix_words(hashes ^ np.uint64(seed_for(seed, f"pass {number}")))
     return np.argsort(keys, kind="stable").astype(np.int64)
-
-
-def _mix(words: Words) -> Words:
-    """Scramble 64-bit words with the finaliser of SplitMix64 (Steele, Lea and Flood 2014); overflow is meant."""
-    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return words ^ (words >> np.uint64(31))

@@ -88,7 +88,7 @@ def worst_deviations(turns: Ints, sizes: Ints, curves: Sequence[ShareCurve]) -> 
     """Return per entry the largest distance between got and due amount over all prefixes, in units.
 
     Args:
-        turns: Entry of each sample, int64 [samples].
+        turns: BlendEntry of each sample, int64 [samples].
         sizes: Size of each sample, int64 [samples].
         curves: Share of each entry along the run.
     """

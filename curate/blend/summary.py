@@ -9,14 +9,14 @@ import pyarrow as pa
 
 from curate.blend.amounts import Amounts
 from curate.blend.config import BlendConfig, Unit
-from curate.blend.entries import Entry
+from curate.blend.entries import BlendEntry
 
 SHARE_DECIMALS = 6
 
 
 def summarize(  # noqa: PLR0913 - a summary tells of all these
     pool: pa.Table,
-    entries: Sequence[Entry],
+    entries: Sequence[BlendEntry],
     *,
     left_out: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64],
@@ -75,7 +75,7 @@ def _describe_pool(pool: pa.Table, amounts: Mapping[str, Amounts]) -> list[dict[
     return sorted(rows, key=lambda row: (row["source"], row["kind"]))
 
 
-def _shares(entry: Entry, drawn: int, *, got: int, total: int) -> dict[str, float]:
+def _shares(entry: BlendEntry, drawn: int, *, got: int, total: int) -> dict[str, float]:
     return {
         "wanted_share": round(float(entry.curve(total).due(total) / total), SHARE_DECIMALS),
         "got_share": round(drawn / got, SHARE_DECIMALS) if got else 0.0,
@@ -83,7 +83,7 @@ def _shares(entry: Entry, drawn: int, *, got: int, total: int) -> dict[str, floa
 
 
 def _entry_summary(
-    entry: Entry,
+    entry: BlendEntry,
     *,
     sources: npt.NDArray[np.object_],
     uses: npt.NDArray[np.int64],

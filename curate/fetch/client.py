@@ -18,7 +18,7 @@ from curate.fetch.network.transport import Response, Transport
 from curate.fetch.optouts.headers import Checks, check_headers
 from curate.fetch.optouts.robots import MAX_ROBOTS_BYTES, MAX_ROBOTS_REDIRECTS, Robots
 from curate.fetch.optouts.tdmrep import Reservations
-from curate.fetch.politeness.host_gates import HostGates, Turn
+from curate.fetch.politeness.host_gates import HostGates, HostTurn
 from curate.fetch.politeness.hosts import HostLimits, host_key
 from curate.fetch.politeness.limits import ByteGate, ByteLease, Clock
 from curate.fetch.politeness.retry import asks_to_come_back, backoff_delay_s, is_retried
@@ -60,7 +60,7 @@ class _Job:
     check_headers: HeadersCheck | None = None
 
 
-class Client:
+class FetchClient:
     """Fetches URLs within the limits of a config. One per event loop; the caller closes the transport."""
 
     def __init__(self, transport: Transport, *, config: FetchConfig, memory: Memory, slots: HostSlots) -> None:
@@ -194,7 +194,7 @@ class Client:
             finally:
                 response.close()
 
-    async def _request(self, url: URL, job: _Job, turn: Turn) -> Response:
+    async def _request(self, url: URL, job: _Job, turn: HostTurn) -> Response:
         headers = {"User-Agent": self._agent, "Accept": job.accept, "Accept-Encoding": ACCEPT_ENCODING}
         if turn.is_last and not job.is_rules_file:
             headers["Connection"] = "close"
@@ -205,7 +205,7 @@ class Client:
             turn.failed(error, was_answered=False)
             raise
 
-    async def _receive(self, url: URL, response: Response, job: _Job, turn: Turn) -> Body | tuple[int, str]:
+    async def _receive(self, url: URL, response: Response, job: _Job, turn: HostTurn) -> Body | tuple[int, str]:
         try:
             location = redirect_location(response)
             if location is None:

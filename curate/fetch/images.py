@@ -11,7 +11,7 @@ from multidict import CIMultiDictProxy
 from curate.contract.ids import sha256_hex
 from curate.contract.reasons import FetchStatus
 from curate.contract.schemas import IMAGES, OPT_OUT_CHECKS, table_from_rows
-from curate.fetch.client import Client
+from curate.fetch.client import FetchClient
 from curate.fetch.config import FetchConfig
 from curate.fetch.decode.decode import decode_image
 from curate.fetch.errors import FetchError
@@ -19,7 +19,7 @@ from curate.fetch.network.answers import content_type
 from curate.fetch.network.transport import Transport
 from curate.fetch.optouts.headers import Checks
 from curate.fetch.politeness.slots import HostSlots
-from curate.fetch.session import Row, fetch_each, open_client, run_loop
+from curate.fetch.session import FetchRow, fetch_each, open_client, run_loop
 
 ACCEPT = "image/jpeg,image/*;q=0.9,*/*;q=0.5"
 """Servers that can choose send JPEG, which is stored as it is."""
@@ -52,7 +52,7 @@ def expected_hashes(wanted: pa.Table) -> dict[str, set[str | None]]:
     return expected
 
 
-def images_table(wanted: pa.Table, fetched: dict[str, Row]) -> pa.Table:
+def images_table(wanted: pa.Table, fetched: dict[str, FetchRow]) -> pa.Table:
     """Return IMAGES: the rows of `wanted` with what has become of their URLs."""
     keys = zip(wanted["doc_id"].to_pylist(), wanted["position"].to_pylist(), *_urls_and_hashes(wanted), strict=True)
     rows = [
@@ -70,11 +70,11 @@ def _urls_and_hashes(wanted: pa.Table) -> tuple[list[str], list[str | None]]:
 
 async def _fetch_all(
     expected: dict[str, set[str | None]], *, config: FetchConfig, transport: Transport | None, slots: HostSlots | None
-) -> dict[str, Row]:
+) -> dict[str, FetchRow]:
     with ThreadPoolExecutor(config.decode_threads, thread_name_prefix="decode") as threads:
         async with open_client(config, transport=transport, slots=slots) as client:
 
-            async def fetch_one(url: str) -> Row:
+            async def fetch_one(url: str) -> FetchRow:
                 checks = Checks()
                 decode = partial(_decode_row, expected=expected[url], config=config)
                 row = await _fetch_image(url, client=client, threads=threads, decode=decode, checks=checks)
@@ -84,8 +84,8 @@ async def _fetch_all(
 
 
 async def _fetch_image(
-    url: str, *, client: Client, threads: ThreadPoolExecutor, decode: Callable[[bytes], Row], checks: Checks
-) -> Row:
+    url: str, *, client: FetchClient, threads: ThreadPoolExecutor, decode: Callable[[bytes], FetchRow], checks: Checks
+) -> FetchRow:
     http_status: int | None = None
     try:
         # The block ends after decoding: until then the body counts as bytes in flight.
@@ -97,7 +97,7 @@ async def _fetch_image(
         return {"status": error.status, "http_status": error.http_status or http_status, "detail": error.detail}
 
 
-def _decode_row(data: bytes, *, expected: set[str | None], config: FetchConfig) -> Row:
+def _decode_row(data: bytes, *, expected: set[str | None], config: FetchConfig) -> FetchRow:
     original_sha256 = sha256_hex(data)
     if expected.isdisjoint({None, original_sha256}):  # nobody wants other bytes than promised, so nobody decodes them
         raise FetchError(FetchStatus.HASH_MISMATCH, f"sha256 is {original_sha256}")
@@ -116,7 +116,7 @@ def _decode_row(data: bytes, *, expected: set[str | None], config: FetchConfig) 
     }
 
 
-def _verified(row: Row, expected_sha256: str | None) -> Row:
+def _verified(row: FetchRow, expected_sha256: str | None) -> FetchRow:
     """Return a URL's row as one of those who want it sees it: rows of one URL may promise different bytes."""
     if row["status"] != FetchStatus.OK or expected_sha256 in {None, row["original_sha256"]}:
         return row

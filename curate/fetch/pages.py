@@ -5,7 +5,7 @@ from multidict import CIMultiDictProxy
 
 from curate.contract.reasons import FetchStatus
 from curate.contract.schemas import PAGES, table_from_rows
-from curate.fetch.client import Body, Client
+from curate.fetch.client import Body, FetchClient
 from curate.fetch.config import FetchConfig
 from curate.fetch.decode.sniff import markup_kind
 from curate.fetch.errors import FetchError
@@ -13,7 +13,7 @@ from curate.fetch.network.answers import content_type
 from curate.fetch.network.transport import Transport
 from curate.fetch.optouts.headers import Checks
 from curate.fetch.politeness.slots import HostSlots
-from curate.fetch.session import Row, fetch_each, open_client, run_loop
+from curate.fetch.session import FetchRow, fetch_each, open_client, run_loop
 
 ACCEPT = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5"
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
@@ -41,16 +41,16 @@ def fetch_pages(
 
 async def _fetch_all(
     urls: list[str], *, config: FetchConfig, transport: Transport | None, slots: HostSlots | None
-) -> dict[str, Row]:
+) -> dict[str, FetchRow]:
     async with open_client(config, transport=transport, slots=slots) as client:
 
-        async def fetch_one(url: str) -> Row:
+        async def fetch_one(url: str) -> FetchRow:
             return await _fetch_page(url, client=client)
 
         return await fetch_each(urls, fetch_one)
 
 
-async def _fetch_page(url: str, *, client: Client) -> Row:
+async def _fetch_page(url: str, *, client: FetchClient) -> FetchRow:
     checks = Checks()
     try:
         async with client.fetch(url, accept=ACCEPT, checks=checks, check_headers=_check_type) as body:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import uvloop
 
-from curate.fetch.client import Client
+from curate.fetch.client import FetchClient
 from curate.fetch.config import FetchConfig
 from curate.fetch.memory import Memory, process_memory
 from curate.fetch.network.aiohttp_transport import AiohttpTransport
@@ -15,7 +15,7 @@ from curate.fetch.network.transport import Transport
 from curate.fetch.politeness.slots import HostSlots, OwnSlots
 
 T = TypeVar("T")
-Row = dict[str, object]
+FetchRow = dict[str, object]
 """Columns of one fetched URL, without those that say who wanted it."""
 
 
@@ -28,7 +28,7 @@ def run_loop(main: Coroutine[object, object, T]) -> T:
 @asynccontextmanager
 async def open_client(
     config: FetchConfig, *, transport: Transport | None = None, slots: HostSlots | None = None
-) -> AsyncIterator[Client]:
+) -> AsyncIterator[FetchClient]:
     """Open a client for one call.
 
     Args:
@@ -38,17 +38,19 @@ async def open_client(
     """
     slots = slots or OwnSlots()
     if transport is not None:
-        yield Client(transport, config=config, memory=Memory(), slots=slots)
+        yield FetchClient(transport, config=config, memory=Memory(), slots=slots)
         return
     memory = process_memory()
     network = AiohttpTransport(config, addresses=memory.addresses)
     try:
-        yield Client(network, config=config, memory=memory, slots=slots)
+        yield FetchClient(network, config=config, memory=memory, slots=slots)
     finally:
         await network.close()
 
 
-async def fetch_each(urls: Iterable[str], fetch_one: Callable[[str], Coroutine[object, object, Row]]) -> dict[str, Row]:
+async def fetch_each(
+    urls: Iterable[str], fetch_one: Callable[[str], Coroutine[object, object, FetchRow]]
+) -> dict[str, FetchRow]:
     """Return a row per distinct URL, all fetched at once within the client's limits."""
     async with asyncio.TaskGroup() as group:
         tasks = {url: group.create_task(fetch_one(url)) for url in dict.fromkeys(urls)}

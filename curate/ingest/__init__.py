@@ -1,0 +1,1 @@
+"""Files of any source to documents and items, faults counted; start at ``readers.py``."""

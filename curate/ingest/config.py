@@ -16,7 +16,7 @@ HASH_COLUMNS = ("sha256",)
 """Columns taken for the hash of a pair's image where the recipe names none: DataComp's spelling."""
 
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
-Path = Annotated[str, Field(min_length=1)]
+InputPath = Annotated[str, Field(min_length=1)]
 
 
 class PagesSource(BaseModel):
@@ -28,7 +28,7 @@ class PagesSource(BaseModel):
     """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
     type: Literal["pages"] = "pages"
     """Chooses the reader."""
-    path: Path
+    path: InputPath
     """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
     url_column: str | None = None
     """Column of csv, tsv, jsonl and parquet that holds the page URL; null takes ``url`` or ``URL``."""
@@ -43,7 +43,7 @@ class Mmc4Source(BaseModel):
     """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
     type: Literal["mmc4"] = "mmc4"
     """Chooses the reader."""
-    path: Path
+    path: InputPath
     """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
 
 
@@ -56,7 +56,7 @@ class PairsSource(BaseModel):
     """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
     type: Literal["pairs"] = "pairs"
     """Chooses the reader."""
-    path: Path
+    path: InputPath
     """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
     url_column: str | None = None
     """Column that holds the image URL; null takes ``url`` or ``URL``."""
@@ -78,7 +78,7 @@ class InstructionsSource(BaseModel):
     """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
     type: Literal["instructions"] = "instructions"
     """Chooses the reader."""
-    path: Path
+    path: InputPath
     """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
 
 
@@ -91,7 +91,7 @@ class ObelicsSource(BaseModel):
     """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
     type: Literal["obelics"] = "obelics"
     """Chooses the reader."""
-    path: Path
+    path: InputPath
     """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
 
 

@@ -11,7 +11,7 @@ from curate.contract.records import Document, Fault
 from curate.ingest.config import InstructionsSource, Mmc4Source, ObelicsSource, PagesSource, PairsSource, Source
 from curate.ingest.files.faults import READ_ERRORS, ColumnError, RecordError, file_fault, record_fault
 from curate.ingest.files.row import Row
-from curate.ingest.files.rows import Layout, read_rows
+from curate.ingest.files.rows import FileLayout, read_rows
 from curate.ingest.formats.instructions import read_instruction_row
 from curate.ingest.formats.mmc4 import read_mmc4_row
 from curate.ingest.formats.obelics import read_obelics_row
@@ -67,22 +67,22 @@ def read_file(path: str, *, source: Source, label: str) -> Iterator[Document | F
             yield record_fault(row.place, error.what, error.reason)
 
 
-def _reader_of(source: Source) -> tuple[RowReader, Layout]:
+def _reader_of(source: Source) -> tuple[RowReader, FileLayout]:
     """Return what turns a row into a document, and the layout of the source's files."""
     match source:
         case PagesSource():
             columns: tuple[str, ...] = (source.url_column or "url",)
-            return partial(read_page_row, source=source), Layout(default_format="txt", word_columns=columns)
+            return partial(read_page_row, source=source), FileLayout(default_format="txt", word_columns=columns)
         case Mmc4Source():
-            return partial(read_mmc4_row, source=source), Layout(default_format="jsonl")
+            return partial(read_mmc4_row, source=source), FileLayout(default_format="jsonl")
         case PairsSource():
-            return partial(read_pair_row, source=source), Layout(
+            return partial(read_pair_row, source=source), FileLayout(
                 default_format="txt", word_columns=word_columns(source)
             )
         case InstructionsSource():
-            return partial(read_instruction_row, source=source), Layout(default_format="jsonl")
+            return partial(read_instruction_row, source=source), FileLayout(default_format="jsonl")
         case ObelicsSource():
-            return partial(read_obelics_row, source=source), Layout(default_format="jsonl")
+            return partial(read_obelics_row, source=source), FileLayout(default_format="jsonl")
 
 
 def _join(base: str, path: str, *, is_remote: bool) -> str:

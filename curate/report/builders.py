@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.report.data import Blend, BlendEntry, LossCurve
+from curate.report.data import Blend, BlendLine, LossCurve
 
 MAX_CURVE_POINTS = 240
 _BYTES_COLUMNS = ("doc_id", "position", "data")
@@ -18,7 +18,7 @@ _BYTES_COLUMNS = ("doc_id", "position", "data")
 def build_blend(summary: Mapping[str, Any]) -> Blend:
     """Return a blend from the JSON summary of its plan; numbers that it lacks are zero."""
     entries = [
-        BlendEntry(
+        BlendLine(
             name=name,
             wanted_share=float(entry.get("wanted_share", 0.0)),
             got_share=float(entry.get("got_share", 0.0)),

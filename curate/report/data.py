@@ -50,7 +50,7 @@ class Histogram:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BlendEntry:
+class BlendLine:
     """One weighted part of a blend."""
 
     name: str
@@ -80,7 +80,7 @@ class Blend:
     num_tokens: int
     binding: str
     """The entry whose supply limits the blend's size; empty where unknown."""
-    entries: tuple[BlendEntry, ...]
+    entries: tuple[BlendLine, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +111,7 @@ class LossCurve:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TextItem:
+class ShownText:
     """A text item of a gallery document."""
 
     text: str
@@ -126,7 +126,7 @@ class TextItem:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ImageItem:
+class ShownImage:
     """An image item of a gallery document."""
 
     number: int
@@ -168,7 +168,7 @@ class GalleryDocument:
     num_words: int | None
     lang: str | None
     lang_prob: float | None
-    items: tuple[TextItem | ImageItem, ...]
+    items: tuple[ShownText | ShownImage, ...]
     num_left_out: int = 0
     """Items that are not shown."""
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from curate.contract.reasons import Modality, Reason
 from curate.contract.schemas import WHOLE_DOCUMENT
-from curate.report.data import GalleryDocument, ImageItem, TextItem
+from curate.report.data import GalleryDocument, ShownImage, ShownText
 
 NUM_COLOURS = 8
 MAX_ITEMS = 60
@@ -43,7 +43,7 @@ def build_entries(tables: PartitionTables, doc_ids: Sequence[str]) -> dict[str, 
 def add_thumbnails(entry: GalleryDocument, thumbnails: Mapping[int, str | None]) -> GalleryDocument:
     """Return ``entry`` with the ``data:`` URIs of its images, keyed by position."""
     items = tuple(
-        replace(item, thumbnail=thumbnails.get(item.position)) if isinstance(item, ImageItem) else item
+        replace(item, thumbnail=thumbnails.get(item.position)) if isinstance(item, ShownImage) else item
         for item in entry.items
     )
     return replace(entry, items=items)
@@ -90,20 +90,22 @@ def _build_entry(rows: Mapping[str, list[Row]]) -> GalleryDocument:
     )
 
 
-def _build_images(items: list[Row], rows: Mapping[str, list[Row]], verdicts: Mapping[int, Row]) -> dict[int, ImageItem]:
+def _build_images(
+    items: list[Row], rows: Mapping[str, list[Row]], verdicts: Mapping[int, Row]
+) -> dict[int, ShownImage]:
     """Return the image items by position, numbered and coloured in document order."""
     fetched = {row["position"]: row for row in rows["images"]}
     scores = {row["position"]: row for row in rows["clip"]}
     matches = {row["position"]: row for row in rows["matches"]}
     texts = [row["position"] for row in items if row["modality"] == Modality.TEXT]
     inherited = {"reason": str(Reason.DOC_REJECTED), "detail": None} if WHOLE_DOCUMENT in verdicts else {}
-    images: dict[int, ImageItem] = {}
+    images: dict[int, ShownImage] = {}
     for row in (row for row in items if row["modality"] == Modality.IMAGE):
         position = row["position"]
         score = scores.get(position, {})
         place, sim = _match(matches.get(position), score, texts)
         fetch, verdict = fetched.get(position, {}), verdicts.get(position, inherited)
-        images[position] = ImageItem(
+        images[position] = ShownImage(
             number=len(images) + 1,
             position=position,
             url=row["image_url"] or "",
@@ -132,11 +134,11 @@ def _match(match: Row | None, score: Row, texts: list[int]) -> tuple[int | None,
     return texts[best], similarity[best]
 
 
-def _build_text(row: Row, images: Mapping[int, ImageItem]) -> TextItem:
+def _build_text(row: Row, images: Mapping[int, ShownImage]) -> ShownText:
     matched = [image for image in images.values() if image.matched_position == row["position"]]
     colours = [image.colour for image in matched if image.colour is not None]
     text = row["text"] or ""
-    return TextItem(
+    return ShownText(
         text=text if len(text) <= MAX_TEXT_CHARS else text[:MAX_TEXT_CHARS].rstrip() + " …",
         role=row["role"],
         position=row["position"],

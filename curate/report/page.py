@@ -14,7 +14,7 @@ import jinja2
 
 from curate.contract.reasons import Reason
 from curate.report.charts import draw_curve, draw_histogram, short_number
-from curate.report.data import Funnel, FunnelStep, GalleryDocument, ImageItem, ReportData
+from curate.report.data import Funnel, FunnelStep, GalleryDocument, ReportData, ShownImage
 from curate.report.ledger import check_ledger
 from curate.report.wording import describe, describe_status
 
@@ -102,7 +102,7 @@ def _reason_rows(ledger: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _reasons_of(document: GalleryDocument) -> list[str]:
     """Return the reasons that a document shows: its own and those of its images."""
-    images = {item.reason for item in document.items if isinstance(item, ImageItem)}
+    images = {item.reason for item in document.items if isinstance(item, ShownImage)}
     return sorted({reason for reason in {document.reason, *images} if reason and reason != Reason.DOC_REJECTED})
 
 

@@ -1,0 +1,1 @@
+"""Rules on a whole document, by the images that it keeps."""

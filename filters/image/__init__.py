@@ -1,0 +1,1 @@
+"""Rules on a fetched and measured image."""

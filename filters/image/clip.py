@@ -9,7 +9,7 @@ from curate.contract.reasons import Reason
 from filters.outcome import WITH_IMAGES, Kinds, reject_unless
 
 
-class ClipConfig(BaseModel):
+class ClipFloorConfig(BaseModel):
     """The floor of similarity."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -21,7 +21,7 @@ class ClipConfig(BaseModel):
     """Kinds of documents it applies to."""
 
 
-def clip(batch: pa.RecordBatch, *, config: ClipConfig) -> pa.StringArray:
+def clip(batch: pa.RecordBatch, *, config: ClipFloorConfig) -> pa.StringArray:
     """Return one rejection reason per row; null means keep.
 
     Args:

@@ -1,0 +1,1 @@
+"""Rules on a document's text, asked before any image is fetched."""

@@ -1,0 +1,1 @@
+"""Rules on an image's URL, asked before it is fetched."""

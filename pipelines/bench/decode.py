@@ -13,7 +13,7 @@ from curate.fetch.decode.decode import decode_image
 from curate.fetch.decode.jpeg import JPEG_QUALITY
 from curate.fetch.decode.pixels import target_size
 from pipelines.bench.pictures import photo_jpeg
-from pipelines.bench.row import Row, compare
+from pipelines.bench.row import BenchRow, compare
 
 MAX_PIXELS = 64_000_000
 MIN_SECONDS = 0.7
@@ -29,7 +29,7 @@ SHORTER_SIDES = {"": 256, "-384": 384}
 """Targets, px: what img2dataset's users ask for, and our default."""
 
 
-def bench_decode() -> list[Row]:
+def bench_decode() -> list[BenchRow]:
     """Measure images per second of decode, scale and encode; size and quality of the output are the same."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -39,7 +39,7 @@ def bench_decode() -> list[Row]:
         cv2.setNumThreads(threads)
 
 
-def _bench_case(case: str, suffix: str) -> Row:
+def _bench_case(case: str, suffix: str) -> BenchRow:
     files = [photo_jpeg(*size, seed=seed) for seed, size in enumerate(SIZES[case])]
     resize = ResizeConfig(shorter_side=SHORTER_SIDES[suffix])
     return compare(

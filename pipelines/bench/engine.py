@@ -4,7 +4,7 @@ import time
 from functools import partial
 from importlib.metadata import version
 
-from pipelines.bench.row import Row, compare
+from pipelines.bench.row import BenchRow, compare
 from pipelines.engine.cluster import Client, connect
 from pipelines.engine.loop import Report, Task, run_tasks
 
@@ -12,7 +12,7 @@ NUM_TASKS = 2000
 NUM_WORKERS = 2
 
 
-def bench_engine() -> list[Row]:
+def bench_engine() -> list[BenchRow]:
     """Measure tasks per second on two worker processes."""
     with connect(scheduler=None, num_workers=NUM_WORKERS, gpus=0, memory_limit="auto") as client:
         row = compare(

@@ -21,7 +21,7 @@ from pipelines.bench.authority import Certificates, make_certificates
 from pipelines.bench.decode import SIZES
 from pipelines.bench.peer_env import peer_python
 from pipelines.bench.pictures import photo_jpeg
-from pipelines.bench.row import Row, compare
+from pipelines.bench.row import BenchRow, compare
 from pipelines.engine.cluster import worker_environment
 
 OURS = "ours"
@@ -75,7 +75,7 @@ class Bench:
     said: list["Said"] = field(default_factory=list)
 
 
-def bench_fetch() -> list[Row]:
+def bench_fetch() -> list[BenchRow]:
     """Measure both cases and the peak memory of the client processes over both."""
     python = peer_python("img2dataset", IMG2DATASET.replace(" ", "=="))
     with tempfile.TemporaryDirectory() as name, _serve(Path(name)) as bench:
@@ -83,7 +83,7 @@ def bench_fetch() -> list[Row]:
         return [*rows, _memory_row(bench)]
 
 
-def _bench_case(case: Case, bench: Bench, python: Path | None) -> Row:
+def _bench_case(case: Case, bench: Bench, python: Path | None) -> BenchRow:
     ours = [sys.executable, "-m", "pipelines.bench.fetch_ours"]
     theirs = [str(python), str(Path(__file__).with_name("fetch_img2dataset.py"))]
     return compare(
@@ -142,14 +142,14 @@ def _job(case: Case, bench: Bench, out: str) -> dict[str, object]:
     }
 
 
-def _per_core_row(case: Case, bench: Bench) -> Row:
+def _per_core_row(case: Case, bench: Bench) -> BenchRow:
     ours, theirs = (
         [said.images_per_core_s for said in bench.said if (said.client, said.case) == (client, case.name)][1:]
         for client in (OURS, IMG2DATASET)
     )
     peer_value = statistics.median(theirs) if theirs else None
     our_value = statistics.median(ours)
-    return Row(
+    return BenchRow(
         bench="fetch",
         case=f"{case.name}-per-core",
         unit="images/s of one core",
@@ -161,10 +161,10 @@ def _per_core_row(case: Case, bench: Bench) -> Row:
     )
 
 
-def _memory_row(bench: Bench) -> Row:
+def _memory_row(bench: Bench) -> BenchRow:
     ours, theirs = ([said.peak_mb for said in bench.said if said.client == client] for client in (OURS, IMG2DATASET))
     peer_value = max(theirs) if theirs else None
-    return Row(
+    return BenchRow(
         bench="fetch",
         case="peak-memory",
         unit="MB",

@@ -12,7 +12,7 @@ from statistics import median
 from curate.contract.errors import CurateError
 from curate.contract.ids import sha256_hex
 from pipelines.bench.pictures import photo_jpeg
-from pipelines.bench.row import Row
+from pipelines.bench.row import BenchRow
 from shards.card import ShardSetInfo
 from shards.finish import finish_shard_set
 from shards.sample import Sample, SampleImage, SampleText
@@ -30,7 +30,7 @@ PLAN_LIMIT = 100_000
 LESS_IS_BETTER = {"state-bytes": "bytes", "resume-s": "s"}
 
 
-def bench_loader() -> list[Row]:
+def bench_loader() -> list[BenchRow]:
     """Write a shard set, and measure in a process of its own: pipelines import no training code.
 
     Raises:
@@ -75,7 +75,7 @@ def _pairs(images: Sequence[SampleImage], numbers: range) -> Iterator[Sample]:
         yield Sample(doc_id=f"{number:016x}", kind="pair", source="bench", url=None, items=items)
 
 
-def rows_of(measured: Mapping[str, Mapping[str, object]]) -> list[Row]:
+def rows_of(measured: Mapping[str, Mapping[str, object]]) -> list[BenchRow]:
     """Return the rows of what ``train_bridge.bench.loader`` prints: ``values`` per case and ``versions``."""
     values: dict[str, list[float]] = dict(measured["values"])  # type: ignore[arg-type]  # JSON
     versions = measured["versions"]
@@ -94,8 +94,8 @@ def rows_of(measured: Mapping[str, Mapping[str, object]]) -> list[Row]:
     return rows
 
 
-def _limit_row(case: str, values: Sequence[float], limit: float) -> Row:
-    return Row(
+def _limit_row(case: str, values: Sequence[float], limit: float) -> BenchRow:
+    return BenchRow(
         bench="loader",
         case=case,
         unit="samples/s",
@@ -107,11 +107,11 @@ def _limit_row(case: str, values: Sequence[float], limit: float) -> Row:
     )
 
 
-def _row(case: str, unit: str, values: Mapping[str, Sequence[float]], name: str, *, peer: str) -> Row:
+def _row(case: str, unit: str, values: Mapping[str, Sequence[float]], name: str, *, peer: str) -> BenchRow:
     ours, theirs = median(values[case]), values.get(f"{case} {name}")
     peer_value = median(theirs) if theirs else None
     ratio = None if peer_value is None else (peer_value / ours if case in LESS_IS_BETTER else ours / peer_value)
-    return Row(
+    return BenchRow(
         bench="loader",
         case=case,
         unit=unit,

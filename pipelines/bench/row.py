@@ -7,7 +7,7 @@ from typing import TypedDict
 NUM_RUNS = 5
 
 
-class Row(TypedDict):
+class BenchRow(TypedDict):
     """What ``curate bench --json`` writes; a ratio above 1 means that we are better."""
 
     bench: str
@@ -29,7 +29,7 @@ def compare(  # noqa: PLR0913 - a row has these fields
     peer: str,
     theirs: Callable[[], float] | None,
     num_runs: int = NUM_RUNS,
-) -> Row:
+) -> BenchRow:
     """Measure two ways of doing one thing in turns, because a machine's speed drifts.
 
     Args:
@@ -49,6 +49,6 @@ def compare(  # noqa: PLR0913 - a row has these fields
     their_values = [value for _, value in pairs if value is not None]
     peer_value = statistics.median(their_values) if their_values else None
     ratio = our_value / peer_value if peer_value else None
-    return Row(
+    return BenchRow(
         bench=bench, case=case, unit=unit, ours=our_value, peer=peer, peer_value=peer_value, ratio=ratio, runs=num_runs
     )

@@ -15,7 +15,7 @@ import webdataset
 
 from curate.contract.errors import ShardError
 from curate.contract.ids import sha256_hex
-from pipelines.bench.row import Row, compare
+from pipelines.bench.row import BenchRow, compare
 from shards.card import ShardSetInfo
 from shards.finish import finish_shard_set
 from shards.reader import ShardReader, read_index
@@ -29,7 +29,7 @@ IMAGE_BYTES = 60_000
 MEGABYTE = 1e6
 
 
-def bench_shards() -> list[Row]:
+def bench_shards() -> list[BenchRow]:
     """Measure MB/s of one process and of two that write a shard each, and samples/s read by index.
 
     The peer of writing is one process in each case: it writes the same parts, without index, checksum or fsync.
@@ -39,7 +39,7 @@ def bench_shards() -> list[Row]:
         return [*(_compare_writing(root, pool, num_workers) for num_workers in (1, 2)), _compare_reading(root / "set")]
 
 
-def _compare_writing(root: Path, pool: Executor, num_workers: int) -> Row:
+def _compare_writing(root: Path, pool: Executor, num_workers: int) -> BenchRow:
     bare = partial(pool.submit, _write_bare, root / "bare.tar")
     return compare(
         "shards",
@@ -53,7 +53,7 @@ def _compare_writing(root: Path, pool: Executor, num_workers: int) -> Row:
     )
 
 
-def _compare_reading(folder: Path) -> Row:
+def _compare_reading(folder: Path) -> BenchRow:
     result = write_shard(str(folder / shard_name(0)), _samples(), shard=0)
     finish_shard_set(str(folder), [result], info=ShardSetInfo(name="bench", recipe_sha256="0" * 64))
     return compare(

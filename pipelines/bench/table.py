@@ -7,11 +7,11 @@ from pipelines.bench.decode import bench_decode
 from pipelines.bench.engine import bench_engine
 from pipelines.bench.fetch import bench_fetch
 from pipelines.bench.loader import bench_loader
-from pipelines.bench.row import Row
+from pipelines.bench.row import BenchRow
 from pipelines.bench.shards import bench_shards
 from pipelines.bench.train import bench_train
 
-BENCHES: dict[str, Callable[[], list[Row]]] = {
+BENCHES: dict[str, Callable[[], list[BenchRow]]] = {
     "decode": bench_decode,
     "engine": bench_engine,
     "fetch": bench_fetch,
@@ -21,7 +21,7 @@ BENCHES: dict[str, Callable[[], list[Row]]] = {
 }
 
 
-def run_benches(names: Sequence[str]) -> list[Row]:
+def run_benches(names: Sequence[str]) -> list[BenchRow]:
     """Run the named benchmarks, or all of them.
 
     Raises:

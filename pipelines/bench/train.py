@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from curate.contract.errors import CurateError
-from pipelines.bench.row import Row
+from pipelines.bench.row import BenchRow
 
 WAIT_LIMIT = 0.02
 """Largest share of step time that may be spent waiting for data."""
@@ -24,7 +24,7 @@ GPU_UNITS = {
 TIMEOUT_S = 1800
 
 
-def bench_train() -> list[Row]:
+def bench_train() -> list[BenchRow]:
     """Measure tokens per second in a process of its own: pipelines import no training code.
 
     Raises:
@@ -41,12 +41,12 @@ def bench_train() -> list[Row]:
     return rows_of(json.loads(done.stdout))
 
 
-def rows_of(measured: dict[str, Any]) -> list[Row]:
+def rows_of(measured: dict[str, Any]) -> list[BenchRow]:
     """Return the rows of what ``train_bridge.bench.train`` prints; those of a GPU only where it had one."""
     packed, padded, wait = (median(measured[name]) for name in ("packed", "padded", "data_wait"))
     num_runs = len(measured["packed"])
     return [
-        Row(
+        BenchRow(
             bench="train",
             case="packed",
             unit="tokens/s",
@@ -56,7 +56,7 @@ def rows_of(measured: dict[str, Any]) -> list[Row]:
             ratio=packed / padded,
             runs=num_runs,
         ),
-        Row(
+        BenchRow(
             bench="train",
             case="data-wait",
             unit="share of step time",
@@ -70,9 +70,9 @@ def rows_of(measured: dict[str, Any]) -> list[Row]:
     ]
 
 
-def _gpu_row(case: str, unit: str, measured: dict[str, Any]) -> Row:
+def _gpu_row(case: str, unit: str, measured: dict[str, Any]) -> BenchRow:
     value = float(measured["gpu"][case])
     name = f"gpu {case}"
-    return Row(
+    return BenchRow(
         bench="train", case=name, unit=unit, ours=value, peer=measured["gpu_name"], peer_value=None, ratio=None, runs=1
     )

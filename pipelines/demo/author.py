@@ -3,7 +3,7 @@
 import random
 
 from curate.contract.ids import seed_for
-from pipelines.demo.documents import ImageRole, SourceName, Variant, WorldImage
+from pipelines.demo.documents import ImageRole, Variant, WorldImage, WorldSource
 from pipelines.demo.foreign import aside_in, describe_in
 from pipelines.demo.picture_store import Picture, PictureStore
 from pipelines.demo.scenes import Scene, ScenePool, least_alike
@@ -33,7 +33,7 @@ class Author:
         self._pool = ScenePool()
         self._store = PictureStore(site.root)
 
-    def rng(self, source: SourceName, number: int | str) -> random.Random:
+    def rng(self, source: WorldSource, number: int | str) -> random.Random:
         """Return the generator of one document, which no other document advances."""
         return random.Random(seed_for(self._seed, f"{source}/{number}"))
 

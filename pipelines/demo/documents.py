@@ -6,7 +6,7 @@ from enum import StrEnum
 from curate.contract.reasons import Kind
 
 
-class SourceName(StrEnum):
+class WorldSource(StrEnum):
     """Names that the demo recipe gives its sources; truth is keyed by them."""
 
     PAGES = "pages"
@@ -23,7 +23,7 @@ class ImageRole(StrEnum):
     LOGO = "logo"  # logo, icon, button or badge within an article
     PIXEL = "pixel"  # tracking pixel within an article
     BANNER = "banner"  # an advertisement, wide and low, within an article
-    FRAME = "frame"  # belongs to the page, not to the article
+    BOILERPLATE = "boilerplate"  # belongs to the page, not to the article
     FREQUENT = "frequent"  # the same URL in more than ten documents
     DEAD = "dead"  # 404 or 410
     ROBOTS = "robots"  # disallowed by robots.txt
@@ -59,7 +59,7 @@ class WorldImage:
 class WorldDocument:
     """One document of one source."""
 
-    source: SourceName
+    source: WorldSource
     kind: Kind
     url: str | None
     lang: str
@@ -68,7 +68,7 @@ class WorldDocument:
     """Paragraphs and images of the article, in order."""
     title: str = ""
     """Of a page, its heading; the other formats have none."""
-    frame: tuple[WorldImage, ...] = ()
+    boilerplate: tuple[WorldImage, ...] = ()
     """Images of the page around the article."""
     expected: tuple[str, ...] = ()
     """Reason codes of the whole document, of which any is right; empty where it should be kept."""

@@ -9,8 +9,8 @@ from curate.contract.errors import CurateError
 from curate.contract.reasons import FetchStatus, Reason, fetch_reason
 from curate.report.data import TruthFigure
 from pipelines.demo.author import ENGLISH
-from pipelines.demo.documents import ImageRole, SourceName, Variant, WorldImage
-from pipelines.demo.outcomes import ImageOutcome, Outcomes, read_outcomes
+from pipelines.demo.documents import ImageRole, Variant, WorldImage, WorldSource
+from pipelines.demo.outcomes import ImageOutcome, WorldOutcomes, read_outcomes
 from pipelines.demo.truth import TruthDocument, read_truth
 from pipelines.demo.world import World
 
@@ -26,7 +26,7 @@ def evaluate(out: Path, world: World, *, request_counts: Mapping[str, int] | Non
     """Compare the run folder ``out`` with what ``world`` planted.
 
     Args:
-        out: A finished run over the four sources, named as in SourceName; it may have read only part of them.
+        out: A finished run over the four sources, named as in WorldSource; it may have read only part of them.
         world: What it ran over.
         request_counts: Requests by path, as the demo server counts them; without it, what was requested is taken from
             the run's own fetch table.
@@ -45,7 +45,7 @@ def evaluate(out: Path, world: World, *, request_counts: Mapping[str, int] | Non
         _figure("planted exact duplicates found", _exact_found(pairs), target=1.0),
         _figure("wrong-language documents rejected", _foreign_rejected(documents, outcomes), target=0.95),
         _figure("logos and tracking pixels rejected", _dropped(pairs, ImageRole.LOGO, ImageRole.PIXEL), target=1.0),
-        _figure("images of the page frame kept out", _frame_out(fetched, outcomes), target=1.0),
+        _figure("images of boilerplate kept out", _boilerplate_out(fetched, outcomes), target=1.0),
         _figure("dead URLs counted", _dead_counted(documents, fetched, outcomes), target=1.0),
         _figure(
             "disallowed by robots.txt, not requested", _not_requested(documents, outcomes, request_counts), target=1.0
@@ -72,18 +72,18 @@ def _key(document: TruthDocument) -> tuple[str, str]:
     return document.source, document.url or (document.images[0].url if document.images else "")
 
 
-def _find(document: TruthDocument, image: WorldImage, outcomes: Outcomes) -> list[ImageOutcome]:
-    page_url = "" if document.source == SourceName.PAIRS else document.url or ""
+def _find(document: TruthDocument, image: WorldImage, outcomes: WorldOutcomes) -> list[ImageOutcome]:
+    page_url = "" if document.source == WorldSource.PAIRS else document.url or ""
     return outcomes.images.get((document.source, page_url, image.url), [])
 
 
-def _pairs(document: TruthDocument, outcomes: Outcomes) -> Iterator[Pair]:
+def _pairs(document: TruthDocument, outcomes: WorldOutcomes) -> Iterator[Pair]:
     for image in document.images:
-        if image.role is not ImageRole.FRAME:
+        if image.role is not ImageRole.BOILERPLATE:
             yield from ((image, outcome) for outcome in _find(document, image, outcomes))
 
 
-def _was_fetched(document: TruthDocument, outcomes: Outcomes) -> bool:
+def _was_fetched(document: TruthDocument, outcomes: WorldOutcomes) -> bool:
     reason = outcomes.documents[_key(document)]
     return reason is None or not reason.startswith(EARLY_REASONS)
 
@@ -119,7 +119,7 @@ def _near_found(pairs: Sequence[Pair]) -> Iterator[bool]:
             yield found
 
 
-def _foreign_rejected(documents: Sequence[TruthDocument], outcomes: Outcomes) -> Iterator[bool]:
+def _foreign_rejected(documents: Sequence[TruthDocument], outcomes: WorldOutcomes) -> Iterator[bool]:
     for document in documents:
         if document.lang != ENGLISH:
             yield outcomes.documents[_key(document)] == Reason.TEXT_LANGUAGE
@@ -129,17 +129,17 @@ def _dropped(pairs: Sequence[Pair], *roles: ImageRole) -> Iterator[bool]:
     yield from (not outcome.kept for image, outcome in pairs if image.role in roles)
 
 
-def _frame_out(fetched: Sequence[TruthDocument], outcomes: Outcomes) -> Iterator[bool]:
+def _boilerplate_out(fetched: Sequence[TruthDocument], outcomes: WorldOutcomes) -> Iterator[bool]:
     for document in fetched:
         # A logo's URL may stand both around the article and within it; the latter is counted elsewhere.
-        inside = {image.url for image in document.images if image.role is not ImageRole.FRAME}
+        inside = {image.url for image in document.images if image.role is not ImageRole.BOILERPLATE}
         for image in document.images:
-            if image.role is ImageRole.FRAME and image.url not in inside:
+            if image.role is ImageRole.BOILERPLATE and image.url not in inside:
                 yield not any(outcome.kept for outcome in _find(document, image, outcomes))
 
 
 def _dead_counted(
-    documents: Sequence[TruthDocument], fetched: Sequence[TruthDocument], outcomes: Outcomes
+    documents: Sequence[TruthDocument], fetched: Sequence[TruthDocument], outcomes: WorldOutcomes
 ) -> Iterator[bool]:
     for document in documents:
         if document.expected and set(document.expected) <= DEAD_REASONS:
@@ -147,11 +147,11 @@ def _dead_counted(
     yield from _with_reason(fetched, outcomes, ImageRole.DEAD)
 
 
-def _faults_named(fetched: Sequence[TruthDocument], outcomes: Outcomes) -> Iterator[bool]:
+def _faults_named(fetched: Sequence[TruthDocument], outcomes: WorldOutcomes) -> Iterator[bool]:
     yield from _with_reason(fetched, outcomes, ImageRole.FAULT)
 
 
-def _with_reason(fetched: Sequence[TruthDocument], outcomes: Outcomes, role: ImageRole) -> Iterator[bool]:
+def _with_reason(fetched: Sequence[TruthDocument], outcomes: WorldOutcomes, role: ImageRole) -> Iterator[bool]:
     for document in fetched:
         for image in document.images:
             if image.role is role:
@@ -161,7 +161,7 @@ def _with_reason(fetched: Sequence[TruthDocument], outcomes: Outcomes, role: Ima
 
 
 def _not_requested(
-    documents: Sequence[TruthDocument], outcomes: Outcomes, request_counts: Mapping[str, int] | None
+    documents: Sequence[TruthDocument], outcomes: WorldOutcomes, request_counts: Mapping[str, int] | None
 ) -> Iterator[bool]:
     for document in documents:
         if ROBOTS_REASON in document.expected:

@@ -11,7 +11,7 @@ import yaml
 
 from curate.contract.reasons import FetchStatus, Modality, Stage
 from curate.contract.schemas import WHOLE_DOCUMENT
-from pipelines.demo.documents import SourceName
+from pipelines.demo.documents import WorldSource
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +33,7 @@ class ImageOutcome:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcomes:
+class WorldOutcomes:
     """Of a run, by the keys that truth has: source, page URL (empty for pairs), image URL."""
 
     documents: dict[tuple[str, str], str | None]
@@ -41,7 +41,7 @@ class Outcomes:
     images: dict[tuple[str, str, str], list[ImageOutcome]]
 
 
-def read_outcomes(out: Path) -> Outcomes:
+def read_outcomes(out: Path) -> WorldOutcomes:
     """Join documents, items, fetched images, matches and verdicts of a run folder."""
     verdicts = _read_verdicts(out)
     items = _group(out / "ingest/items", "position", "modality", "text", "image_url")
@@ -50,7 +50,7 @@ def read_outcomes(out: Path) -> Outcomes:
     documents: dict[tuple[str, str], str | None] = {}
     images: dict[tuple[str, str, str], list[ImageOutcome]] = defaultdict(list)
     for number, (doc_id, source, url) in enumerate(_ordered_documents(out)):
-        page_url = "" if source == SourceName.PAIRS else url or ""
+        page_url = "" if source == WorldSource.PAIRS else url or ""
         reason = verdicts.get((doc_id, WHOLE_DOCUMENT))
         texts = {row["position"]: row["text"] for row in items[doc_id]}
         if page_url:
@@ -69,7 +69,7 @@ def read_outcomes(out: Path) -> Outcomes:
             images[source, page_url, row["image_url"]].append(outcome)
             if not page_url:
                 documents[source, row["image_url"]] = reason
-    return Outcomes(documents=documents, images=dict(images))
+    return WorldOutcomes(documents=documents, images=dict(images))
 
 
 def _read_verdicts(out: Path) -> dict[tuple[str, int], str]:

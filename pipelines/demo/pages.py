@@ -1,4 +1,4 @@
-"""HTML pages: an article within the frame that the web puts around articles."""
+"""HTML pages: an article within the boilerplate that the web puts around articles."""
 
 import html
 import random
@@ -10,7 +10,7 @@ SHARE_FIGCAPTION = 0.3
 """Of describing paragraphs right behind their picture that become its caption."""
 SHARE_LEGACY_CHARSET = 0.5
 """Of pages not in English that are written in an older encoding, announced by their meta element."""
-FRAME_SENTENCES = (
+BOILERPLATE_SENTENCES = (
     "Home of the little picture school and its friends",
     "Subscribe to our newsletter and never miss a lesson again",
     "All rights reserved by the little picture school",
@@ -41,22 +41,22 @@ def render_page(document: WorldDocument, rng: random.Random, *, base_url: str) -
     """Return the page as the server sends it.
 
     Args:
-        document: With the four images of ``Site.frame``, or none for a page without article furniture.
+        document: With the four images of ``Site.boilerplate``, or none for a page without article furniture.
         rng: Decides on markup only: wrappers, captions, forms of URLs, encoding.
         base_url: Own images are named by relative URLs as often as by absolute ones.
     """
     opening, closing = rng.choice(_ARTICLE_TAGS)
-    frame = [html.escape(image.url) for image in document.frame] or ["/assets/site-logo.png"] * 4
-    header, aside, footer = FRAME_SENTENCES
+    boilerplate = [html.escape(image.url) for image in document.boilerplate] or ["/assets/site-logo.png"] * 4
+    header, aside, footer = BOILERPLATE_SENTENCES
     charset = _charset(document.lang, rng)
     page = _PAGE.format(
         lang=document.lang,
         charset=charset,
         title=html.escape(document.title),
-        logo=frame[0],
-        promotion=frame[1],
-        mail=frame[2],
-        pixel=frame[3],
+        logo=boilerplate[0],
+        promotion=boilerplate[1],
+        mail=boilerplate[2],
+        pixel=boilerplate[3],
         header=header,
         aside=aside,
         footer=footer,

@@ -2,7 +2,7 @@
 
 from curate.contract.reasons import FetchStatus, Kind, Reason, fetch_reason
 from pipelines.demo.author import ENGLISH, Author, Block
-from pipelines.demo.documents import ImageRole, SourceName, WorldDocument, WorldImage
+from pipelines.demo.documents import ImageRole, WorldDocument, WorldImage, WorldSource
 from pipelines.demo.faults import FaultyUrl, image_faults, page_faults
 from pipelines.demo.foreign import LANGUAGES
 from pipelines.demo.planting import insert, plant_clutter, plant_detours, plant_faults, plant_series
@@ -44,12 +44,12 @@ def plan_pages(author: Author, site: Site, *, num_docs: int, sample: bytes) -> l
     faulty = _faulty_pages(num_docs)
     articles: dict[int, list[Block]] = {}
     for number in sorted(set(range(num_docs)) - set(faulty)):
-        rng = author.rng(SourceName.PAGES, number)
+        rng = author.rng(WorldSource.PAGES, number)
         lang, off_topic = language_of(number), rng.random() < SHARE_OFF_TOPIC
         articles[number] = author.write_article(rng, lang=lang, joined=True, off_topic=off_topic and lang == ENGLISH)
         plant_clutter(articles[number], site, rng, number=number)
     english = [blocks for number, blocks in articles.items() if language_of(number) == ENGLISH]
-    rng = author.rng(SourceName.PAGES, "planting")
+    rng = author.rng(WorldSource.PAGES, "planting")
     plant_detours(english, site)
     plant_faults(english, image_faults(sample), site, rng)
     plant_series(english, author, rng)
@@ -65,7 +65,7 @@ def plan_mmc4(author: Author, site: Site, *, num_docs: int) -> list[WorldDocumen
     """Return documents that come as MMC4 records; their own URLs are never asked for."""
     documents = []
     for number in range(num_docs):
-        rng = author.rng(SourceName.MMC4, number)
+        rng = author.rng(WorldSource.MMC4, number)
         lang, off_topic = language_of(number), rng.random() < SHARE_OFF_TOPIC
         blocks = author.write_article(rng, lang=lang, joined=False, off_topic=off_topic and lang == ENGLISH)
         plant_clutter(blocks, site, rng, number=100_000 + number)
@@ -74,7 +74,7 @@ def plan_mmc4(author: Author, site: Site, *, num_docs: int) -> list[WorldDocumen
             insert(blocks, bad, rng)
         documents.append(
             WorldDocument(
-                source=SourceName.MMC4,
+                source=WorldSource.MMC4,
                 kind=Kind.INTERLEAVED,
                 url=site.url(f"/archive/{number:05d}.html"),
                 lang=lang,
@@ -89,7 +89,7 @@ def plan_pairs(author: Author, *, num_docs: int) -> list[WorldDocument]:
     """Return captions with one picture each; three have URLs that are none."""
     documents = []
     for number in range(num_docs):
-        rng = author.rng(SourceName.PAIRS, number)
+        rng = author.rng(WorldSource.PAIRS, number)
         lang, off_topic = language_of(number), rng.random() < SHARE_OFF_TOPIC_PAIRS
         caption, image = author.write_caption(rng, lang=lang, off_topic=off_topic and lang == ENGLISH)
         turn, place = divmod(number, BAD_PAIR_EVERY)
@@ -98,7 +98,7 @@ def plan_pairs(author: Author, *, num_docs: int) -> list[WorldDocument]:
             image = WorldImage(url=url, role=ImageRole.FAULT, expected=(fetch_reason(FetchStatus.BAD_URL),))
         documents.append(
             WorldDocument(
-                source=SourceName.PAIRS,
+                source=WorldSource.PAIRS,
                 kind=Kind.PAIR,
                 url=None,
                 lang=lang,
@@ -130,7 +130,7 @@ def _faulty_page(fault: FaultyUrl, site: Site) -> WorldDocument:
     if fault.expected == ("text.words",):
         blocks = ("Nothing more to say.",)
     return WorldDocument(
-        source=SourceName.PAGES,
+        source=WorldSource.PAGES,
         kind=Kind.INTERLEAVED,
         url=site.url(fault.path),
         lang=ENGLISH,
@@ -145,15 +145,15 @@ def _page(blocks: list[Block], number: int, author: Author, site: Site) -> World
         site.busy(path)
     if number == MOVED_PAGE:
         path = site.moved(path)
-    heading = title(author.rng(SourceName.PAGES, f"title/{number}")) if lang == ENGLISH else LANGUAGES[lang].title
+    heading = title(author.rng(WorldSource.PAGES, f"title/{number}")) if lang == ENGLISH else LANGUAGES[lang].title
     return WorldDocument(
-        source=SourceName.PAGES,
+        source=WorldSource.PAGES,
         kind=Kind.INTERLEAVED,
         url=site.url(path),
         lang=lang,
         blocks=tuple(blocks),
         title=heading,
-        frame=site.frame(number),
+        boilerplate=site.boilerplate(number),
         expected=_expected(lang),
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipelines.demo.author import Author, Block
-from pipelines.demo.documents import ImageRole, SourceName, WorldImage
+from pipelines.demo.documents import ImageRole, WorldImage, WorldSource
 from pipelines.demo.faults import FaultyUrl
 from pipelines.demo.site import Site
 
@@ -42,7 +42,7 @@ def plant_series(articles: Sequence[list[Block]], author: Author, rng: random.Ra
     """Show one picture, under one URL, in NUM_FREQUENT articles; a world too small for that has none."""
     if len(articles) < NUM_FREQUENT:
         return
-    picture = author.draw_series_picture(author.rng(SourceName.PAGES, "series"))
+    picture = author.draw_series_picture(author.rng(WorldSource.PAGES, "series"))
     for blocks in rng.sample(list(articles), NUM_FREQUENT):
         insert(blocks, picture, rng)
 

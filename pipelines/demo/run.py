@@ -4,7 +4,6 @@ import importlib.resources
 import json
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from pipelines.demo.evaluate import evaluate
 from pipelines.demo.server import pick_port, serve
 from pipelines.demo.world import build_world
 from pipelines.session import RunOptions, report_again, run_recipe
+from pipelines.train_command import train_command
 from pipelines.verify import verify
 
 SEED = 0
@@ -75,10 +75,8 @@ def _train(stage: str, *, shards: Path, out: Path) -> LossCurve:
     if number:
         settings["init_from"] = out / STAGES[number - 1] / FINAL_MODEL
     shutil.rmtree(folder, ignore_errors=True)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=1"]
-    command += ["-m", "train_bridge", str(config)]
-    command += [*(part for key, value in settings.items() for part in ("--set", f"{key}={value}"))]
-    finished = subprocess.run(command, check=False)  # noqa: S603 - our own module
+    options = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    finished = subprocess.run(train_command(str(config), options), check=False)  # noqa: S603 - our own module
     if finished.returncode:
         raise CurateError(f"training stage {stage} failed with exit code {finished.returncode}; its output is above")
     lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()

@@ -24,7 +24,7 @@ _SMALL_LOGOS = (
 )
 """Recognised by their size only."""
 _BANNER = ("/ads/summer-sale.jpg", (728, 180), "Summer sale")
-_FRAME_AD = ("/ads/promo.jpg", (300, 250), "Promotion")
+_BOILERPLATE_AD = ("/ads/promo.jpg", (300, 250), "Promotion")
 PIXEL_PATH = "/t/pixel.gif"
 
 
@@ -74,7 +74,7 @@ class Site:
 
     def write_furniture(self) -> None:
         """Write logos, icons, banners, the tracking pixel and robots.txt."""
-        for number, (path, (width, height), _) in enumerate((*_TOKEN_LOGOS, *_SMALL_LOGOS, _BANNER, _FRAME_AD)):
+        for number, (path, (width, height), _) in enumerate((*_TOKEN_LOGOS, *_SMALL_LOGOS, _BANNER, _BOILERPLATE_AD)):
             colour = (40 + 23 * number, 200 - 17 * number, 90 + 11 * number)
             image_format = "JPEG" if path.endswith("jpg") else "PNG"
             self.write(path, thumbnail_bytes(width, height, colour, image_format))
@@ -103,9 +103,11 @@ class Site:
         expected = ("image.aspect", "url.frequency")
         return WorldImage(url=self.url(path), role=ImageRole.BANNER, alt=alt, expected=expected)
 
-    def frame(self, number: int) -> tuple[WorldImage, ...]:
+    def boilerplate(self, number: int) -> tuple[WorldImage, ...]:
         """Return the images around the article of page ``number``: logo, advertisement, share icon, tracking pixel."""
         logo, mail = (self.url(path) for path in (_TOKEN_LOGOS[0][0], _TOKEN_LOGOS[3][0]))
-        urls = (logo, self.url(_FRAME_AD[0]), mail, self.url(f"{PIXEL_PATH}?page={number}"))
+        urls = (logo, self.url(_BOILERPLATE_AD[0]), mail, self.url(f"{PIXEL_PATH}?page={number}"))
         alts = ("our logo", "Promotion", "mail", "")
-        return tuple(WorldImage(url=url, role=ImageRole.FRAME, alt=alt) for url, alt in zip(urls, alts, strict=True))
+        return tuple(
+            WorldImage(url=url, role=ImageRole.BOILERPLATE, alt=alt) for url, alt in zip(urls, alts, strict=True)
+        )

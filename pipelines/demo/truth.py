@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.demo.documents import ImageRole, SourceName, Variant, WorldDocument, WorldImage
+from pipelines.demo.documents import ImageRole, Variant, WorldDocument, WorldImage, WorldSource
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TruthDocument:
     """What is known about one record of one source."""
 
-    source: SourceName
+    source: WorldSource
     row: int
     """Of the source's file, from 0."""
     url: str | None
@@ -22,7 +22,7 @@ class TruthDocument:
     expected: tuple[str, ...]
     """Reason codes of the whole document, of which any is right; empty where it should be kept."""
     images: tuple[WorldImage, ...]
-    """Of the article and, with role ``frame``, of the page around it."""
+    """Of the article and, with role ``boilerplate``, of the page around it."""
 
 
 def truth_of(document: WorldDocument, row: int) -> TruthDocument:
@@ -33,7 +33,7 @@ def truth_of(document: WorldDocument, row: int) -> TruthDocument:
         url=document.url,
         lang=document.lang,
         expected=document.expected,
-        images=(*document.images, *document.frame),
+        images=(*document.images, *document.boilerplate),
     )
 
 
@@ -75,7 +75,7 @@ def _document_from_json(entry: dict[str, Any]) -> TruthDocument:
         for image in entry["images"]
     )
     return TruthDocument(
-        source=SourceName(entry["source"]),
+        source=WorldSource(entry["source"]),
         row=entry["row"],
         url=entry["url"],
         lang=entry["lang"],

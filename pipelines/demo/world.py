@@ -7,7 +7,7 @@ from pathlib import Path
 
 from curate.contract.reasons import IngestReason
 from pipelines.demo.author import ENGLISH, Author
-from pipelines.demo.documents import SourceName, WorldDocument
+from pipelines.demo.documents import WorldDocument, WorldSource
 from pipelines.demo.drawing import draw_scene, encode_image
 from pipelines.demo.instructions import instruction_line, write_conversation
 from pipelines.demo.pages import render_page
@@ -70,7 +70,7 @@ def build_world(folder: Path, *, num_docs: int, seed: int, base_url: str) -> Wor
     write_pairs(world.pairs, pairs)
     num_lines = num_docs - num_pages - num_mmc4 - num_pairs
     truth = [truth_of(document, row) for source in (pages, mmc4, pairs) for row, document in enumerate(source)]
-    truth += [_broken(SourceName.MMC4, len(mmc4) + row) for row in range(broken)]
+    truth += [_broken(WorldSource.MMC4, len(mmc4) + row) for row in range(broken)]
     truth += _write_instructions(world.instructions, author, num_lines=num_lines)
     write_truth(world.truth, truth)
     site.finish()
@@ -91,35 +91,35 @@ def _layout(folder: Path, base_url: str) -> World:
 
 
 def _sample_jpeg(author: Author) -> bytes:
-    rng = author.rng(SourceName.PAGES, "sample")
+    rng = author.rng(WorldSource.PAGES, "sample")
     return encode_image(draw_scene(sample_scene(rng), rng, width=320, height=240), "JPEG")
 
 
 def _write_pages(path: Path, pages: Sequence[WorldDocument], site: Site, author: Author) -> None:
     write_lines(path, [page.url or "" for page in pages])
     for number, page in enumerate(pages):
-        body = render_page(page, author.rng(SourceName.PAGES, f"markup/{number}"), base_url=site.base_url)
+        body = render_page(page, author.rng(WorldSource.PAGES, f"markup/{number}"), base_url=site.base_url)
         if page.expected and page.expected[0].startswith("fetch."):
             continue
         # A moved page is written where its redirect leads.
         own_path = (page.url or "").removeprefix(site.base_url)
-        site.write(page_path(number) if page.frame else own_path, body)
+        site.write(page_path(number) if page.boilerplate else own_path, body)
 
 
 def _write_instructions(path: Path, author: Author, *, num_lines: int) -> list[TruthDocument]:
-    conversations = [write_conversation(author.rng(SourceName.INSTRUCTIONS, number)) for number in range(num_lines)]
+    conversations = [write_conversation(author.rng(WorldSource.INSTRUCTIONS, number)) for number in range(num_lines)]
     lines = [instruction_line(messages) for messages in conversations]
     broken = min(1, num_lines // 4)
     if broken:
         lines[-1] = MISNAMED_LINE
     write_lines(path, lines)
     sound = [
-        TruthDocument(source=SourceName.INSTRUCTIONS, row=row, url=None, lang=ENGLISH, expected=(), images=())
+        TruthDocument(source=WorldSource.INSTRUCTIONS, row=row, url=None, lang=ENGLISH, expected=(), images=())
         for row in range(num_lines - broken)
     ]
-    return [*sound, *(_broken(SourceName.INSTRUCTIONS, len(sound) + row) for row in range(broken))]
+    return [*sound, *(_broken(WorldSource.INSTRUCTIONS, len(sound) + row) for row in range(broken))]
 
 
-def _broken(source: SourceName, row: int) -> TruthDocument:
+def _broken(source: WorldSource, row: int) -> TruthDocument:
     expected = (IngestReason.MALFORMED_RECORD, IngestReason.EMPTY_DOCUMENT)
     return TruthDocument(source=source, row=row, url=None, lang=ENGLISH, expected=expected, images=())

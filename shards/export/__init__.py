@@ -1,0 +1,1 @@
+"""Shard sets in other tools' formats, one file per format; ``formats.py`` lists them."""

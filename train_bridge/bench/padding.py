@@ -11,7 +11,7 @@ from train_bridge.tokens.encoder import IGNORED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class PaddedRow:
     """One sample of L tokens and N images."""
 
     ids: torch.Tensor
@@ -24,7 +24,7 @@ class Row:
     """uint8 [N, 3, H, W]"""
 
 
-def unpack_rows(batch: Batch, *, image_id: int, num_image_tokens: int) -> list[Row]:
+def unpack_rows(batch: Batch, *, image_id: int, num_image_tokens: int) -> list[PaddedRow]:
     """Return the samples of a batch in order, without dummy images' help: every sample's images are its own.
 
     Args:
@@ -32,7 +32,7 @@ def unpack_rows(batch: Batch, *, image_id: int, num_image_tokens: int) -> list[R
         image_id: Token id of the image placeholder.
         num_image_tokens: Placeholders per image.
     """
-    rows: list[Row] = []
+    rows: list[PaddedRow] = []
     first_image = 0
     for ids_l, labels_l, groups_l, segments_l in zip(
         batch.input_ids, batch.labels, batch.groups, batch.segment_ids, strict=True
@@ -42,13 +42,13 @@ def unpack_rows(batch: Batch, *, image_id: int, num_image_tokens: int) -> list[R
             num_images = int((ids_l[is_own_l] == image_id).sum()) // num_image_tokens
             pixels_nchw = batch.pixel_values[first_image : first_image + num_images]
             rows.append(
-                Row(ids=ids_l[is_own_l], labels=labels_l[is_own_l], groups=groups_l[is_own_l], pixels=pixels_nchw)
+                PaddedRow(ids=ids_l[is_own_l], labels=labels_l[is_own_l], groups=groups_l[is_own_l], pixels=pixels_nchw)
             )
             first_image += num_images
     return rows
 
 
-def pad_rows(rows: Sequence[Row]) -> Batch:
+def pad_rows(rows: Sequence[PaddedRow]) -> Batch:
     """Lay samples out as rows as long as the longest; a row is one segment."""
     lengths = [len(row.ids) for row in rows]
     segments = [torch.zeros(length, dtype=torch.int32) for length in lengths]

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from curate.blend.curve import constant_curve
-from train_bridge.packing.draw import Counts, Entry, Rows
+from train_bridge.packing.draw import Counts, DrawEntry, Rows
 from train_bridge.packing.plan import PlanSettings
 from train_bridge.packing.split import Capacity, Counted
 
@@ -38,7 +38,7 @@ class MadeUpCounts:
         words = np.choose(self._kind, [captions, np.maximum(whole - 576 * images, 40), texts])
         self._ids = np.maximum(4, words.astype(np.int64)) + self._images
         self.entries = [
-            Entry(name=str(i), rows=np.flatnonzero(self._kind == i), curve=constant_curve(Fraction(str(share))))
+            DrawEntry(name=str(i), rows=np.flatnonzero(self._kind == i), curve=constant_curve(Fraction(str(share))))
             for i, share in enumerate(self.shares)
         ]
         is_long = self._ids + 575 * self._images > SETTINGS.capacity.seq_length

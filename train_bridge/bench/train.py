@@ -35,7 +35,7 @@ from shards.reader import INDEX_NAME
 from shards.sample import Sample, SampleImage, SampleText
 from shards.writer import write_shard
 from train_bridge.bench.gpu import measure_steps
-from train_bridge.bench.padding import Row, pad_rows, unpack_rows
+from train_bridge.bench.padding import PaddedRow, pad_rows, unpack_rows
 from train_bridge.config import StageConfig
 from train_bridge.data.collate import Batch
 from train_bridge.data.dataset import BatchDataset, load_batches
@@ -125,7 +125,7 @@ def _padded_rate(config: StageConfig, *, ranks: Ranks) -> float:
     optimiser = build_optimiser(model, config.optim)
     form = image_form(prepared.processor.image_processor)
     num_image_tokens = prepared.spec.plan.capacity.tokens_per_image
-    rows: list[Row] = []
+    rows: list[PaddedRow] = []
     loader = iter(load_batches(BatchDataset(prepared.spec)))
     for _ in range(config.optim.global_batch * prepared.num_steps):
         rows += unpack_rows(next(loader), image_id=prepared.processor.image_token_id, num_image_tokens=num_image_tokens)

@@ -13,14 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from curate.blend.covering import assign_groups
 from curate.blend.curve import ShareCurve, constant_curve
 from curate.blend.weights import resolve_course
 from curate.contract.errors import RecipeError, ShardError
 from shards.places import SamplePlaces
 from shards.storage import atomic_path
 from train_bridge.data.lengths import COUNTS, GROUPS_KEY, counts_path
-from train_bridge.data.selection import Selection, assign_entries
-from train_bridge.packing.draw import Counts, Entry, Rows
+from train_bridge.data.selection import Selection
+from train_bridge.packing.draw import Counts, DrawEntry, Rows
 from train_bridge.packing.split import Counted, Ints
 
 _PLACES = ("image_at", "breaks", "label_spans")
@@ -33,7 +34,8 @@ class Corpus:
         """Map files of ``lengths.count_lengths``, one per folder.
 
         Raises:
-            ShardError: A source or kind with a weight is in no set, or nothing that can be used is selected.
+            BlendError: A source or kind with a weight is in no set.
+            ShardError: Nothing that can be used is selected.
             RecipeError: The weights cannot be followed.
         """
         self._tables = [pa.ipc.open_file(pa.memory_map(path)).read_all() for path in paths]
@@ -110,20 +112,20 @@ class Corpus:
         i = bisect_right(self._ends, row)
         return i, row - (self._ends[i - 1] if i else 0)
 
-    def _open_entries(self) -> tuple[Entry, ...]:
+    def _open_entries(self) -> tuple[DrawEntry, ...]:
         if not self._selection.weights:
             return (self._open_entry("all", set(self.groups), constant_curve(Fraction(1))),)
         course = resolve_course(self._selection.weights)
         if course.is_relative:
             raise RecipeError(("data.weights: places must be amounts (10M), for a run's length is not known before",))
-        owners = assign_entries(self.groups, list(self._selection.weights))
+        owners = assign_groups(self.groups, self._selection.weights, where="data.weights")
         return tuple(
             self._open_entry(name, groups, ShareCurve(knots=course.places, shares=course.shares[name]))
             for name, groups in owners.items()
             if any(course.shares[name])
         )
 
-    def _open_entry(self, name: str, groups: set[tuple[str, str]], curve: ShareCurve) -> Entry:
+    def _open_entry(self, name: str, groups: set[tuple[str, str]], curve: ShareCurve) -> DrawEntry:
         """Map the rows of an entry; they are found once and kept beside the lengths."""
         key = hashlib.sha256(json.dumps([self._key, sorted(groups)]).encode()).hexdigest()[:16]
         path = self._cache_dir / f"rows-{key}.npy"
@@ -134,7 +136,7 @@ class Corpus:
         if not len(rows):
             what = "" if name == "all" else f"data.weights.{name}: "
             raise ShardError(f"{what}{', '.join(self.folders)}: no sample that can be used; see --plan-only")
-        return Entry(name=name, rows=rows, curve=curve)
+        return DrawEntry(name=name, rows=rows, curve=curve)
 
     def _find_rows(self, groups: set[tuple[str, str]]) -> Rows:
         found, start = [], 0

@@ -18,7 +18,7 @@ from shards.reader import ShardReader, StoredSample
 from train_bridge.data.corpus import Corpus
 from train_bridge.model.images import DECODE_ERRORS, ImageForm, Pixels, decode_image
 from train_bridge.packing.order import shuffled_rows
-from train_bridge.packing.plan import Pack, Sample
+from train_bridge.packing.plan import Pack, PlannedSample
 from train_bridge.packing.split import Capacity, Part
 from train_bridge.tokens.encoder import Encoded, TextEncoder, expand
 from train_bridge.tokens.faults import SampleFault
@@ -76,7 +76,7 @@ class SampleReader:
         for reader in self._readers.values():
             reader.close()
 
-    def read(self, sample: Sample) -> LoadedSample | SkippedSample:
+    def read(self, sample: PlannedSample) -> LoadedSample | SkippedSample:
         """Read one sample; what is wrong with it is returned, never raised."""
         folder, row = self._corpus.index_row(sample.row)
         try:
@@ -89,7 +89,7 @@ class SampleReader:
         fault, detail = loaded
         return SkippedSample(row["key"], row["doc_id"], fault, detail)
 
-    def read_or_replace(self, sample: Sample) -> list[LoadedSample | SkippedSample]:
+    def read_or_replace(self, sample: PlannedSample) -> list[LoadedSample | SkippedSample]:
         """Read one sample; in place of a corrupt one, another of the same entry that fits where it would have been.
 
         Which one depends on the sample alone, not on who reads it or when.
@@ -108,7 +108,7 @@ class SampleReader:
                 break
         return skipped
 
-    def _candidates(self, sample: Sample) -> list[Sample]:
+    def _candidates(self, sample: PlannedSample) -> list[PlannedSample]:
         """Look at some documents of the entry and return the largest that fit, largest first."""
         entry = self._corpus.entries[sample.entry]
         seed = seed_for(0, f"instead of {entry.name} {sample.place} {sample.part}")
@@ -136,7 +136,7 @@ class SampleReader:
             for i in chosen
         ]
 
-    def _load(self, stored: StoredSample, sample: Sample) -> LoadedSample | tuple[SampleFault, str]:
+    def _load(self, stored: StoredSample, sample: PlannedSample) -> LoadedSample | tuple[SampleFault, str]:
         encoded = self._encoder.encode([stored.record])[0]
         if isinstance(encoded, SampleFault):
             return encoded, "it could be encoded when it was counted"
@@ -153,7 +153,7 @@ class SampleReader:
                 return SampleFault.BROKEN_IMAGE, f"image {ordinal}: {error}"
         return LoadedSample(ids=ids, labels=labels, pixels=pixels, group=sample.group)
 
-    def _tokens(self, encoded: Encoded, sample: Sample) -> tuple[Ints, Ints]:
+    def _tokens(self, encoded: Encoded, sample: PlannedSample) -> tuple[Ints, Ints]:
         span = slice(sample.span.start, sample.span.stop)
         ids, labelled = encoded.ids[span], encoded.labelled[span]
         if sample.span.start > 0 and self._encoder.bos_id is not None:
@@ -190,7 +190,7 @@ def read_packs(packs: Iterable[Pack], *, reader: SampleReader, read_ahead: int) 
             yield first, [sample for future in futures for sample in future.result()]
 
 
-def _images_in(encoded: Encoded, sample: Sample, *, image_token_id: int) -> tuple[int, ...]:
+def _images_in(encoded: Encoded, sample: PlannedSample, *, image_token_id: int) -> tuple[int, ...]:
     """Return the images whose placeholders lie in the sample's part of the document."""
     places = np.flatnonzero(encoded.ids == image_token_id)
     first, last = np.searchsorted(places, [sample.span.start, sample.span.stop])

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.blend.weights import Weight
-from curate.contract.errors import ShardError
 
 HASH_RANGE = 1 << 32
 
@@ -37,22 +36,3 @@ class Selection:
         """Say of each document [K] whether it is on this side of the split."""
         is_validation = buckets < int(self.validation_share * HASH_RANGE)
         return is_validation if self.side == "validation" else ~is_validation
-
-
-def assign_entries(groups: Collection[tuple[str, str]], names: Collection[str]) -> dict[str, set[tuple[str, str]]]:
-    """Return the groups that each weight stands for: a source's own name goes before its kind.
-
-    Raises:
-        ShardError: A name that is neither a source nor a kind, or one without any group left to it.
-    """
-    named_sources = {source for source, _ in groups} & set(names)
-    found: dict[str, set[tuple[str, str]]] = {name: set() for name in sorted(names)}
-    for source, kind in groups:
-        name = source if source in named_sources else kind
-        if name in found:
-            found[name].add((source, kind))
-    for name, own in found.items():
-        if not own:
-            listed = ", ".join(sorted({f"{source} ({kind})" for source, kind in groups}))
-            raise ShardError(f"data.weights.{name}: no sample of this source or kind is left to it; there are {listed}")
-    return found

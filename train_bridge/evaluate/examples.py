@@ -22,7 +22,7 @@ from curate.contract.errors import ShardError
 from shards.reader import ShardReader, StoredSample, read_index
 from train_bridge.tokens.layout import JsonObject
 
-Task = Literal["caption", "vqa", "choice"]
+EvalTask = Literal["caption", "vqa", "choice"]
 NUM_DISTRACTORS = 3
 
 
@@ -41,7 +41,7 @@ class Example:
     """Place of the right choice."""
 
 
-def read_examples(folders: Sequence[str], *, task: Task, seed: int = 0) -> tuple[list[Example], int]:
+def read_examples(folders: Sequence[str], *, task: EvalTask, seed: int = 0) -> tuple[list[Example], int]:
     """Return the examples of shard sets in stored order, and the number of documents that are none.
 
     Raises:
@@ -62,7 +62,7 @@ def read_examples(folders: Sequence[str], *, task: Task, seed: int = 0) -> tuple
     return (_with_choices(found, seed=seed) if task == "choice" else found), num_passed
 
 
-def _example(sample: StoredSample, *, task: Task) -> Example | None:
+def _example(sample: StoredSample, *, task: EvalTask) -> Example | None:
     record, texts = sample.record, [item for item in sample.record["items"] if item["type"] == "text"]
     names = {"doc_id": record["doc_id"], "source": record["source"], "images": tuple(sample.images)}
     if task == "caption":

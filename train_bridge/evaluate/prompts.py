@@ -19,7 +19,7 @@ the model's own template.
 from collections.abc import Sequence
 from typing import Literal
 
-from train_bridge.evaluate.examples import Example, Task
+from train_bridge.evaluate.examples import EvalTask, Example
 from train_bridge.tokens.chat import ChatTokenizer
 
 Form = Literal["plain", "chat"]
@@ -28,7 +28,7 @@ CAPTION_REQUEST = "Describe the image in one sentence."
 
 
 def build_prompt(
-    example: Example, *, shots: Sequence[Example], task: Task, form: Form, tokenizer: ChatTokenizer, image_mark: str
+    example: Example, *, shots: Sequence[Example], task: EvalTask, form: Form, tokenizer: ChatTokenizer, image_mark: str
 ) -> str:
     """Return the prompt; the model goes on with the answer.
 
@@ -52,7 +52,7 @@ def build_prompt(
     return separator.join([*parts, _plain(example, task=task, image_mark=image_mark)])
 
 
-def answer_space(task: Task) -> str:
+def answer_space(task: EvalTask) -> str:
     """Return what stands between a plain prompt and its answer."""
     return "" if task == "caption" else " "
 
@@ -68,11 +68,11 @@ def cut_answer(text: str) -> str:
     return lines[0].strip() if lines else ""
 
 
-def _plain(example: Example, *, task: Task, image_mark: str) -> str:
+def _plain(example: Example, *, task: EvalTask, image_mark: str) -> str:
     images = f"{image_mark}\n" * len(example.images)
     return images if task == "caption" else f"{images}Question: {example.question} Short answer:"
 
 
-def _asked(example: Example, *, task: Task, image_mark: str) -> str:
+def _asked(example: Example, *, task: EvalTask, image_mark: str) -> str:
     images = f"{image_mark}\n" * len(example.images)
     return images + (CAPTION_REQUEST if task == "caption" else example.question)

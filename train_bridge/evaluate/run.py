@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from train_bridge.evaluate.answerer import Answerer
 from train_bridge.evaluate.cider import cider_d
-from train_bridge.evaluate.examples import Example, Task
+from train_bridge.evaluate.examples import EvalTask, Example
 from train_bridge.evaluate.prompts import Form, answer_space, build_prompt, cut_answer, prompt_images
 from train_bridge.evaluate.shots import choose_shots
 from train_bridge.evaluate.vqa_accuracy import vqa_accuracy
@@ -18,7 +18,7 @@ METRICS = {"caption": "CIDEr-D", "vqa": "VQA accuracy", "choice": "accuracy"}
 class Questions:
     """How examples are asked."""
 
-    task: Task
+    task: EvalTask
     form: Form = "plain"
     seed: int = 0
     """Of the shots."""
@@ -91,7 +91,7 @@ def _answers(
         yield cut_answer(text)
 
 
-def _scores(asked: Sequence[Example], said: Sequence[str], *, task: Task) -> list[float]:
+def _scores(asked: Sequence[Example], said: Sequence[str], *, task: EvalTask) -> list[float]:
     if task == "caption":
         return cider_d(said, [example.answers for example in asked])
     if task == "choice":

@@ -56,7 +56,7 @@ class Counts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class DrawEntry:
     """A part of the corpus with a share of its own."""
 
     name: str
@@ -70,7 +70,7 @@ class SampleCounts(Protocol):
     """What the plan needs of a ``Corpus``."""
 
     @property
-    def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[DrawEntry]:
         """At least one, none of them empty."""
 
     @property
@@ -215,7 +215,7 @@ def look_up(source: SampleCounts, settings: DrawSettings, *, entry: int, places:
     return samples
 
 
-def rows_at(entry: Entry, settings: DrawSettings, places: Rows) -> Rows:
+def rows_at(entry: DrawEntry, settings: DrawSettings, places: Rows) -> Rows:
     """Return the corpus rows at ``places`` of an entry's order, which may span epochs."""
     num_rows = len(entry.rows)
     epochs, inside = np.divmod(places, num_rows)

@@ -3,13 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
+from curate.blend.mixing import Words, mix_words
 from curate.contract.ids import seed_for
 
 ROUNDS = 8
-_MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 Positions = npt.NDArray[np.int64]
-_Words = npt.NDArray[np.uint64]
 
 
 def shuffled_rows(positions: Positions, *, num_rows: int, seed: int, epoch: int) -> Positions:
@@ -35,15 +34,9 @@ def shuffled_rows(positions: Positions, *, num_rows: int, seed: int, epoch: int)
     return values.astype(np.int64)
 
 
-def _permute(values: _Words, *, half_bits: int, keys: list[np.uint64]) -> _Words:
+def _permute(values: Words, *, half_bits: int, keys: list[np.uint64]) -> Words:
     shift, mask = np.uint64(half_bits), np.uint64((1 << half_bits) - 1)
     left, right = values >> shift, values & mask
     for key in keys:
-        left, right = right, left ^ (_mix(right ^ key) & mask)
+        left, right = right, left ^ (mix_words(right ^ key) & mask)
     return (left << shift) | right
-
-
-def _mix(values: _Words) -> _Words:
-    values = (values ^ (values >> np.uint64(30))) * _MIX[0]
-    values = (values ^ (values >> np.uint64(27))) * _MIX[1]
-    return values ^ (values >> np.uint64(31))

@@ -51,7 +51,7 @@ class PlanSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sample:
+class PlannedSample:
     """A document, or a part of one, in a pack."""
 
     entry: int
@@ -90,7 +90,7 @@ class Pack:
         return replace(self.window, next_pack=self.number)
 
     @property
-    def samples(self) -> tuple[Sample, ...]:
+    def samples(self) -> tuple[PlannedSample, ...]:
         """The table, row by row."""
         return tuple(_sample(*row) for row in self.table.tolist())
 
@@ -251,6 +251,6 @@ def _sample(  # noqa: PLR0913, PLR0917 - a row of SAMPLE
     num_images: int,
     num_labels: int,
     window: int,
-) -> Sample:
+) -> PlannedSample:
     span = Part(start=start, stop=stop, num_tokens=num_tokens, num_images=num_images, num_labels=num_labels)
-    return Sample(entry=entry, place=place, row=row, group=group, part=part, span=span, first_window=window)
+    return PlannedSample(entry=entry, place=place, row=row, group=group, part=part, span=span, first_window=window)

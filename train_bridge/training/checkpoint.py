@@ -36,7 +36,7 @@ PREFIX = "step-"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
+class TrainProgress:
     """How far a run has come."""
 
     step: int = 0
@@ -76,7 +76,7 @@ class CheckpointWriter:
             self._pending.exception()
         self._pool.shutdown()
 
-    def save(self, progress: Progress, *, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+    def save(self, progress: TrainProgress, *, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         """Copy the state and begin to write it, once the checkpoint before is complete.
 
         Raises:
@@ -108,7 +108,7 @@ class CheckpointWriter:
             except CheckpointException as error:
                 raise CurateError(f"a checkpoint could not be written: {_causes(error)}") from error
 
-    def _finish(self, written: Any, partial: Path, target: Path, progress: Progress) -> None:
+    def _finish(self, written: Any, partial: Path, target: Path, progress: TrainProgress) -> None:
         """Wait for the shards of all ranks; then the first rank names the folder and deletes old ones."""
         written.result()
         if not self._ranks.is_first:
@@ -137,7 +137,7 @@ def prune_checkpoints(folder: str, *, keep: int) -> None:
 
 def load_checkpoint(
     path: Path, *, model: nn.Module, optimiser: torch.optim.Optimizer, identity: Mapping[str, Any]
-) -> Progress:
+) -> TrainProgress:
     """Read a checkpoint into model and optimiser; the number of ranks may be another than when it was written.
 
     Raises:
@@ -146,7 +146,7 @@ def load_checkpoint(
     try:
         content = json.loads((path / PROGRESS_NAME).read_text(encoding="utf-8"))
         saved = content.pop("identity")
-        progress = Progress(**content)
+        progress = TrainProgress(**content)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CurateError(f"{path / PROGRESS_NAME}: not the progress of a run ({error})") from error
     differences = _differences(saved, json.loads(json.dumps(identity)))

@@ -21,7 +21,7 @@ from train_bridge.model.llava import build_model, enable_checkpointing, set_atte
 from train_bridge.model.mask import Attention, resolve_attention
 from train_bridge.model.processor import tokens_per_image
 from train_bridge.packing.cursor import Cursor
-from train_bridge.training.checkpoint import CheckpointWriter, Progress, list_checkpoints, load_checkpoint
+from train_bridge.training.checkpoint import CheckpointWriter, TrainProgress, list_checkpoints, load_checkpoint
 from train_bridge.training.export import export_model
 from train_bridge.training.flops import ModelCost, cost_of, peak_flops
 from train_bridge.training.metrics import MetricsLog, model_share, step_record
@@ -62,7 +62,7 @@ class Job:
     """FLOPs per second of the device; None where there is no figure."""
 
 
-def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] | None = None) -> Progress:
+def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] | None = None) -> TrainProgress:
     """Train, from the newest checkpoint if there is one, and export to ``OUTPUT/final``.
 
     Args:
@@ -80,7 +80,7 @@ def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] 
         job = _start(config, ranks)
         identity = run_identity(config, job.prepared)
         folder = f"{config.output}/{CHECKPOINTS}"
-        progress = Progress()
+        progress = TrainProgress()
         if checkpoints := list_checkpoints(folder):
             progress = load_checkpoint(checkpoints[-1], model=job.model, optimiser=job.optimiser, identity=identity)
             _say(ranks, f"going on after step {progress.step} of {job.prepared.num_steps}")
@@ -152,8 +152,8 @@ def _spread(
 
 
 def _steps(
-    job: Job, progress: Progress, *, asked: Callable[[], bool], log: MetricsLog | None
-) -> Iterator[tuple[Progress, bool]]:
+    job: Job, progress: TrainProgress, *, asked: Callable[[], bool], log: MetricsLog | None
+) -> Iterator[tuple[TrainProgress, bool]]:
     """Do the steps after ``progress``; yield after each how far the run is, and whether it was asked to stop."""
     batches = iter(_loader(job, Cursor.from_json(progress.cursor)))
     for step in range(progress.step, job.prepared.num_steps):
@@ -163,7 +163,9 @@ def _steps(
         skipped = gather(totals.skipped) if totals.num_skipped else []
         seen = gather(totals.seen) if job.config.run.log_packs else []
         _check_finite(job, totals, norm, progress=progress, log=log)
-        progress = Progress(step=step + 1, cursor=cursor, num_skipped=progress.num_skipped + int(totals.num_skipped))
+        progress = TrainProgress(
+            step=step + 1, cursor=cursor, num_skipped=progress.num_skipped + int(totals.num_skipped)
+        )
         if log is not None:
             _write_metrics(job, log, totals, step=progress.step, extra={"grad_norm": norm, "seconds": seconds})
             log.write_skipped(progress.step, [sample for samples in skipped for sample in samples])
@@ -202,7 +204,9 @@ def _one_step(
     return totals, replace(cursor, next_pack=(step + 1) * optim.global_batch).to_json(), norm
 
 
-def _check_finite(job: Job, totals: StepTotals, norm: float, *, progress: Progress, log: MetricsLog | None) -> None:
+def _check_finite(
+    job: Job, totals: StepTotals, norm: float, *, progress: TrainProgress, log: MetricsLog | None
+) -> None:
     """Stop all ranks at a loss or gradient that is not finite, and name what they had read; the weights are as before.
 
     Raises:
@@ -239,7 +243,7 @@ def _write_metrics(job: Job, log: MetricsLog, totals: StepTotals, *, step: int, 
     )
 
 
-def _log(job: Job, progress: Progress) -> AbstractContextManager[MetricsLog | None]:
+def _log(job: Job, progress: TrainProgress) -> AbstractContextManager[MetricsLog | None]:
     if not job.ranks.is_first:
         return nullcontext()
     return MetricsLog(job.config.output, first_step=progress.step + 1, tensorboard=job.config.run.tensorboard)

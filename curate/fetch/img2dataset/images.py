@@ -22,7 +22,7 @@ from curate.fetch.errors import FetchError
 from curate.fetch.images import expected_hashes, images_table
 from curate.fetch.img2dataset.urllib_opener import ToldError, guarded_urllib, read_failure
 from curate.fetch.optouts.headers import RESERVING_DIRECTIVES, Checks
-from curate.fetch.session import Row
+from curate.fetch.session import FetchRow
 from curate.fetch.urls import parse_url
 
 _OPTED_OUT = "Use of image disallowed by X-Robots-Tag directive"
@@ -43,7 +43,7 @@ def fetch_images_by_img2dataset(wanted: pa.Table, *, config: FetchConfig) -> pa.
     return images_table(wanted, fetched | shard.rows_by_url())
 
 
-def _parsed(url: str) -> str | Row:
+def _parsed(url: str) -> str | FetchRow:
     """Return a URL as it is sent, or the row of one that is not."""
     try:
         return str(parse_url(url))
@@ -87,7 +87,7 @@ class _Shard:
         self._config = config
         self._resizer = _new_resizer(config) if urls else None
         self._original_num_bytes = 0
-        self._rows: dict[int, Row] = {}
+        self._rows: dict[int, FetchRow] = {}
 
     def resize(self, stream: IO[bytes], bounding_boxes: Any = None) -> tuple[Any, ...]:
         """See img2dataset's `Resizer`; bytes that would take too much memory or time never reach it."""
@@ -120,12 +120,12 @@ class _Shard:
     def close(self) -> None:
         """See img2dataset's sample writers."""
 
-    def rows_by_url(self) -> dict[str, Row]:
+    def rows_by_url(self) -> dict[str, FetchRow]:
         """Return a row for every URL, also for those that img2dataset has lost."""
         lost = _failed(FetchError(FetchStatus.INTERNAL_ERROR, "img2dataset has lost this URL"))
         return {url: self._rows.get(number, lost) for number, url in enumerate(self.urls)}
 
-    def _stored(self, data: bytes, meta: dict[str, Any]) -> Row:
+    def _stored(self, data: bytes, meta: dict[str, Any]) -> FetchRow:
         return Checks().to_row() | {
             "status": FetchStatus.OK,
             "http_status": _HTTP_OK,
@@ -170,6 +170,6 @@ def _failure(meta: dict[str, Any]) -> FetchError:
     return FetchError(FetchStatus.PROTOCOL_ERROR, text)
 
 
-def _failed(error: FetchError) -> Row:
+def _failed(error: FetchError) -> FetchRow:
     row = {"status": error.status, "http_status": error.http_status, "detail": error.detail}
     return Checks().to_row() | row

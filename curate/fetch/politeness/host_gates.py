@@ -15,7 +15,7 @@ from curate.fetch.politeness.slots import HostSlots
 
 
 @dataclass(slots=True)
-class Turn:
+class HostTurn:
     """One request's turn; the client says how it ended."""
 
     host: str
@@ -57,7 +57,7 @@ class HostGates:
         self._lanes: dict[str, _Lane] = {}
 
     @asynccontextmanager
-    async def turn(self, host: str, *, first: bool = False) -> AsyncIterator[Turn]:
+    async def turn(self, host: str, *, first: bool = False) -> AsyncIterator[HostTurn]:
         """Hold one request to `host`. Never ask for a second while holding one: two hosts could deadlock.
 
         Args:
@@ -79,7 +79,7 @@ class HostGates:
                 await asyncio.sleep(0)  # lets all who want this host queue up, so that `is_emptying` knows of them
                 async with self._total:
                     is_last = slot.is_last or lane.is_emptying
-                    yield Turn(host, is_last, lane.state, self._limits, self._slots, time.monotonic())
+                    yield HostTurn(host, is_last, lane.state, self._limits, self._slots, time.monotonic())
             finally:
                 self._slots.release(slot)
         finally:

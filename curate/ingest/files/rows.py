@@ -20,7 +20,7 @@ _JSON_EXTENSIONS = frozenset({"jsonl", "ndjson", "json"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Layout:
+class FileLayout:
     """What a type of source says about its files beyond their extension."""
 
     default_format: str
@@ -29,7 +29,7 @@ class Layout:
     """Names of the fields of a txt line; empty where txt makes no sense."""
 
 
-def read_rows(path: str, *, label: str, layout: Layout) -> Iterator[Row | Fault]:
+def read_rows(path: str, *, label: str, layout: FileLayout) -> Iterator[Row | Fault]:
     """Yield the rows of one file in order; what cannot be read is a fault and nothing raises.
 
     Args:
@@ -51,7 +51,7 @@ def read_rows(path: str, *, label: str, layout: Layout) -> Iterator[Row | Fault]
         yield file_fault(label, describe_error(error))
 
 
-def _read_archive(stream: IO[bytes], *, name: str, label: str, layout: Layout) -> Iterator[Row | Fault]:
+def _read_archive(stream: IO[bytes], *, name: str, label: str, layout: FileLayout) -> Iterator[Row | Fault]:
     with zipfile.ZipFile(stream) as archive:
         members = list_members(archive)
         if not members:
@@ -71,7 +71,7 @@ def _read_archive(stream: IO[bytes], *, name: str, label: str, layout: Layout) -
                 yield file_fault(member_label, describe_error(error))
 
 
-def _read_stream(stream: IO[bytes], *, name: str, label: str, layout: Layout) -> Iterator[Row | Fault]:
+def _read_stream(stream: IO[bytes], *, name: str, label: str, layout: FileLayout) -> Iterator[Row | Fault]:
     extension = _format(name, layout.default_format)
     if extension == "parquet":
         yield from read_parquet_rows(stream, label=label)

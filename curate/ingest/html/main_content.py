@@ -1,6 +1,6 @@
 """Which element holds the page's content."""
 
-from curate.ingest.html.frame import is_article, is_main
+from curate.ingest.html.boilerplate import is_article, is_main
 from curate.ingest.html.outline import Element, Nodes, count_before, live_elements, text_before
 
 _MIN_MAIN_SHARE = 0.1  # a <main> with less of the page's running text is mislabelled
@@ -21,7 +21,7 @@ def choose_root(nodes: Nodes, dropped: set[int]) -> int:
 
     Args:
         nodes: The page; node 0 is its body.
-        dropped: Its frame.
+        dropped: Its boilerplate.
     """
     text = text_before(nodes, dropped)
 

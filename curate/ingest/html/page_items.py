@@ -10,9 +10,9 @@ from curate.contract.records import Item
 from curate.contract.schemas import ITEMS, PAGES, check_schema, table_from_rows
 from curate.contract.verdicts import Verdict, verdict_table
 from curate.ingest.html.blocks import extract_items
+from curate.ingest.html.boilerplate import find_boilerplate
 from curate.ingest.html.bounds import bound_html
 from curate.ingest.html.charset import decode_html
-from curate.ingest.html.frame import find_frame
 from curate.ingest.html.main_content import choose_root
 from curate.ingest.html.outline import build_outline
 from curate.ingest.tables import clean_text, item_rows
@@ -29,14 +29,14 @@ def parse_page(body: bytes, *, url: str, charset: str | None) -> tuple[Item, ...
         charset: From the Content-Type header, null if that did not say.
 
     Returns:
-        Text and image items in document order, frame left out; empty where there is no content.
+        Text and image items in document order, boilerplate left out; empty where there is no content.
     """
     parser = LexborHTMLParser(bound_html(decode_html(body, charset=charset)))
     root = parser.body
     if root is None:  # a frameset
         return ()
     nodes = build_outline(root)
-    dropped = find_frame(nodes)
+    dropped = find_boilerplate(nodes)
     return extract_items(nodes, dropped, root=choose_root(nodes, dropped), base_url=_base_url(parser, url))
 
 

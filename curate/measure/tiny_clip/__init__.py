@@ -1,4 +1,4 @@
-"""A CLIP model small enough to live in the repository; it knows the demo world and nothing else."""
+"""A CLIP model small enough for the repository; it knows the demo world and nothing else. See ``MODEL_CARD.md``."""
 
 from pathlib import Path
 

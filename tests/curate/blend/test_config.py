@@ -30,10 +30,9 @@ def test_a_bad_weight_is_named(weight: float) -> None:
         BlendConfig(weights={"text": 1.0, "pair": weight})
 
 
-def test_all_weights_zero_is_an_error_but_none_is_the_default() -> None:
+def test_all_weights_zero_is_an_error() -> None:
     with pytest.raises(ValidationError, match="at least one weight"):
         BlendConfig(weights={"text": 0.0})
-    assert BlendConfig().weights == {}
 
 
 @pytest.mark.parametrize("name", ["../up", "", "a b", ".hidden"])
@@ -54,7 +53,6 @@ def test_a_bad_place_of_a_weight_is_named() -> None:
 
 
 def test_total_and_epochs_exclude_each_other() -> None:
-    assert BlendConfig(epochs=1.5, total=None).epochs == 1.5
     with pytest.raises(ValidationError, match="give one of them"):
         BlendConfig(epochs=1, total=5)
 

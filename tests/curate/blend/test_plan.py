@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from curate.blend.amounts import measure_amounts
 from curate.blend.config import BlendConfig, Unit
-from curate.blend.plan import ORDER, plan_blend
+from curate.blend.plan import POOL_ORDER, plan_blend
 from curate.blend.weights import Weight
 from curate.contract.errors import BlendError, SchemaError
 from curate.contract.schemas import POOL, table_from_rows
@@ -69,7 +69,7 @@ def test_the_order_does_not_depend_on_the_listing(make_pool: MakePool, unit: Uni
 
 def test_the_result_has_its_schema_and_its_summary_is_json(make_pool: MakePool) -> None:
     plan = plan_blend(make_pool(("web", "interleaved", 4), ("flan", "text", 2)), BlendConfig())
-    assert plan.order.schema.equals(ORDER)
+    assert plan.order.schema.equals(POOL_ORDER)
     assert json.loads(json.dumps(plan.summary)) == plan.summary
 
 

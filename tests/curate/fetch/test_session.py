@@ -5,7 +5,7 @@ import pytest
 
 from curate.fetch.config import FetchConfig
 from curate.fetch.optouts.headers import Checks
-from curate.fetch.session import Row, fetch_each, open_client, run_loop
+from curate.fetch.session import FetchRow, fetch_each, open_client, run_loop
 from tests.curate.fetch.fake_transport import FakeResponse, FakeTransport
 
 
@@ -25,7 +25,7 @@ def test_a_loop_of_its_own_in_any_thread() -> None:
 def test_distinct_urls_are_fetched_once_in_order() -> None:
     asked: list[str] = []
 
-    async def fetch_one(url: str) -> Row:
+    async def fetch_one(url: str) -> FetchRow:
         asked.append(url)
         await asyncio.sleep(0)
         return {"status": url.upper()}
@@ -35,7 +35,7 @@ def test_distinct_urls_are_fetched_once_in_order() -> None:
 
 
 def test_a_fault_of_ours_is_not_hidden() -> None:
-    async def fetch_one(url: str) -> Row:
+    async def fetch_one(url: str) -> FetchRow:
         raise KeyError(url)
 
     with pytest.raises(ExceptionGroup) as caught:

@@ -2,7 +2,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from curate.contract.reasons import Kind
-from curate.ingest.config import Mmc4Source, PairsSource, Source, source_kind
+from curate.ingest.config import PairsSource, Source, source_kind
 
 _ADAPTER: TypeAdapter[Source] = TypeAdapter(Source)
 
@@ -16,12 +16,6 @@ def test_type_chooses_the_model() -> None:
 def test_wrong_fields_are_refused(change: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         _ADAPTER.validate_python({"name": "a", "type": "pages", "path": "a.txt"} | change)
-
-
-def test_sources_are_frozen() -> None:
-    source = Mmc4Source(name="a", path="b")
-    with pytest.raises(ValidationError):
-        source.path = "c"  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from curate.contract.errors import CurateError
 from curate.report.collect import ReportCollector
-from curate.report.data import ImageItem, ReportData
+from curate.report.data import ReportData, ShownImage
 from curate.report.gallery import PartitionTables
 from curate.report.ledger import LedgerCounter
 from tests.curate.report import tables as make
@@ -21,7 +21,7 @@ def finish(collector: ReportCollector, *parts: PartitionTables) -> ReportData:
 
 def thumbnails(data: ReportData, doc_id: str) -> list[str | None]:
     document = next(document for document in data.gallery if document.doc_id == doc_id)
-    return [item.thumbnail for item in document.items if isinstance(item, ImageItem)]
+    return [item.thumbnail for item in document.items if isinstance(item, ShownImage)]
 
 
 def test_a_partition_is_measured_and_shown() -> None:

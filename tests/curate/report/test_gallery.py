@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from curate.contract.schemas import ITEMS, table_from_rows
-from curate.report.data import GalleryDocument, ImageItem, TextItem
+from curate.report.data import GalleryDocument, ShownImage, ShownText
 from curate.report.gallery import MAX_ITEMS, MAX_TEXT_CHARS, PartitionTables, add_thumbnails, build_entries
 from tests.curate.report import tables as make
 
@@ -10,12 +10,12 @@ def entry(doc_id: str, tables: PartitionTables | None = None) -> GalleryDocument
     return build_entries(tables or make.mixed_partition(), [doc_id])[doc_id]
 
 
-def texts(document: GalleryDocument) -> list[TextItem]:
-    return [item for item in document.items if isinstance(item, TextItem)]
+def texts(document: GalleryDocument) -> list[ShownText]:
+    return [item for item in document.items if isinstance(item, ShownText)]
 
 
-def pictures(document: GalleryDocument) -> list[ImageItem]:
-    return [item for item in document.items if isinstance(item, ImageItem)]
+def pictures(document: GalleryDocument) -> list[ShownImage]:
+    return [item for item in document.items if isinstance(item, ShownImage)]
 
 
 def test_items_stand_in_document_order_with_matches_both_ways() -> None:

@@ -3,13 +3,13 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from filters.image.clip import ClipConfig, clip
+from filters.image.clip import ClipFloorConfig, clip
 
 
 def reject(*scores: float | None, floor: float = 0.15, kind: str = "interleaved") -> list[str | None]:
     halves = [None if score is None else np.float16(score) for score in scores]
     batch = pa.record_batch({"kind": [kind] * len(scores), "best_sim": pa.array(halves, pa.float16())})
-    return list(clip(batch, config=ClipConfig(min=floor)).to_pylist())
+    return list(clip(batch, config=ClipFloorConfig(min=floor)).to_pylist())
 
 
 @pytest.mark.parametrize("floor", [0.15, 0.1, 0.25, 0.3, -0.05, 0.0])
@@ -29,4 +29,4 @@ def test_a_pair_is_judged_by_its_caption() -> None:
 @pytest.mark.parametrize("wrong", [1.5, -1.5])
 def test_wrong_options_are_refused(wrong: float) -> None:
     with pytest.raises(ValidationError):
-        ClipConfig(min=wrong)
+        ClipFloorConfig(min=wrong)

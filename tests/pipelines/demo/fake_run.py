@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from curate.contract.reasons import Modality
 from curate.contract.schemas import DOCUMENTS, IMAGES, ITEMS, MATCHES, VERDICTS, table_from_rows
-from pipelines.demo.documents import ImageRole, SourceName, WorldImage
+from pipelines.demo.documents import ImageRole, WorldImage, WorldSource
 from pipelines.demo.truth import TruthDocument
 
 Row = dict[str, Any]
@@ -30,7 +30,7 @@ class FakeRun:
         self.documents.append(
             {"doc_id": doc_id, "source": document.source, "kind": "interleaved", "url": document.url, "meta": "{}"}
         )
-        images = [image for image in document.images if image.role is not ImageRole.FRAME]
+        images = [image for image in document.images if image.role is not ImageRole.BOILERPLATE]
         if document.expected:
             self.judge(doc_id, -1, document.expected[0])
         for number, image in enumerate(images):
@@ -48,7 +48,7 @@ class FakeRun:
         row = next(row for row in self.items if row.get("image_url") == url)
         return row["doc_id"], row["position"]
 
-    def write(self, out: Path, sources: Sequence[str] = tuple(SourceName)) -> Path:
+    def write(self, out: Path, sources: Sequence[str] = tuple(WorldSource)) -> Path:
         out.mkdir(parents=True, exist_ok=True)
         names = "".join(f"  - {{name: {name}}}\n" for name in sources)
         (out / "recipe.yaml").write_text(f"sources:\n{names}")

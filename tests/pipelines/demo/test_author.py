@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from pipelines.demo.author import Author
-from pipelines.demo.documents import ImageRole, SourceName, Variant, WorldImage
+from pipelines.demo.documents import ImageRole, Variant, WorldImage, WorldSource
 from pipelines.demo.site import Site
 
 
@@ -12,7 +12,7 @@ def author(folder: Path, seed: int = 0) -> Author:
 def test_each_scene_is_described_once_in_its_article(tmp_path: Path) -> None:
     writer = author(tmp_path)
     for number in range(10):
-        rng = writer.rng(SourceName.PAGES, number)
+        rng = writer.rng(WorldSource.PAGES, number)
         blocks = writer.write_article(rng, lang="en", joined=True, off_topic=False)
         images = [block for block in blocks if isinstance(block, WorldImage)]
         texts = [block for block in blocks if isinstance(block, str)]
@@ -24,7 +24,7 @@ def test_each_scene_is_described_once_in_its_article(tmp_path: Path) -> None:
 
 def test_a_stray_has_no_sentence(tmp_path: Path) -> None:
     writer = author(tmp_path)
-    rng = writer.rng(SourceName.PAGES, 0)
+    rng = writer.rng(WorldSource.PAGES, 0)
     blocks = writer.write_article(rng, lang="en", joined=False, off_topic=True)
     (stray,) = [b for b in blocks if isinstance(b, WorldImage) and b.role is ImageRole.OFF_TOPIC]
     assert stray.sentence is None
@@ -34,16 +34,16 @@ def test_a_stray_has_no_sentence(tmp_path: Path) -> None:
 
 def test_captions_describe_their_picture_unless_told_otherwise(tmp_path: Path) -> None:
     writer = author(tmp_path)
-    caption, image = writer.write_caption(writer.rng(SourceName.PAIRS, 0), lang="en", off_topic=False)
+    caption, image = writer.write_caption(writer.rng(WorldSource.PAIRS, 0), lang="en", off_topic=False)
     assert image.sentence == caption
-    _, stray = writer.write_caption(writer.rng(SourceName.PAIRS, 1), lang="en", off_topic=True)
+    _, stray = writer.write_caption(writer.rng(WorldSource.PAIRS, 1), lang="en", off_topic=True)
     assert stray.role is ImageRole.OFF_TOPIC
 
 
 def test_copies_follow_their_originals_in_english_only(tmp_path: Path) -> None:
     writer = author(tmp_path)
     captions = [
-        writer.write_caption(writer.rng(SourceName.PAIRS, n), lang="ja" if n % 2 else "en", off_topic=False)
+        writer.write_caption(writer.rng(WorldSource.PAIRS, n), lang="ja" if n % 2 else "en", off_topic=False)
         for n in range(160)
     ]
     seen: set[str] = set()
@@ -62,7 +62,7 @@ def test_the_generator_of_a_document_depends_on_seed_source_and_number(tmp_path:
     draws = {
         author(tmp_path, seed).rng(source, number).random()
         for seed in (0, 1)
-        for source in (SourceName.PAGES, SourceName.MMC4)
+        for source in (WorldSource.PAGES, WorldSource.MMC4)
         for number in (0, 1)
     }
     assert len(draws) == 8

@@ -14,7 +14,7 @@ ASSIGNED = "images assigned to their own sentence"
 EXACT = "planted exact duplicates found"
 FOREIGN = "wrong-language documents rejected"
 LOGOS = "logos and tracking pixels rejected"
-FRAME = "images of the page frame kept out"
+BOILERPLATE = "images of boilerplate kept out"
 DEAD = "dead URLs counted"
 ROBOTS = "disallowed by robots.txt, not requested"
 
@@ -39,7 +39,7 @@ def images(world: World, *roles: ImageRole) -> list[tuple[TruthDocument, WorldIm
 def test_a_run_that_got_everything_right_scores_one(run: FakeRun, world: World, tmp_path: Path) -> None:
     scored = figures(run, world, tmp_path)
     assert all(figure.passed for figure in scored.values())
-    for name in (ASSIGNED, EXACT, FOREIGN, LOGOS, FRAME, DEAD, ROBOTS):
+    for name in (ASSIGNED, EXACT, FOREIGN, LOGOS, BOILERPLATE, DEAD, ROBOTS):
         assert scored[name].value == 1.0
         assert scored[name].num_cases > 0
 
@@ -96,11 +96,11 @@ def test_one_kept_logo_or_pixel_fails(run: FakeRun, world: World, tmp_path: Path
     assert not figures(run, world, tmp_path)[LOGOS].passed
 
 
-def test_a_kept_image_of_the_page_frame_fails(run: FakeRun, world: World, tmp_path: Path) -> None:
-    document, promotion = next((d, i) for d, i in images(world, ImageRole.FRAME) if "promo" in i.url)
+def test_a_kept_image_of_boilerplate_fails(run: FakeRun, world: World, tmp_path: Path) -> None:
+    document, promotion = next((d, i) for d, i in images(world, ImageRole.BOILERPLATE) if "promo" in i.url)
     doc_id = f"{document.source}-{document.row:05d}"
     run.items.append({"doc_id": doc_id, "position": 900, "modality": "image", "image_url": promotion.url})
-    assert not figures(run, world, tmp_path)[FRAME].passed
+    assert not figures(run, world, tmp_path)[BOILERPLATE].passed
 
 
 def test_a_dead_url_that_the_run_lost_is_not_counted(run: FakeRun, world: World, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from pipelines.demo.documents import ImageRole, SourceName, WorldImage
+from pipelines.demo.documents import ImageRole, WorldImage, WorldSource
 from pipelines.demo.outcomes import read_outcomes
 from pipelines.demo.truth import TruthDocument
 from tests.pipelines.demo.fake_run import FakeRun
@@ -8,14 +8,14 @@ from tests.pipelines.demo.fake_run import FakeRun
 PAGE = "http://h/p.html"
 
 
-def document(source: SourceName, url: str | None, *urls: str) -> TruthDocument:
+def document(source: WorldSource, url: str | None, *urls: str) -> TruthDocument:
     images = tuple(WorldImage(url=u, role=ImageRole.SCENE, sentence="A red star.") for u in urls)
     return TruthDocument(source=source, row=0, url=url, lang="en", expected=(), images=images)
 
 
 def test_joins_by_source_page_and_image_url(tmp_path: Path) -> None:
     run = FakeRun()
-    doc_id = run.add(document(SourceName.PAGES, PAGE, "http://h/a.jpg", "http://h/b.jpg"))
+    doc_id = run.add(document(WorldSource.PAGES, PAGE, "http://h/a.jpg", "http://h/b.jpg"))
     run.judge(doc_id, 2, "image.clip")
     outcomes = read_outcomes(run.write(tmp_path))
     (first,) = outcomes.images["pages", PAGE, "http://h/a.jpg"]
@@ -29,7 +29,7 @@ def test_joins_by_source_page_and_image_url(tmp_path: Path) -> None:
 
 def test_a_pair_goes_by_its_image_url_and_its_documents_verdict(tmp_path: Path) -> None:
     run = FakeRun()
-    doc_id = run.add(document(SourceName.PAIRS, None, "http://h/a.jpg"))
+    doc_id = run.add(document(WorldSource.PAIRS, None, "http://h/a.jpg"))
     run.judge(doc_id, -1, "text.language")
     outcomes = read_outcomes(run.write(tmp_path))
     assert outcomes.documents == {("pairs", "http://h/a.jpg"): "text.language"}
@@ -38,8 +38,8 @@ def test_a_pair_goes_by_its_image_url_and_its_documents_verdict(tmp_path: Path) 
 
 def test_order_follows_the_recipe_not_the_alphabet(tmp_path: Path) -> None:
     run = FakeRun()
-    run.add(document(SourceName.MMC4, PAGE, "http://h/a.jpg"))
-    run.add(document(SourceName.PAGES, PAGE, "http://h/a.jpg"))
+    run.add(document(WorldSource.MMC4, PAGE, "http://h/a.jpg"))
+    run.add(document(WorldSource.PAGES, PAGE, "http://h/a.jpg"))
     outcomes = read_outcomes(run.write(tmp_path, sources=("pages", "mmc4")))
     pages, mmc4 = (outcomes.images[name, PAGE, "http://h/a.jpg"][0] for name in ("pages", "mmc4"))
     assert pages.order < mmc4.order
@@ -47,6 +47,6 @@ def test_order_follows_the_recipe_not_the_alphabet(tmp_path: Path) -> None:
 
 def test_an_image_left_over_by_the_blend_was_fit_to_keep(tmp_path: Path) -> None:
     run = FakeRun()
-    doc_id = run.add(document(SourceName.PAGES, PAGE, "http://h/a.jpg"))
+    doc_id = run.add(document(WorldSource.PAGES, PAGE, "http://h/a.jpg"))
     run.judge(doc_id, -1, "blend.not_drawn")
     assert read_outcomes(run.write(tmp_path)).images["pages", PAGE, "http://h/a.jpg"][0].kept

@@ -2,34 +2,34 @@ import random
 import re
 
 from curate.contract.reasons import Kind
-from pipelines.demo.documents import ImageRole, SourceName, WorldDocument, WorldImage
-from pipelines.demo.pages import FRAME_SENTENCES, render_page
+from pipelines.demo.documents import ImageRole, WorldDocument, WorldImage, WorldSource
+from pipelines.demo.pages import BOILERPLATE_SENTENCES, render_page
 
 BASE = "http://127.0.0.1:8907"
 
 
 def page(lang: str = "en", sentence: str = "A red <star> & more.") -> WorldDocument:
     image = WorldImage(url=f"{BASE}/images/a.jpg", role=ImageRole.SCENE, alt='a "star"', sentence=sentence)
-    frame = tuple(WorldImage(url=f"{BASE}/f{n}.png?a=1&b=2", role=ImageRole.FRAME) for n in range(4))
+    boilerplate = tuple(WorldImage(url=f"{BASE}/f{n}.png?a=1&b=2", role=ImageRole.BOILERPLATE) for n in range(4))
     return WorldDocument(
-        source=SourceName.PAGES,
+        source=WorldSource.PAGES,
         kind=Kind.INTERLEAVED,
         url=f"{BASE}/pages/0.html",
         lang=lang,
         title="Stars",
         blocks=("First.", image, sentence, "Last."),
-        frame=frame,
+        boilerplate=boilerplate,
     )
 
 
-def test_the_article_stands_within_the_frame() -> None:
+def test_the_article_stands_within_boilerplate() -> None:
     for seed in range(20):
         text = render_page(page(), random.Random(seed), base_url=BASE).decode()
         article = re.search(r"<(main|article)>.*</(main|article)>", text, re.DOTALL)
         assert article is not None
         assert "A red &lt;star&gt; &amp; more." in article[0]
         assert "images/a.jpg" in article[0]
-        assert not any(sentence in article[0] or sentence not in text for sentence in FRAME_SENTENCES)
+        assert not any(sentence in article[0] or sentence not in text for sentence in BOILERPLATE_SENTENCES)
         assert "f3.png?a=1&amp;b=2" in text.replace(article[0], "")
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from curate.contract.reasons import Kind
-from pipelines.demo.documents import ImageRole, SourceName, WorldDocument, WorldImage
+from pipelines.demo.documents import ImageRole, WorldDocument, WorldImage, WorldSource
 from pipelines.demo.records import mmc4_line, write_lines, write_pairs
 
 
-def document(source: SourceName) -> WorldDocument:
+def document(source: WorldSource) -> WorldDocument:
     scene = WorldImage(url="http://h/a.jpg", role=ImageRole.SCENE, sentence="A star.")
     logo = WorldImage(url="http://h/logo.png", role=ImageRole.LOGO)
     return WorldDocument(
@@ -22,7 +22,7 @@ def document(source: SourceName) -> WorldDocument:
 
 
 def test_an_mmc4_record_has_the_fields_of_the_corpus() -> None:
-    record = json.loads(mmc4_line(document(SourceName.MMC4)))
+    record = json.loads(mmc4_line(document(WorldSource.MMC4)))
     assert record["text_list"] == ["First.", "A star."]
     assert [info["raw_url"] for info in record["image_info"]] == ["http://h/a.jpg", "http://h/logo.png"]
     assert record["image_info"][0]["matched_text_index"] == 1
@@ -33,7 +33,7 @@ def test_an_mmc4_record_has_the_fields_of_the_corpus() -> None:
 
 def test_pairs_carry_their_other_columns(tmp_path: Path) -> None:
     path = tmp_path / "pairs.parquet"
-    write_pairs(path, [document(SourceName.PAIRS)])
+    write_pairs(path, [document(WorldSource.PAIRS)])
     rows = pq.read_table(path).to_pylist()
     assert rows == [{"url": "http://h/a.jpg", "text": "First.", "number": 4, "num_letters": 5}]
 

@@ -48,4 +48,4 @@ def test_tracking_pixels_differ_by_query_only(tmp_path: Path) -> None:
     one, other = site.pixel(1).url, site.pixel(2).url
     assert one != other
     assert one.split("?")[0] == other.split("?")[0]
-    assert [image.role for image in site.frame(1)] == [ImageRole.FRAME] * 4
+    assert [image.role for image in site.boilerplate(1)] == [ImageRole.BOILERPLATE] * 4

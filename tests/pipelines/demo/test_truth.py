@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from curate.contract.reasons import Kind
-from pipelines.demo.documents import ImageRole, SourceName, Variant, WorldDocument, WorldImage
+from pipelines.demo.documents import ImageRole, Variant, WorldDocument, WorldImage, WorldSource
 from pipelines.demo.truth import read_truth, truth_of, write_truth
 
 
@@ -14,17 +14,17 @@ def test_truth_survives_its_file(tmp_path: Path) -> None:
         variant=Variant.EXACT,
         expected=("dedup.exact",),
     )
-    frame = WorldImage(url="http://h/logo.png", role=ImageRole.FRAME)
+    boilerplate = WorldImage(url="http://h/logo.png", role=ImageRole.BOILERPLATE)
     page = WorldDocument(
-        source=SourceName.PAGES,
+        source=WorldSource.PAGES,
         kind=Kind.INTERLEAVED,
         url="http://h/p.html",
         lang="de",
         blocks=("Größe.", scene),
-        frame=(frame,),
+        boilerplate=(boilerplate,),
         expected=("text.language",),
     )
     truth = truth_of(page, 7)
-    assert truth.images == (scene, frame)
+    assert truth.images == (scene, boilerplate)
     write_truth(tmp_path / "truth.jsonl", [truth, truth])
     assert read_truth(tmp_path / "truth.jsonl") == (truth, truth)

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from curate.contract.reasons import ALL_REASONS
 from pipelines.demo.documents import ImageRole
-from pipelines.demo.pages import FRAME_SENTENCES
+from pipelines.demo.pages import BOILERPLATE_SENTENCES
 from pipelines.demo.truth import read_truth
 from pipelines.demo.world import World, build_world
 from tests.pipelines.demo.language import identify
@@ -52,7 +52,7 @@ def test_a_tiny_world_is_written_too(tmp_path: Path) -> None:
 def test_every_sound_image_is_on_the_site(world: World) -> None:
     for document in read_truth(world.truth):
         for image in document.images:
-            if image.role in (ImageRole.SCENE, ImageRole.OFF_TOPIC, ImageRole.LOGO, ImageRole.FRAME):
+            if image.role in (ImageRole.SCENE, ImageRole.OFF_TOPIC, ImageRole.LOGO, ImageRole.BOILERPLATE):
                 path = image.url.removeprefix(f"{world.base_url}/").removeprefix("go/").split("?")[0]
                 assert (world.folder / "site" / path).is_file()
 
@@ -84,8 +84,8 @@ def test_broken_lines_come_last(world: World) -> None:
     assert not malformed.endswith("}")
 
 
-def test_a_page_is_an_article_within_a_frame(world: World) -> None:
+def test_a_page_is_an_article_within_boilerplate(world: World) -> None:
     page = next(d for d in read_truth(world.truth) if d.source == "pages" and not d.expected)
     text = (world.folder / "site" / (page.url or "").removeprefix(f"{world.base_url}/")).read_text()
-    assert all(sentence in text for sentence in FRAME_SENTENCES)
+    assert all(sentence in text for sentence in BOILERPLATE_SENTENCES)
     assert all(image.sentence in text for image in page.images if image.sentence)

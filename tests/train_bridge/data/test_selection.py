@@ -2,10 +2,8 @@ import hashlib
 from typing import Literal
 
 import numpy as np
-import pytest
 
-from curate.contract.errors import ShardError
-from train_bridge.data.selection import Selection, assign_entries
+from train_bridge.data.selection import Selection
 
 SIDES: tuple[Literal["train"], Literal["validation"]] = ("train", "validation")
 GROUPS = (("coyo", "pair"), ("laion", "pair"), ("mmc4", "interleaved"))
@@ -31,14 +29,3 @@ def test_without_a_share_all_is_for_training() -> None:
     buckets = np.array([0, 2**32 - 1], dtype=np.uint32)
     assert Selection().on_side(buckets).all()
     assert not Selection(side="validation").on_side(buckets).any()
-
-
-def test_a_source_goes_before_its_kind() -> None:
-    owners = assign_entries(GROUPS, ["pair", "coyo"])
-    assert owners == {"coyo": {("coyo", "pair")}, "pair": {("laion", "pair")}}
-
-
-@pytest.mark.parametrize("names", [["nowhere"], ["coyo", "laion", "pair"]])
-def test_a_weight_without_samples(names: list[str]) -> None:
-    with pytest.raises(ShardError, match=r"data\.weights\.(nowhere|pair).*mmc4 \(interleaved\)"):
-        assign_entries(GROUPS, names)

@@ -1,13 +1,13 @@
 from transformers import LlavaProcessor
 
-from train_bridge.evaluate.examples import Example, Task
+from train_bridge.evaluate.examples import EvalTask, Example
 from train_bridge.evaluate.prompts import Form, answer_space, build_prompt, cut_answer, prompt_images
 
 ONE = Example(doc_id="1", source="s", images=(b"one",), question="What?", answers=("a cat", "cat"))
 TWO = Example(doc_id="2", source="s", images=(b"two",), question="And this?", answers=("a dog",))
 
 
-def prompt(processor: LlavaProcessor, *shots: Example, task: Task, form: Form = "plain") -> str:
+def prompt(processor: LlavaProcessor, *shots: Example, task: EvalTask, form: Form = "plain") -> str:
     return build_prompt(TWO, shots=shots, task=task, form=form, tokenizer=processor.tokenizer, image_mark="<image>")
 
 

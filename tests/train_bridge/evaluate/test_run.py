@@ -1,14 +1,14 @@
 import pytest
 
 from train_bridge.evaluate.answerer import Answerer
-from train_bridge.evaluate.examples import Task, read_examples
+from train_bridge.evaluate.examples import EvalTask, read_examples
 from train_bridge.evaluate.prompts import Form
 from train_bridge.evaluate.run import Questions, ask_all
 
 
 @pytest.mark.parametrize("task", ["caption", "vqa", "choice"])
 @pytest.mark.parametrize("form", ["plain", "chat"])
-def test_every_task_is_asked_with_shots(answerer: Answerer, questions_folder: str, task: Task, form: Form) -> None:
+def test_every_task_is_asked_with_shots(answerer: Answerer, questions_folder: str, task: EvalTask, form: Form) -> None:
     examples, _ = read_examples([questions_folder], task=task)
     questions = Questions(task=task, form=form, limit=3, max_new_tokens=2)
     result, records = ask_all(answerer, examples, questions, num_shots=2)

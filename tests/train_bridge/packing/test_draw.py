@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from curate.blend.curve import ShareCurve, constant_curve
-from train_bridge.packing.draw import Counts, Drawer, DrawSettings, Entry, Rows, split_long
+from train_bridge.packing.draw import Counts, DrawEntry, Drawer, DrawSettings, Rows, split_long
 from train_bridge.packing.split import Capacity, Counted
 
 SETTINGS = DrawSettings(
@@ -28,7 +28,7 @@ class Blend:
         self.ids = np.where(np.arange(num_rows) % 2, rng.integers(80, 160, num_rows), rng.integers(20, 40, num_rows))
         self.ids[1::20] = 600
         self.entries = [
-            Entry(name=f"entry {i}", rows=np.arange(i, num_rows, 2, dtype=np.int64), curve=curve)
+            DrawEntry(name=f"entry {i}", rows=np.arange(i, num_rows, 2, dtype=np.int64), curve=curve)
             for i, curve in enumerate(curves)
         ]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from curate.blend.curve import constant_curve
 from train_bridge.packing.cursor import Cursor
-from train_bridge.packing.draw import Counts, Entry, Rows
+from train_bridge.packing.draw import Counts, DrawEntry, Rows
 from train_bridge.packing.plan import Pack, PlanSettings, plan_packs
 from train_bridge.packing.split import Capacity, Counted
 
@@ -30,7 +30,7 @@ class FakeCorpus:
         self._ids = rng.integers(10, 120, num_rows) + 400 * (rng.random(num_rows) < 0.05)
         self._group = rng.integers(0, 3, num_rows)
         self.usable = np.flatnonzero(np.arange(num_rows) % 7 != 6)
-        self.entries = [Entry(name="all", rows=self.usable, curve=constant_curve(Fraction(1)))]
+        self.entries = [DrawEntry(name="all", rows=self.usable, curve=constant_curve(Fraction(1)))]
 
     def counts(self, rows: Rows) -> Counts:
         ids, images = self._ids[rows], self._images[rows]

@@ -7,7 +7,7 @@ from torch import nn
 from curate.contract.errors import CurateError
 from train_bridge.training.checkpoint import (
     CheckpointWriter,
-    Progress,
+    TrainProgress,
     list_checkpoints,
     load_checkpoint,
     prune_checkpoints,
@@ -33,7 +33,7 @@ def save(folder: Path, *, step: int, identity: dict[str, object] | None = None) 
         joined_ranks() as ranks,
         CheckpointWriter(str(folder), identity=identity or {"lr": 1.0}, keep=9, ranks=ranks) as writer,
     ):
-        writer.save(Progress(step=step, cursor="{}", num_skipped=7), model=model, optimiser=optimiser)
+        writer.save(TrainProgress(step=step, cursor="{}", num_skipped=7), model=model, optimiser=optimiser)
     return model
 
 
@@ -45,7 +45,7 @@ def test_weights_optimiser_and_progress_come_back(tmp_path: Path) -> None:
         progress = load_checkpoint(
             list_checkpoints(str(tmp_path))[0], model=model, optimiser=optimiser, identity={"lr": 1.0}
         )
-    assert progress == Progress(step=3, cursor="{}", num_skipped=7)
+    assert progress == TrainProgress(step=3, cursor="{}", num_skipped=7)
     wanted = saved.state_dict()
     assert all(torch.equal(weight, wanted[name]) for name, weight in model.state_dict().items())
     _, original = trained(3)
@@ -96,7 +96,7 @@ def test_what_is_written_is_the_state_when_it_was_saved(tmp_path: Path) -> None:
     wanted = {name: weight.clone() for name, weight in model.state_dict().items()}
     with joined_ranks() as ranks, CheckpointWriter(str(tmp_path), identity={}, keep=2, ranks=ranks) as writer:
         for step in (1, 2, 3):
-            writer.save(Progress(step=step, cursor="{}"), model=model, optimiser=optimiser)
+            writer.save(TrainProgress(step=step, cursor="{}"), model=model, optimiser=optimiser)
             with torch.no_grad():
                 model.get_parameter("1.weight").add_(1.0)  # training goes on while the checkpoint is written
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["step-00000002", "step-00000003"]
@@ -111,14 +111,14 @@ def test_what_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with joined_ranks() as ranks, pytest.raises(CurateError, match="file"):  # noqa: SIM117 - the writer's own exit
         with CheckpointWriter(str(tmp_path / "file"), identity={}, keep=2, ranks=ranks) as writer:
-            writer.save(Progress(step=1), model=model, optimiser=optimiser)
+            writer.save(TrainProgress(step=1), model=model, optimiser=optimiser)
 
 
 def test_what_was_begun_before_a_failure_is_completed(tmp_path: Path) -> None:
     model, optimiser = trained(0)
     with joined_ranks() as ranks, pytest.raises(KeyError):  # noqa: SIM117, PT012
         with CheckpointWriter(str(tmp_path), identity={}, keep=2, ranks=ranks) as writer:
-            writer.save(Progress(step=1, cursor="{}"), model=model, optimiser=optimiser)
+            writer.save(TrainProgress(step=1, cursor="{}"), model=model, optimiser=optimiser)
             raise KeyError
     assert [path.name for path in list_checkpoints(str(tmp_path))] == ["step-00000001"]
 

@@ -10,10 +10,10 @@ import pytest
 from curate.contract.reasons import IngestReason
 from curate.contract.records import Fault
 from curate.ingest.files.row import Row
-from curate.ingest.files.rows import Layout, read_rows
+from curate.ingest.files.rows import FileLayout, read_rows
 
-_PAIRS = Layout(default_format="txt", word_columns=("url", "text"))
-_JSON = Layout(default_format="jsonl")
+_PAIRS = FileLayout(default_format="txt", word_columns=("url", "text"))
+_JSON = FileLayout(default_format="jsonl")
 
 
 def _zip(members: dict[str, bytes]) -> bytes:
@@ -24,7 +24,7 @@ def _zip(members: dict[str, bytes]) -> bytes:
     return file.getvalue()
 
 
-def _read(folder: Path, name: str, data: bytes, layout: Layout = _PAIRS) -> list[Row | Fault]:
+def _read(folder: Path, name: str, data: bytes, layout: FileLayout = _PAIRS) -> list[Row | Fault]:
     (folder / name).write_bytes(data)
     return list(read_rows(str(folder / name), label=name, layout=layout))
 

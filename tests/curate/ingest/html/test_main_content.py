@@ -1,7 +1,7 @@
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from curate.ingest.html.frame import find_frame
+from curate.ingest.html.boilerplate import find_boilerplate
 from curate.ingest.html.main_content import choose_root
 from curate.ingest.html.outline import Element, build_outline
 
@@ -13,7 +13,7 @@ def _root(html: str) -> str:
     body = LexborHTMLParser(html).body
     assert body is not None
     nodes = build_outline(body)
-    element = nodes[choose_root(nodes, find_frame(nodes))]
+    element = nodes[choose_root(nodes, find_boilerplate(nodes))]
     assert isinstance(element, Element)
     return element.get("id") or element.tag
 
@@ -36,7 +36,7 @@ def test_semantic_elements(html: str, root: str) -> None:
     assert _root(html) == root
 
 
-def test_articles_in_the_frame_are_no_candidates() -> None:
+def test_articles_in_the_boilerplate_are_no_candidates() -> None:
     assert _root(f"<aside><article>{_PROSE}</article></aside><div id=d>{_PROSE}</div>") == "d"
 
 

@@ -119,15 +119,15 @@ def test_no_pages_give_empty_tables_and_other_tables_are_refused() -> None:
         build_page_items(pa.table({"doc_id": ["a"]}))
 
 
-def test_no_frame_in_any_page_of_the_real_web() -> None:
+def test_no_boilerplate_in_any_page_of_the_real_web() -> None:
     site = Path(__file__).parents[5] / "shared" / "real" / "site"
     if not site.is_dir():
         pytest.skip("the real web is not here")
-    frame_texts = {"Subscribe to our newsletter", "Accept cookies to continue.", "Home", "Teachers"}
+    boilerplate_texts = {"Subscribe to our newsletter", "Accept cookies to continue.", "Home", "Teachers"}
     pages = sorted(site.rglob("*.html"))
     for page in pages:
         flat = _parse(page.read_bytes(), f"http://127.0.0.1:8765/{page.relative_to(site)}")
         assert flat, page
-        assert not frame_texts.intersection(flat), page
+        assert not boilerplate_texts.intersection(flat), page
         assert not any("/frame/" in entry for entry in flat), page
     assert len(pages) > 400

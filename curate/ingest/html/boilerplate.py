@@ -1,4 +1,4 @@
-"""What belongs to a page's frame (its site's chrome) rather than to its content.
+"""What belongs to a page's boilerplate (what its site puts around every page) rather than to its content.
 
 Some signs are certain: ``<nav>``, ``role="banner"``, a comment section. Others (a class name, hiding by style, a form)
 are also found around whole articles, so an element that holds the page's main element or most of its running text is
@@ -11,21 +11,21 @@ from functools import lru_cache
 
 from curate.ingest.html.outline import Element, Nodes, count_before, live_elements, text_before
 
-_FRAME_TAGS = frozenset({"nav", "aside", "footer", "header"})
-_FRAME_ROLES = frozenset({"navigation", "banner", "contentinfo", "complementary", "search"})
+_BOILERPLATE_TAGS = frozenset({"nav", "aside", "footer", "header"})
+_BOILERPLATE_ROLES = frozenset({"navigation", "banner", "contentinfo", "complementary", "search"})
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _COMMENT_WORDS = frozenset({"comments", "disqus"})
-_FRAME_WORDS = frozenset(
+_BOILERPLATE_WORDS = frozenset(
     {"sidebar", "sidebars", "cookie", "cookies", "consent", "gdpr", "newsletter", "newsletters", "subscribe"}
     | {"subscription", "share", "sharing", "sharebar", "social", "breadcrumb", "breadcrumbs", "menu", "menus", "nav"}
     | {"navbar", "navigation", "pagination", "pager", "ad", "ads", "advert", "adverts", "advertisement", "advertising"}
     | {"adsense", "sponsor", "sponsored", "promo", "outbrain", "taboola", "related", "recommended", "trending"}
     | {"popup", "modal", "footer", "masthead"}
 )
-_FRAME_NAMES = frozenset({"header", "site-header", "global-header", "top-bar", "topbar"})
+_BOILERPLATE_NAMES = frozenset({"header", "site-header", "global-header", "top-bar", "topbar"})
 # `has-sidebar`, `comments-open`: such a name tells of something elsewhere on the page.
 _STATE_WORDS = frozenset({"no", "not", "has", "with", "without", "open", "closed", "enabled", "disabled"})
-# Author-made or automatic names on inline text and headings speak of the topic, not of the frame.
+# Author-made or automatic names on inline text and headings speak of the topic, not of boilerplate.
 _TOPIC_TAGS = _HEADINGS | frozenset(
     {"span", "b", "i", "em", "strong", "code", "kbd", "samp", "var", "abbr", "cite", "dfn", "q", "mark", "time"}
     | {"small", "sub", "sup", "u", "s", "img", "amp-img", "picture", "source", "body", "html", "main"}
@@ -54,7 +54,7 @@ def is_article(element: Element) -> bool:
     return element.tag == "article" or element.get("itemprop").lower() == "articlebody"
 
 
-def find_frame(nodes: Nodes) -> set[int]:
+def find_boilerplate(nodes: Nodes) -> set[int]:
     """Return the indices of the elements to drop with all they hold; the root is never among them."""
     certain, doubtful = _find_signs(nodes)
     if not doubtful:
@@ -94,7 +94,7 @@ def _end(nodes: Nodes, index: int) -> int:
 
 
 def _judge(element: Element) -> _Sign:
-    if element.tag in _FRAME_TAGS or element.get("role").lower() in _FRAME_ROLES:
+    if element.tag in _BOILERPLATE_TAGS or element.get("role").lower() in _BOILERPLATE_ROLES:
         return _Sign.CERTAIN
     attrs = element.attrs
     if not attrs:
@@ -126,6 +126,6 @@ def _judge_names(names: str) -> _Sign:
             continue
         if words & _COMMENT_WORDS:
             return _Sign.COMMENTS
-        if words & _FRAME_WORDS or name.lower() in _FRAME_NAMES:
+        if words & _BOILERPLATE_WORDS or name.lower() in _BOILERPLATE_NAMES:
             sign = _Sign.WEAK
     return sign

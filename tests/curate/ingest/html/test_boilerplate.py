@@ -1,18 +1,18 @@
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from curate.ingest.html.frame import find_frame
+from curate.ingest.html.boilerplate import find_boilerplate
 from curate.ingest.html.outline import build_outline
 
 _PROSE = "<p>" + "The prose of this article is long enough to matter. " * 4 + "</p>"
 
 
 def _live(html: str) -> str:
-    """Return the text that is left when the frame has gone."""
+    """Return the text that is left when the boilerplate has gone."""
     body = LexborHTMLParser(html).body
     assert body is not None
     nodes = build_outline(body)
-    dropped = find_frame(nodes)
+    dropped = find_boilerplate(nodes)
     live = []
     index = 0
     while index < len(nodes):
@@ -27,7 +27,7 @@ def _live(html: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "frame",
+    "boilerplate",
     [
         "<nav>x</nav>",
         "<aside>x</aside>",
@@ -51,8 +51,8 @@ def _live(html: str) -> str:
         "<nav><main>x</main></nav>",
     ],
 )
-def test_frame_goes(frame: str) -> None:
-    assert _live(f"{frame}<div>{_PROSE}</div>") == _live(_PROSE)
+def test_boilerplate_goes(boilerplate: str) -> None:
+    assert _live(f"{boilerplate}<div>{_PROSE}</div>") == _live(_PROSE)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_long_comments_go_all_the_same() -> None:
     assert _live(f'<p>An article.</p><div id="comments">{_PROSE * 5}</div>') == "An article."
 
 
-def test_if_nearly_everything_looks_like_frame_the_signs_are_not_believed() -> None:
+def test_if_nearly_everything_looks_like_boilerplate_the_signs_are_not_believed() -> None:
     parts = "".join(f'<div class="ad-free promo">{_PROSE}</div>' for _ in range(4))
     assert _live(f"<nav>x</nav>{parts}<p>end</p>").count("article") == 16
 
