@@ -109,8 +109,8 @@ def _spool(client: Client, context: RunContext, progress: Progress, wave: _Wave,
     names = sorted(mine["partition"].unique().to_pylist())
     progress.begin(f"spool{wave.label}", len(names))
     tasks = (
-        Task(stage=Stage.SPOOL, partition=part, call=spool_partition, args=(context, name, part, shards, made_from))
-        for part in names
+        Task(stage=Stage.SPOOL, partition=own, call=spool_partition, args=(context, name, own, shards, made_from))
+        for own in names
     )
     for report in run_tasks(client, tasks, window=window):
         progress.report(report)

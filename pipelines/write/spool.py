@@ -71,7 +71,7 @@ def write_gather_lists(context: RunContext, name: str, order: pa.Table, *, made_
         ShardError: A spooled partition is missing.
     """
     names = sorted(order["partition"].unique().to_pylist())
-    notes = in_threads(lambda part: load_result(_note_path(context, name, part), made_from=made_from), names)
+    notes = in_threads(lambda own: load_result(_note_path(context, name, own), made_from=made_from), names)
     places = pa.concat_tables(note.index for note in notes)
     found = places.take(pc.index_in(order["doc_id"], places["doc_id"].combine_chunks())).combine_chunks()
     starts = [0, *pc.add(pc.indices_nonzero(pc.not_equal(order["shard"][1:], order["shard"][:-1])), 1).to_pylist()]
@@ -89,8 +89,8 @@ def gather(context: RunContext, name: str, shard: int) -> Iterator[StoredSample]
     rows: list[dict[str, Any]] = read_table(_gather_path(context, name, shard)).to_pylist()
     sizes = pa.array([row["num_bytes"] for row in rows], pa.int64()).to_numpy()
     with ShardReader(spool_folder(context, name)) as reader:
-        for part in cut_shards(sizes, max_bytes=GATHER_BYTES, max_samples=MAX_GATHERED):
-            yield from reader.read_many(rows[part.start : part.stop])
+        for batch in cut_shards(sizes, max_bytes=GATHER_BYTES, max_samples=MAX_GATHERED):
+            yield from reader.read_many(rows[batch.start : batch.stop])
 
 
 def remove_spool(context: RunContext, name: str) -> None:

@@ -33,7 +33,7 @@ def read_steps(spec: DatasetSpec, *, group: Any, num_ranks: int, num_workers: in
     """Return, per global batch, each pack: its number, its samples and their spans, its tokens and its pixels."""
     planned = plan_packs(spec.open_corpus(), spec.plan, num_epochs=spec.num_epochs)
     spans = {
-        pack.number: [(sample.row, sample.part, sample.span.start, sample.span.stop) for sample in pack.samples]
+        pack.number: [(sample.row, sample.chunk, sample.span.start, sample.span.stop) for sample in pack.samples]
         for pack in planned
     }
     dataset = BatchDataset(spec, rank=dist.get_rank(), world_size=num_ranks)

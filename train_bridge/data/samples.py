@@ -111,7 +111,7 @@ class SampleReader:
     def _candidates(self, sample: PlannedSample) -> list[PlannedSample]:
         """Look at some documents of the entry and return the largest that fit, largest first."""
         entry = self._corpus.entries[sample.entry]
-        seed = seed_for(0, f"instead of {entry.name} {sample.place} {sample.part}")
+        seed = seed_for(0, f"instead of {entry.name} {sample.place} {sample.chunk}")
         places = np.arange(min(NUM_LOOKED_AT, len(entry.rows)), dtype=np.int64)
         rows = entry.rows[shuffled_rows(places, num_rows=len(entry.rows), seed=seed, epoch=0)]
         counts = self._corpus.counts(rows)
@@ -124,7 +124,7 @@ class SampleReader:
                 sample,
                 row=int(rows[i]),
                 group=int(counts.group[i]),
-                part=0,
+                chunk=0,
                 span=Part(
                     start=0,
                     stop=int(counts.num_ids[i]),

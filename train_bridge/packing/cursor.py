@@ -21,8 +21,8 @@ class Carried:
     """Which entry of the blend it is of."""
     place: int
     """Its place in the entry's order of samples, which runs on over epochs."""
-    part: int
-    """Which part of a split document it is."""
+    chunk: int
+    """Which chunk of a split document it is."""
     first_window: int
     """The window that saw it first."""
 
@@ -85,16 +85,16 @@ class Cursor:
             raise ValueError(f"not a plan cursor: {text[:80]}") from error
 
     def _carried_bytes(self) -> Iterator[int]:
-        """Write each sample as three small numbers: its entry, how far back it is, its part and age."""
+        """Write each sample as three small numbers: its entry, how far back it is, its chunk and age."""
         for sample in self.carried:
             age = self.window - sample.first_window
-            for number in (sample.entry, self.places[sample.entry] - sample.place, sample.part * (MAX_AGE + 1) + age):
+            for number in (sample.entry, self.places[sample.entry] - sample.place, sample.chunk * (MAX_AGE + 1) + age):
                 yield from _varint(number)
 
 
 def _part_and_window(rest: int, window: int) -> tuple[int, int]:
-    part, age = divmod(rest, MAX_AGE + 1)
-    return part, window - age
+    chunk, age = divmod(rest, MAX_AGE + 1)
+    return chunk, window - age
 
 
 def _varint(number: int) -> Iterator[int]:

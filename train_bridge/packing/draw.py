@@ -1,9 +1,9 @@
 """Draws samples in the order of the run: of one entry one after the other, of several by what is due to each.
 
-An entry is a part of the corpus with a share of its own. Each of its samples becomes due when the run has come so far
-that the entry's share covers it; samples go out in the order in which they become due. With L the largest sample and K
-entries, an entry of share p is then never more than L behind nor p K L ahead of its due. Nothing is drawn beyond the
-point at which the first entry has run out: weights hold to the end.
+An entry is what one weight covers of the corpus, with a share of its own. Each of its samples becomes due when the run
+has come so far that the entry's share covers it; samples go out in the order in which they become due. With L the
+largest sample and K entries, an entry of share p is then never more than L behind nor p K L ahead of its due. Nothing
+is drawn beyond the point at which the first entry has run out: weights hold to the end.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ SAMPLE = np.dtype(
     [
         ("entry", np.int32),
         ("place", np.int64),  # in the entry's order, running on over epochs
-        ("part", np.int32),  # 0 for a whole document
+        ("chunk", np.int32),  # 0 for a whole document
         ("row", np.int64),  # of the corpus
         ("group", np.int32),
         ("start", np.int32),  # which of the document's tokens
@@ -57,7 +57,7 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DrawEntry:
-    """A part of the corpus with a share of its own."""
+    """What one weight covers of the corpus, with a share of its own."""
 
     name: str
     rows: Rows
@@ -228,24 +228,24 @@ def rows_at(entry: DrawEntry, settings: DrawSettings, places: Rows) -> Rows:
 
 
 def split_long(source: SampleCounts, settings: DrawSettings, documents: Samples) -> Samples:
-    """Replace documents that are longer than a sequence by their parts; those without a token to learn are left out."""
+    """Replace documents longer than a sequence by their chunks; those without a token to learn are left out."""
     is_long = documents["num_tokens"] > settings.capacity.seq_length
     if not is_long.any():
         return documents
     found: list[list[Part]] = []
     for row in documents["row"][is_long].tolist():
-        parts = split_document(source.document(row), settings.capacity)
-        found.append(parts[:1] if settings.long_documents == "truncate" else parts)
+        chunks = split_document(source.document(row), settings.capacity)
+        found.append(chunks[:1] if settings.long_documents == "truncate" else chunks)
     repeats = np.ones(len(documents), dtype=np.int64)
-    repeats[is_long] = [len(parts) for parts in found]
+    repeats[is_long] = [len(chunks) for chunks in found]
     samples = np.repeat(documents, repeats)
     of = np.repeat(is_long, repeats)
     columns = [
-        (i, part.start, part.stop, part.num_tokens, part.num_images, part.num_labels)
-        for parts in found
-        for i, part in enumerate(parts)
+        (i, chunk.start, chunk.stop, chunk.num_tokens, chunk.num_images, chunk.num_labels)
+        for chunks in found
+        for i, chunk in enumerate(chunks)
     ]
-    names = ("part", "start", "stop", "num_tokens", "num_images", "num_labels")
+    names = ("chunk", "start", "stop", "num_tokens", "num_images", "num_labels")
     for name, column in zip(names, zip(*columns, strict=True), strict=True):
         samples[name][of] = column
-    return samples[samples["num_labels"] > 0]  # such a part would only cost time
+    return samples[samples["num_labels"] > 0]  # such a chunk would only cost time

@@ -40,7 +40,7 @@ class PlanSettings:
 
     @property
     def draw(self) -> DrawSettings:
-        """The part that decides which samples come."""
+        """What decides which samples come."""
         return DrawSettings(
             capacity=self.capacity,
             order=self.order,
@@ -52,7 +52,7 @@ class PlanSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedSample:
-    """A document, or a part of one, in a pack."""
+    """A document, or a chunk of one, in a pack."""
 
     entry: int
     """Which entry of the blend it is of."""
@@ -62,7 +62,7 @@ class PlannedSample:
     """Of the corpus."""
     group: int
     """Its (source, kind): place in ``Corpus.groups``."""
-    part: int
+    chunk: int
     """0 for a whole document."""
     span: Part
     """Which of the document's tokens."""
@@ -130,7 +130,7 @@ def plan_packs(
         )
 
 
-_CARRIED = ("entry", "place", "part", "window")
+_CARRIED = ("entry", "place", "chunk", "window")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -231,10 +231,10 @@ def _carried_samples(source: SampleCounts, settings: PlanSettings, carried: Sequ
         places = np.unique(np.asarray([c.place for c in carried if c.entry == entry], dtype=np.int64))
         documents = look_up(source, settings.draw, entry=entry, places=places)
         samples = split_long(source, settings.draw, documents)
-        keys = zip(samples["place"].tolist(), samples["part"].tolist(), strict=True)
+        keys = zip(samples["place"].tolist(), samples["chunk"].tolist(), strict=True)
         found |= {(entry, *key): samples[i : i + 1] for i, key in enumerate(keys)}
     empty = np.empty(0, dtype=SAMPLE)
-    waiting = np.concatenate([empty, *(found[c.entry, c.place, c.part] for c in carried)])
+    waiting = np.concatenate([empty, *(found[c.entry, c.place, c.chunk] for c in carried)])
     waiting["window"] = [c.first_window for c in carried]
     return waiting
 
@@ -242,7 +242,7 @@ def _carried_samples(source: SampleCounts, settings: PlanSettings, carried: Sequ
 def _sample(  # noqa: PLR0913, PLR0917 - a row of SAMPLE
     entry: int,
     place: int,
-    part: int,
+    chunk: int,
     row: int,
     group: int,
     start: int,
@@ -253,4 +253,4 @@ def _sample(  # noqa: PLR0913, PLR0917 - a row of SAMPLE
     window: int,
 ) -> PlannedSample:
     span = Part(start=start, stop=stop, num_tokens=num_tokens, num_images=num_images, num_labels=num_labels)
-    return PlannedSample(entry=entry, place=place, row=row, group=group, part=part, span=span, first_window=window)
+    return PlannedSample(entry=entry, place=place, row=row, group=group, chunk=chunk, span=span, first_window=window)

@@ -18,7 +18,7 @@ class Capacity:
     """Tokens, image tokens included."""
     tokens_per_image: int
     has_bos: bool
-    """Whether each sample starts with a begin token, the later parts of a document too."""
+    """Whether each sample starts with a begin token, the later chunks of a document too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,21 +49,21 @@ class Part:
 
 
 def split_document(document: Counted, capacity: Capacity) -> list[Part]:
-    """Split greedily: each part ends at the last break that fits, else, inside an over-long item, where it is full.
+    """Split greedily: each chunk ends at the last break that fits, else, inside an over-long item, where it is full.
 
     Args:
         document: N tokens.
         capacity: ``seq_length`` must hold an image and two more tokens.
 
     Returns:
-        Parts in order that together are the whole document; one part if it fits.
+        Chunks in order that together are the whole document; one chunk if it fits.
     """
     images, breaks = document.image_at.tolist(), document.breaks.tolist()
     spans = list(zip(*[iter(document.label_spans.tolist())] * 2, strict=True))
     more = capacity.tokens_per_image - 1
     # Tokens up to and with each image, images expanded.
     ends = [place + 1 + (number + 1) * more for number, place in enumerate(images)]
-    parts, start = [], 0
+    chunks, start = [], 0
     while start < document.num_ids:
         begin = int(capacity.has_bos and start > 0)  # the document's own begin token is among its ids
         first_image = bisect_left(images, start)
@@ -72,7 +72,7 @@ def split_document(document: Counted, capacity: Capacity) -> list[Part]:
         if stop < document.num_ids:
             stop = _last_break(breaks, start=start, stop=stop)
             last_image = bisect_left(images, stop)
-        parts.append(
+        chunks.append(
             Part(
                 start=start,
                 stop=stop,
@@ -82,13 +82,13 @@ def split_document(document: Counted, capacity: Capacity) -> list[Part]:
             )
         )
         start = stop
-    return parts
+    return chunks
 
 
 def _longest(
     document: Counted, images: Sequence[int], ends: Sequence[int], *, limit: int, more: int
 ) -> tuple[int, int]:
-    """Return where a part must stop for ``limit`` expanded tokens from the document's start, and the images before."""
+    """Return where a chunk must stop for ``limit`` expanded tokens from the document's start, and the images before."""
     num_images = bisect_right(ends, limit)
     stop = limit - num_images * more
     if num_images < len(images):

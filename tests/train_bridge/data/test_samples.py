@@ -56,7 +56,7 @@ def test_a_long_document_comes_in_parts_with_their_own_images(
     document = Sample(doc_id="0" * 16, kind="interleaved", source="pages", url=None, items=items)
     corpus = corpus_of([document], tmp_path, encoder)
     settings = replace(SETTINGS, capacity=replace(CAPACITY, seq_length=40))
-    samples = sorted((s for pack in plan(corpus, settings) for s in pack.samples), key=lambda s: s.part)
+    samples = sorted((s for pack in plan(corpus, settings) for s in pack.samples), key=lambda s: s.chunk)
     assert [sample.span.num_images for sample in samples] == [1, 1]
     with reader_of(corpus, encoder, processor) as reader:
         for sample, channel in zip(samples, colours.values(), strict=True):

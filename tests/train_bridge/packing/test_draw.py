@@ -117,4 +117,4 @@ def test_long_documents_are_cut_at_their_breaks(policy: Literal["split", "trunca
     assert samples["num_tokens"].max() <= 256
     long = drawn["row"][drawn["num_tokens"] == 600][0]
     assert samples["stop"][samples["row"] == long].tolist() == stops
-    assert (samples["part"][samples["row"] == long] == np.arange(len(stops))).all()
+    assert (samples["chunk"][samples["row"] == long] == np.arange(len(stops))).all()

@@ -46,13 +46,13 @@ CORPUS = FakeCorpus(500)
 
 
 def contents(packs: list[Pack]) -> list[tuple[int, list[tuple[int, int]]]]:
-    return [(pack.number, [(s.row, s.part) for s in pack.samples]) for pack in packs]
+    return [(pack.number, [(s.row, s.chunk) for s in pack.samples]) for pack in packs]
 
 
 def test_every_usable_document_is_in_one_pack_of_each_epoch() -> None:
     packs = list(plan_packs(CORPUS, SETTINGS, num_epochs=2))
     usable = CORPUS.usable.tolist()
-    seen = [(s.place // len(usable), s.row) for pack in packs for s in pack.samples if s.part == 0]
+    seen = [(s.place // len(usable), s.row) for pack in packs for s in pack.samples if s.chunk == 0]
     assert sorted(seen) == [(epoch, row) for epoch in (0, 1) for row in usable]
 
 
@@ -71,7 +71,7 @@ def test_all_parts_of_a_long_document_are_packed() -> None:
 
 def test_truncated_documents_keep_their_first_part_only() -> None:
     settings = replace(SETTINGS, long_documents="truncate")
-    assert {s.part for pack in plan_packs(CORPUS, settings, num_epochs=1) for s in pack.samples} == {0}
+    assert {s.chunk for pack in plan_packs(CORPUS, settings, num_epochs=1) for s in pack.samples} == {0}
 
 
 def test_packs_are_numbered_and_no_fuller_than_a_sequence() -> None:
@@ -110,7 +110,7 @@ def test_a_later_pack_can_be_asked_for_with_an_earlier_window() -> None:
 
 def test_samples_of_a_pack_stand_in_the_order_of_the_data() -> None:
     for pack in plan_packs(CORPUS, SETTINGS, num_epochs=1):
-        places = [(sample.first_window, sample.place, sample.part) for sample in pack.samples]
+        places = [(sample.first_window, sample.place, sample.chunk) for sample in pack.samples]
         assert places == sorted(places)
 
 

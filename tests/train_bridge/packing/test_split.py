@@ -18,37 +18,37 @@ def counted(num_ids: int, *, image_at: list[int], breaks: list[int]) -> Counted:
 
 
 def test_a_document_that_fits_stays_whole() -> None:
-    (part,) = split_document(counted(7, image_at=[0], breaks=[3]), CAPACITY)
-    assert (part.start, part.stop, part.num_tokens, part.num_images, part.num_labels) == (0, 7, 10, 1, 6)
+    (chunk,) = split_document(counted(7, image_at=[0], breaks=[3]), CAPACITY)
+    assert (chunk.start, chunk.stop, chunk.num_tokens, chunk.num_images, chunk.num_labels) == (0, 7, 10, 1, 6)
 
 
 def test_it_is_split_at_the_last_break_that_fits() -> None:
-    parts = split_document(counted(14, image_at=[], breaks=[4, 8, 12]), CAPACITY)
-    assert [(part.start, part.stop) for part in parts] == [(0, 8), (8, 14)]
+    chunks = split_document(counted(14, image_at=[], breaks=[4, 8, 12]), CAPACITY)
+    assert [(chunk.start, chunk.stop) for chunk in chunks] == [(0, 8), (8, 14)]
 
 
 def test_an_image_goes_on_with_its_text() -> None:
     # Two tokens, then an image with three tokens, twice: the break before the second image is at 6.
-    parts = split_document(counted(10, image_at=[2, 6], breaks=[2, 6]), CAPACITY)
-    assert [(part.start, part.stop, part.num_tokens) for part in parts] == [(0, 6, 9), (6, 10, 7)]
+    chunks = split_document(counted(10, image_at=[2, 6], breaks=[2, 6]), CAPACITY)
+    assert [(chunk.start, chunk.stop, chunk.num_tokens) for chunk in chunks] == [(0, 6, 9), (6, 10, 7)]
 
 
 def test_an_item_longer_than_a_sequence_is_cut_but_never_inside_an_image() -> None:
-    parts = split_document(counted(12, image_at=[8], breaks=[]), CAPACITY)
-    assert [(part.start, part.stop, part.num_tokens) for part in parts] == [(0, 8, 8), (8, 12, 7)]
+    chunks = split_document(counted(12, image_at=[8], breaks=[]), CAPACITY)
+    assert [(chunk.start, chunk.stop, chunk.num_tokens) for chunk in chunks] == [(0, 8, 8), (8, 12, 7)]
 
 
 def test_later_parts_leave_room_for_their_begin_token() -> None:
     capacity = Capacity(seq_length=10, tokens_per_image=4, has_bos=True)
-    parts = split_document(counted(25, image_at=[], breaks=[]), capacity)
-    assert [(part.start, part.stop, part.num_tokens) for part in parts] == [(0, 10, 10), (10, 19, 10), (19, 25, 7)]
-    assert [part.num_labels for part in parts] == [9, 9, 6]
+    chunks = split_document(counted(25, image_at=[], breaks=[]), capacity)
+    assert [(chunk.start, chunk.stop, chunk.num_tokens) for chunk in chunks] == [(0, 10, 10), (10, 19, 10), (19, 25, 7)]
+    assert [chunk.num_labels for chunk in chunks] == [9, 9, 6]
 
 
 def test_parts_without_labels_say_so() -> None:
     document = counted(20, image_at=[], breaks=[])
     silent = Counted(num_ids=20, image_at=document.image_at, breaks=document.breaks, label_spans=np.array([15, 18]))
-    assert [part.num_labels for part in split_document(silent, CAPACITY)] == [0, 3]
+    assert [chunk.num_labels for chunk in split_document(silent, CAPACITY)] == [0, 3]
 
 
 @pytest.mark.parametrize(
