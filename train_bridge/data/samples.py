@@ -19,7 +19,7 @@ from train_bridge.data.corpus import Corpus
 from train_bridge.model.images import DECODE_ERRORS, ImageForm, Pixels, decode_image
 from train_bridge.packing.order import shuffled_rows
 from train_bridge.packing.plan import Pack, PlannedSample
-from train_bridge.packing.split import Capacity, Part
+from train_bridge.packing.split import Capacity, Chunk
 from train_bridge.tokens.encoder import Encoded, TextEncoder, expand
 from train_bridge.tokens.faults import SampleFault
 
@@ -125,7 +125,7 @@ class SampleReader:
                 row=int(rows[i]),
                 group=int(counts.group[i]),
                 chunk=0,
-                span=Part(
+                span=Chunk(
                     start=0,
                     stop=int(counts.num_ids[i]),
                     num_tokens=int(num_tokens[i]),

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from curate.blend.curve import ShareCurve
 from curate.contract.ids import seed_for
 from train_bridge.packing.order import shuffled_rows
-from train_bridge.packing.split import Capacity, Counted, Part, split_document
+from train_bridge.packing.split import Capacity, Chunk, Counted, split_document
 
 Rows = npt.NDArray[np.int64]
 Samples = npt.NDArray[np.void]
@@ -232,7 +232,7 @@ def split_long(source: SampleCounts, settings: DrawSettings, documents: Samples)
     is_long = documents["num_tokens"] > settings.capacity.seq_length
     if not is_long.any():
         return documents
-    found: list[list[Part]] = []
+    found: list[list[Chunk]] = []
     for row in documents["row"][is_long].tolist():
         chunks = split_document(source.document(row), settings.capacity)
         found.append(chunks[:1] if settings.long_documents == "truncate" else chunks)

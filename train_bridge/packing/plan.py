@@ -16,7 +16,7 @@ from train_bridge.packing.balance import Floats, Standing, choose_packs
 from train_bridge.packing.binpack import fill_packs
 from train_bridge.packing.cursor import AHEAD_UNITS, Carried, Cursor
 from train_bridge.packing.draw import SAMPLE, Drawer, DrawSettings, SampleCounts, Samples, look_up, split_long
-from train_bridge.packing.split import Capacity, Part
+from train_bridge.packing.split import Capacity, Chunk
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +64,7 @@ class PlannedSample:
     """Its (source, kind): place in ``Corpus.groups``."""
     chunk: int
     """0 for a whole document."""
-    span: Part
+    span: Chunk
     """Which of the document's tokens."""
     first_window: int
     """The window that saw it first."""
@@ -252,5 +252,5 @@ def _sample(  # noqa: PLR0913, PLR0917 - a row of SAMPLE
     num_labels: int,
     window: int,
 ) -> PlannedSample:
-    span = Part(start=start, stop=stop, num_tokens=num_tokens, num_images=num_images, num_labels=num_labels)
+    span = Chunk(start=start, stop=stop, num_tokens=num_tokens, num_images=num_images, num_labels=num_labels)
     return PlannedSample(entry=entry, place=place, row=row, group=group, chunk=chunk, span=span, first_window=window)

@@ -36,7 +36,7 @@ class Counted:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class Chunk:
     """Tokens ``start`` to ``stop`` of a document, as one sample."""
 
     start: int
@@ -48,7 +48,7 @@ class Part:
     """Tokens with loss, without the first of the sample."""
 
 
-def split_document(document: Counted, capacity: Capacity) -> list[Part]:
+def split_document(document: Counted, capacity: Capacity) -> list[Chunk]:
     """Split greedily: each chunk ends at the last break that fits, else, inside an over-long item, where it is full.
 
     Args:
@@ -73,7 +73,7 @@ def split_document(document: Counted, capacity: Capacity) -> list[Part]:
             stop = _last_break(breaks, start=start, stop=stop)
             last_image = bisect_left(images, stop)
         chunks.append(
-            Part(
+            Chunk(
                 start=start,
                 stop=stop,
                 num_tokens=stop + last_image * more - before + begin,
