@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Some machines forbid Python to keep bytecode: each of many processes would then compile all of torch again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test check fmt bench clean
+.PHONY: setup demo fast test check fmt bench clean
 
 setup: $(READY)
 
@@ -20,6 +20,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)
 	$(BIN)/curate demo --out runs/demo
+
+fast: $(READY)
+	$(BIN)/pytest -m "not slow"
 
 test: $(READY)
 	$(BIN)/pytest

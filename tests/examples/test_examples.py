@@ -27,13 +27,14 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[list[float
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HOME": str(folder), "TOKENIZERS_PARALLELISM": "false"}
     environment["PYTHONPATH"] = str(ROOT)
     command = [sys.executable, str(Path(__file__).with_name("run_all.py")), shards, str(folder / "model"), str(folder)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=160, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=550, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     losses: dict[str, list[list[float]]] = json.loads(done.stdout.splitlines()[-1])
     return losses
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("name", "num_steps"), [("torchdata 0", 5), ("torchdata 2", 5), ("trainer", 4), ("lightning", 4)]
 )

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.demo.server import DemoServer, pick_port, serve
+from pipelines.demo.server import DemoServer, serve
 from pipelines.demo.world import World, build_world
+from tests.integration.ports import free_port
 
 NUM_DOCS = 80
-TIMEOUT_S = 150
+TIMEOUT_S = 400
+"""For one command, on a machine that is busy with other things."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,14 +31,14 @@ class LiveWorld:
 @pytest.fixture(scope="session")
 def live_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveWorld]:
     """Draw and serve a world."""
-    port = pick_port()
+    port = free_port()
     folder = tmp_path_factory.mktemp("world")
     world = build_world(folder, num_docs=NUM_DOCS, seed=3, base_url=f"http://127.0.0.1:{port}")
     recipe = folder / "recipe.yaml"
     text = (importlib.resources.files("pipelines") / "recipes" / "demo.yaml").read_text()
-    # Small partitions and shards, so that there are several of each; a short deadline, for the URLs that never answer.
+    # Small partitions and shards, so that there are several of each.
     text = text.replace("partition_num_docs: 50", "partition_num_docs: 10").replace("samples: 200", "samples: 20")
-    recipe.write_text(text.replace("timeout_s: 5", "timeout_s: 2"))
+    recipe.write_text(text)
     with serve(folder, port=port) as server:
         yield LiveWorld(world=world, server=server, recipe=recipe)
 

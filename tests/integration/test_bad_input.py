@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from tests.integration.conftest import run_curate
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 RECIPE = """
 sources:
   - {name: good, type: instructions, path: good.jsonl}

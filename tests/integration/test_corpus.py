@@ -14,7 +14,7 @@ from curate.report.ledger import check_ledger
 from pipelines.demo.evaluate import evaluate
 from tests.integration.conftest import NUM_DOCS, LiveWorld, run_curate
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def read_ledger(out: Path) -> dict[str, Any]:

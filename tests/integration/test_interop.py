@@ -20,6 +20,7 @@ from shards.verify import verify_shards
 from shards.writer import shard_name, write_shard
 from tests.shards.export.conftest import make_document
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[2]
 PEERS = ("wids", "datasets", "megatron")
 NUM_TEXTS_FIRST = 10

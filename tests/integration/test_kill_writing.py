@@ -1,12 +1,13 @@
 """Kill -9 while shards are written, again and again: what is visible is whole, and going on ends in the same bytes."""
 
-import random
+import os
 import shutil
-import time
+import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing.context import ForkServerContext
-from multiprocessing.synchronize import Event
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 import pytest
@@ -24,18 +25,16 @@ from shards.verify import verify_shards
 from tests.integration.fork_server import fork_server
 from tests.pipelines.corpus import Picture, decide_all, doc, make_context, write_partition
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 NUM_KILLS = 20
-DEADLINE_S = 60
-SEED = 0
+FILE_EVENTS = {"open", "os.mkdir", "os.remove", "os.rename", "os.truncate"}
+"""Between two of these a killed process leaves the same files behind, as what is written here fits its buffers."""
 PARTITION, NUM_DOCS, NUM_SHARDS = "mmc4-00000-00000", 240, 8
 MADE_FROM = "the same order and content"
 
 
-def write_everything(context: RunContext, is_begun: Event | None = None) -> None:
+def write_everything(context: RunContext) -> None:
     """Write the set as a run does: start, the spool, every shard that is missing, finish."""
-    if is_begun is not None:
-        is_begun.set()
     folder = context.folder.file("shards", "main")
     start_shard_set(folder)
     if not all(is_shard_written(context, "main", shard, MADE_FROM) for shard in range(NUM_SHARDS)):
@@ -77,35 +76,45 @@ def contents(context: RunContext) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def write_in_process(processes: ForkServerContext, context: RunContext, *, kill_after_s: float) -> float:
-    """Write in a process of its own, kill it there and then if it is still at it; return how long it wrote."""
-    is_begun = processes.Event()
-    process = processes.Process(target=write_everything, args=(context, is_begun))
+def write_until(context: RunContext, last: int, num_seen: "Synchronized[int]") -> None:
+    """Write, count what is done to files of the run, and die before it is done for the ``last`` time."""
+    root = str(context.folder.root)
+
+    def note(event: str, arguments: tuple[object, ...]) -> None:
+        if event in FILE_EVENTS and str(arguments[0]).startswith(root):
+            num_seen.value += 1
+            if num_seen.value == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(note)
+    write_everything(context)
+
+
+def write_in_process(processes: ForkServerContext, context: RunContext, *, last: int = 0) -> tuple[int | None, int]:
+    """Write in a process of its own, which dies at its ``last`` event; return its exit code and number of events."""
+    num_seen = processes.Value("q", 0)
+    process = processes.Process(target=write_until, args=(context, last, num_seen))
     process.start()
-    assert is_begun.wait(DEADLINE_S)
-    begun_s = time.monotonic()
-    process.join(kill_after_s)
-    process.kill()
     process.join()
+    found = process.exitcode, int(num_seen.value)
     process.close()
-    return time.monotonic() - begun_s
+    return found
 
 
 def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(
     planned: RunContext, processes: ForkServerContext, tmp_path: Path
 ) -> None:
     undisturbed = copy_of(planned, tmp_path / "undisturbed")
-    write_in_process(processes, undisturbed, kill_after_s=DEADLINE_S)
-    timed = copy_of(planned, tmp_path / "timed")
-    whole_s = write_in_process(processes, timed, kill_after_s=DEADLINE_S)
+    exit_code, num_events = write_in_process(processes, undisturbed)
+    assert exit_code == 0
+    assert num_events > 5 * NUM_KILLS
     wanted = contents(undisturbed)
-    assert contents(timed) == wanted
     assert verify_shards(undisturbed.folder.file("shards", "main")) == []
-    moments = random.Random(SEED)
     num_begun = num_unfinished = 0
     for number in range(NUM_KILLS):
         context = copy_of(planned, tmp_path / f"killed-{number}")
-        write_in_process(processes, context, kill_after_s=moments.uniform(0, whole_s))
+        last = 1 + number * (num_events - 1) // (NUM_KILLS - 1)  # from the first to the very last
+        assert write_in_process(processes, context, last=last) == (-signal.SIGKILL, last)
         found = contents(context)
         # What stands under its final name is whole; the manifest comes last.
         visible = {name: data for name, data in found.items() if not name.endswith(".partial")}
@@ -115,4 +124,4 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(
         num_unfinished += visible != wanted
         write_everything(context)
         assert contents(context) == wanted
-    assert min(num_begun, num_unfinished) >= NUM_KILLS // 2, "the kills came too early or too late to tell"
+    assert min(num_begun, num_unfinished) >= NUM_KILLS // 2

@@ -49,6 +49,7 @@ def make_spec(folder: Path) -> DatasetSpec:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_ranks_and_workers_change_no_global_batch(tmp_path: Path) -> None:
     spec_path, target = tmp_path / "spec.pickle", tmp_path / "steps.json"
     spec_path.write_bytes(pickle.dumps(make_spec(tmp_path)))
@@ -56,7 +57,7 @@ def test_ranks_and_workers_change_no_global_batch(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4", script]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
     arguments = [str(spec_path), json.dumps(LAYOUTS), str(target)]
-    subprocess.run([*command, *arguments], check=True, env=environment, timeout=170)
+    subprocess.run([*command, *arguments], check=True, env=environment, timeout=550)
     alone, *others = json.loads(target.read_text(encoding="utf-8"))
     assert len(others) == len(LAYOUTS) - 1
     whole = [step for step in alone if len(step) == ROUND_PACKS]

@@ -17,7 +17,12 @@ from tests.integration.conftest import run_curate
 
 REAL = Path(__file__).parents[3] / "shared" / "real"
 URL = "http://127.0.0.1:8765/robots.txt"
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not REAL.exists(), reason="the real web site is not here")]
+START_TIMEOUT_S = 60
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not REAL.exists(), reason="the real web site is not here"),
+]
 RECIPE = """
 sources:
   - {name: lessons, type: pages, path: %(real)s/pages.txt}
@@ -35,14 +40,23 @@ dedup: {mode: ordered, image: {exact: true}}
 @pytest.fixture(scope="module")
 def real_web() -> Iterator[None]:
     with subprocess.Popen([sys.executable, str(REAL / "serve.py")], stdout=subprocess.DEVNULL) as server:
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(URL, timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield
-        server.terminate()
+        try:
+            wait_for_server()
+            yield
+        finally:
+            server.terminate()
+
+
+def wait_for_server() -> None:
+    deadline_s = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            urllib.request.urlopen(URL, timeout=5).close()
+        except OSError:
+            assert time.monotonic() < deadline_s, "the web site does not answer"
+            time.sleep(0.1)
+        else:
+            return
 
 
 @pytest.mark.usefixtures("real_web")

@@ -14,9 +14,9 @@ from typing import Any
 import fsspec
 import pytest
 
-from pipelines.demo.server import pick_port
 from shards.reader import ShardReader, read_index
 from tests.integration.conftest import TIMEOUT_S
+from tests.integration.ports import free_port
 from tests.pipelines.corpus import SOURCES, jpeg
 from tests.pipelines.web import Web, serve
 from train_bridge.config import TinyConfig
@@ -24,11 +24,11 @@ from train_bridge.data.lengths import count_lengths
 from train_bridge.model.tiny_model import build_tiny_processor
 from train_bridge.tokens.encoder import TextEncoder, TextForm
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 pytest.importorskip("moto.server")
 pytest.importorskip("s3fs")
 
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 150
 BUCKET = "corpora"
 NUM_DOCS = 5
 """Of each source."""
@@ -52,7 +52,7 @@ class Store:
 @pytest.fixture(scope="module")
 def store() -> Iterator[Store]:
     """Start a server with one bucket; ``s3://`` URLs of this process go there, too."""
-    port = pick_port()
+    port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
     options = {"endpoint_url": endpoint, "key": "demo", "secret": "demo"}
     settings = {"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo"}

@@ -10,8 +10,8 @@ import pytest
 
 from tests.integration.conftest import LiveWorld, run_curate, start_curate
 
-pytestmark = pytest.mark.slow
-DEADLINE_S = 90
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+DEADLINE_S = 300
 
 
 def shard_set_hashes(out: Path) -> dict[str, str]:
@@ -33,7 +33,7 @@ def test_a_killed_run_ends_in_the_same_bytes(live_world: LiveWorld, corpus: Path
     process = start_curate("run", live_world.recipe, "--out", out, "--workers", 2)
     scored = out / "measure" / "clip"
     deadline = time.monotonic() + DEADLINE_S
-    while len(list(scored.glob("*.parquet"))) < 2:
+    while not list(scored.glob("*.parquet")):  # the first of many: most of the run is still to come
         assert time.monotonic() < deadline, "the run got nowhere"
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.02)

@@ -15,6 +15,7 @@ STAGES = ("demo_stage0", "demo_stage1", "demo_stage2")
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_three_stages_on_two_ranks_give_a_folder_that_answers_about_two_images(tmp_path: Path) -> None:
     shards = write_set(tmp_path / "set", [make_sample(number) for number in range(48)])
     settings = [f"data.shards={shards}", "optim.max_steps=3", "pack.seq_length=128", "run.tensorboard=false"]

@@ -32,7 +32,7 @@ sources:
   - {name: mmc4, type: mmc4, path: "mmc4*.jsonl"}
   - {name: coyo, type: pairs, path: coyo.csv}
   - {name: flan, type: instructions, path: flan.jsonl}
-fetch: {allow_private: [127.0.0.1], timeout_s: 5, retries: 0, resize: null}
+fetch: {allow_private: [127.0.0.1], timeout_s: 60, retries: 0, resize: null}
 """
 CLIP = "clip: {model: tiny, batch_size: 4}\n"
 

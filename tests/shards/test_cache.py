@@ -1,18 +1,20 @@
 import fcntl
 import hashlib
+import io
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import fsspec
 import pytest
 
-from shards import cache as cache_module
 from shards.cache import CacheSettings, ShardCache
 from shards.reader import ShardReader, read_index
 
-DEADLINE_S = 20
+DEADLINE_S = 60
 NAMES = ["00000.tar", "00001.tar"]
 
 
@@ -114,11 +116,32 @@ def test_what_a_killed_process_left_is_fetched_anew(remote: str, tmp_path: Path)
     assert fetched(cache) == NAMES
 
 
-def test_closing_stops_a_download(remote: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_module, "CHUNK_BYTES", 1)
+class HeldFile(io.BytesIO):
+    """Gives one byte at a time, the first of them when it is told to."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.is_begun, self.may_go_on = threading.Event(), threading.Event()
+
+    def read(self, size: int | None = -1) -> bytes:
+        del size
+        self.is_begun.set()
+        assert self.may_go_on.wait(DEADLINE_S)
+        return super().read(1)
+
+
+def test_closing_stops_a_download(remote: str, shard_set: Path, tmp_path: Path) -> None:
     cache = ShardCache(remote, settings(tmp_path / "kept"))
+    data = (shard_set / "00000.tar").read_bytes()
+    held = HeldFile(data)
+    cache._file_system = SimpleNamespace(open=lambda *_: held)
     cache.find("00000.tar")
-    cache.close()
+    assert held.is_begun.wait(DEADLINE_S)
+    closing = threading.Thread(target=cache.close)
+    closing.start()
+    wait_for(cache._stop.is_set)
+    held.may_go_on.set()
+    closing.join()
     assert cache.find("00001.tar") is None
     assert not list((tmp_path / "kept").rglob("*.tar*"))
 

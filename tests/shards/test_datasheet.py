@@ -9,7 +9,6 @@ from shards.datasheet import (
     DatasheetConfig,
     render_collection,
     render_composition,
-    render_limits,
     render_rights,
     size_category,
 )
@@ -65,10 +64,6 @@ def test_every_source_has_a_licence_line() -> None:
     assert "- flan: not stated\n- web: CC BY-SA 4.0\n" in text
     assert "Write to a@b.org." in text
     assert "whoever gave you this set" in render_rights(Datasheet(), sources=[])
-
-
-def test_limits_promise_nothing() -> None:
-    assert "nobody looked" in render_limits()
 
 
 def test_unknown_fields_are_refused() -> None:

@@ -84,7 +84,9 @@ def test_sigterm_saves_and_exits_with_0(stage: str, tmp_path: Path) -> None:
     endless = ["--set", "optim.max_steps=100000", "--set", "run.checkpoint_every=100000"]
     (process,) = start_ranks([stage, *endless], num_ranks=1)
     deadline = time.monotonic() + DEADLINE_S
-    while not read_metrics(output) and time.monotonic() < deadline:
+    while not read_metrics(output):
+        assert process.is_alive()
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     process.terminate()
     assert finish([process]) == [0]

@@ -97,6 +97,7 @@ def courses(draw: st.DrawFn) -> tuple[list[ShareCurve], int]:
     return [ShareCurve(knots=knots, shares=shares) for shares in zip(*columns, strict=True)], total
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(courses())
 def test_equal_sizes_stay_within_tijdemans_bound_while_shares_change(course: tuple[list[ShareCurve], int]) -> None:

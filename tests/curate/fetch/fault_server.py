@@ -17,6 +17,8 @@ from tests.curate.fetch import samples
 
 ROBOTS = "User-agent: *\nDisallow: /private/\n\nUser-agent: other\nDisallow: /\n"
 PAGE = "<!doctype html><title>t</title><p>Grüße".encode()
+START_TIMEOUT_S = 60
+"""For a machine that is busy with other things; also how long a request for /meet.jpg waits for a second one."""
 _ABORT_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with no time: close sends RST
 
 
@@ -24,6 +26,7 @@ class FaultServer:
     """What the server has seen, and where it listens."""
 
     def __init__(self) -> None:
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.port = 0
         self.lone_port = 0
         """The same server as another host."""
@@ -32,8 +35,9 @@ class FaultServer:
         self.user_agents: set[str] = set()
         self.refused = 0
         self.scarce_until_s = 0.0
-        self.active = 0
-        self.most_active = 0
+        self.meeting = 0
+        self.most_meeting = 0
+        """Requests for /meet.jpg at once."""
 
     def url(self, path: str, *, host: str = "127.0.0.1") -> str:
         return f"http://{host}:{self.port}{path}"
@@ -47,14 +51,6 @@ class FaultServer:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self.requested[request.path] += 1
         self.user_agents.add(request.headers.get("User-Agent", ""))
-        self.active += 1
-        self.most_active = max(self.most_active, self.active)
-        try:
-            return await self._answer(request)
-        finally:
-            self.active -= 1
-
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path in _ROUTES:
             return await _ROUTES[request.path](self, request)
         body, content_type = _FILES.get(request.path, (b"", ""))
@@ -70,23 +66,24 @@ def serve(certificate: tuple[Path, Path] | None = None) -> Iterator[FaultServer]
     Args:
         certificate: Files of a certificate and its key; None serves no TLS.
     """
-    server, ready, loop = FaultServer(), threading.Event(), asyncio.new_event_loop()
-    done = asyncio.Event()
+    server, ready, done = FaultServer(), threading.Event(), asyncio.Event()
 
     async def main() -> None:
         async with _listening(server, certificate):
+            server.loop = asyncio.get_running_loop()
             ready.set()
             await done.wait()
 
-    thread = threading.Thread(target=loop.run_until_complete, args=(main(),), daemon=True)
+    # `asyncio.run` ends the handlers that would never answer, too.
+    thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
     thread.start()
-    ready.wait(10)
+    assert ready.wait(START_TIMEOUT_S)
     try:
         yield server
     finally:
-        loop.call_soon_threadsafe(done.set)
-        thread.join(10)
-        loop.close()
+        assert server.loop is not None
+        server.loop.call_soon_threadsafe(done.set)
+        thread.join()
 
 
 @asynccontextmanager
@@ -164,10 +161,24 @@ async def _slow(_: FaultServer, __: web.BaseRequest) -> web.StreamResponse:
     return web.Response(body=samples.jpeg(), content_type="image/jpeg")
 
 
+async def _meet(server: FaultServer, _: web.BaseRequest) -> web.StreamResponse:
+    """Hold the first request until there is another; then give a third one time to come."""
+    server.meeting += 1
+    server.most_meeting = max(server.most_meeting, server.meeting)
+    try:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            while server.most_meeting < 2:  # noqa: ASYNC110 - a server of tests
+                await asyncio.sleep(0.005)
+        await asyncio.sleep(0.02)
+    finally:
+        server.meeting -= 1
+    return web.Response(body=samples.jpeg(), content_type="image/jpeg")
+
+
 async def _scarce(server: FaultServer, request: web.BaseRequest) -> web.StreamResponse:
-    """Serve one request every 30 ms; the others are told to come back."""
+    """Serve one request every 30 ms; the others, and the first few, are told to come back."""
     now_s = asyncio.get_running_loop().time()
-    if now_s < server.scarce_until_s:
+    if now_s < server.scarce_until_s or server.refused < 3:
         server.refused += 1
         return web.Response(status=429)
     server.scarce_until_s = now_s + 0.03
@@ -258,7 +269,7 @@ _ROUTES: dict[str, Route] = {
     "/to-link-local.jpg": _redirect("http://169.254.169.254/latest/meta-data/"),
     "/to-mapped.jpg": _redirect("http://[::ffff:10.0.0.1]/x.jpg"),
     "/to-name.jpg": _redirect("http://localhost:PORT/ok.jpg"),
-    "/slow.jpg": _slow,
+    "/meet.jpg": _meet,
     "/scarce.jpg": _scarce,
     "/no-type": _raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(PAGE), PAGE)),
     "/moved.html": _redirect("/page.html"),

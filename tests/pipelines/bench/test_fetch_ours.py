@@ -11,12 +11,13 @@ from pipelines.bench.fetch import CASES, Bench, _job, _serve
 from pipelines.bench.fetch_ours import peak_bytes
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl")
 def test_a_job_ends_in_files_and_one_line(tmp_path: Path) -> None:
     with _serve(tmp_path) as bench:
         job = small_job(bench, tmp_path)
         command = [sys.executable, "-m", "pipelines.bench.fetch_ours", str(job)]
-        said = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
+        said = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=150).stdout)
     assert said["images"] == 5
     assert said["cpu_seconds"] > 0
     assert said["seconds"] > 0.1  # two partitions, each a delay long
@@ -35,6 +36,7 @@ def small_job(bench: Bench, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_peak_is_of_this_process_and_in_bytes() -> None:
     before = peak_bytes()
     assert before > 10_000_000

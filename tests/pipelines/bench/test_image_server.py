@@ -22,7 +22,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 
 def get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - of our own server
+    with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310 - of our own server
         assert response.headers["Content-Type"] == "image/jpeg"
         return bytes(response.read())
 

@@ -35,11 +35,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
         yield running
 
 
-def open_url(server: DemoServer, path: str, *, timeout_s: float = 5.0) -> Any:
+def open_url(server: DemoServer, path: str, *, timeout_s: float = 60.0) -> Any:
     return urllib.request.urlopen(f"{server.base_url}{path}", timeout=timeout_s)  # noqa: S310 (loopback)
 
 
-def get(server: DemoServer, path: str, *, timeout_s: float = 5.0) -> bytes:
+def get(server: DemoServer, path: str, *, timeout_s: float = 60.0) -> bytes:
     with open_url(server, path, timeout_s=timeout_s) as answer:
         body: bytes = answer.read()
         return body
@@ -59,14 +59,14 @@ def test_files_are_served_whatever_the_query(server: DemoServer) -> None:
 
 def test_nothing_outside_the_site_is_served(server: DemoServer) -> None:
     host = server.base_url.removeprefix("http://")
-    connection = http.client.HTTPConnection(host, timeout=5)
+    connection = http.client.HTTPConnection(host, timeout=60)
     connection.request("GET", "/../secret.txt")
     assert connection.getresponse().status == 404
     connection.close()
 
 
 def test_connections_stay_open(server: DemoServer) -> None:
-    connection = http.client.HTTPConnection(server.base_url.removeprefix("http://"), timeout=5)
+    connection = http.client.HTTPConnection(server.base_url.removeprefix("http://"), timeout=60)
     for _ in range(2):
         connection.request("GET", "/a.jpg")
         assert connection.getresponse().read() == b"picture"

@@ -12,7 +12,7 @@ from tests.pipelines.web import Web
 P = "pages-00000-00000"
 SOURCES = """
 sources: [{name: pages, type: pages, path: pages.txt}]
-fetch: {allow_private: [127.0.0.1], timeout_s: 5, retries: 0}
+fetch: {allow_private: [127.0.0.1], timeout_s: 60, retries: 0}
 """
 SENTENCE = "This sentence of the page is long enough to count as content of its own, and it goes on. "
 

@@ -15,6 +15,10 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def test_every_name_has_its_exporter() -> None:
+    assert list(FORMATS) == list(ExportFormat) == ["openflamingo", "mmc4", "obelics", "pairs", "llava"]
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_document_and_image_is_written_or_counted(name: ExportFormat, varied_set: str, tmp_path: Path) -> None:
     tally = export_shards(varied_set, format_name=name, out=str(tmp_path / "out"))

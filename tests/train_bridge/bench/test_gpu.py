@@ -1,9 +1,13 @@
 from pathlib import Path
 
+import pytest
+
 from train_bridge.bench.gpu import LARGE, measure_steps
 from train_bridge.config import TinyConfig
 from train_bridge.model.tiny_model import tiny_configs
 from train_bridge.training.ranks import joined_ranks
+
+pytestmark = pytest.mark.slow
 
 
 def test_steps_are_measured_on_the_cpu_too(shard_folder: str, tmp_path: Path) -> None:

@@ -1,8 +1,12 @@
 from pathlib import Path
 
+import pytest
+
 from shards.reader import read_index
 from train_bridge.bench.train import measure, write_documents
 from train_bridge.training.ranks import joined_ranks
+
+pytestmark = pytest.mark.slow
 
 
 def test_documents_are_a_mix_of_kinds(tmp_path: Path) -> None:

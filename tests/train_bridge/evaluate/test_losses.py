@@ -9,6 +9,8 @@ from train_bridge.training.loop import train_stage
 from train_bridge.training.metrics import read_metrics
 from train_bridge.training.ranks import joined_ranks
 
+pytestmark = pytest.mark.slow
+
 
 def test_losses_are_those_of_the_sources_and_of_a_first_step(shard_folder: str, exported: str, tmp_path: Path) -> None:
     changes: dict[str, Any] = {

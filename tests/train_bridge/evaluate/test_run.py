@@ -5,6 +5,8 @@ from train_bridge.evaluate.examples import EvalTask, read_examples
 from train_bridge.evaluate.prompts import Form
 from train_bridge.evaluate.run import Questions, ask_all
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("task", ["caption", "vqa", "choice"])
 @pytest.mark.parametrize("form", ["plain", "chat"])

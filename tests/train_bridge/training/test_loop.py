@@ -17,6 +17,8 @@ from train_bridge.training.loop import train_stage
 from train_bridge.training.metrics import read_metrics
 from train_bridge.training.ranks import joined_ranks
 
+pytestmark = pytest.mark.slow
+
 STAGES = Path(train_bridge.__file__).parent / "stages"
 
 

@@ -1,4 +1,3 @@
-import os
 import signal
 from pathlib import Path
 
@@ -11,7 +10,7 @@ def test_sigterm_is_a_request_while_open() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with StopRequest() as request:
         assert not request.asked()
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)  # to this thread: it has come when the call returns
         assert request.asked()
     assert signal.getsignal(signal.SIGTERM) == before
 

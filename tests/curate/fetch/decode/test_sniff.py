@@ -49,10 +49,10 @@ def test_markup(data: bytes, kind: str | None) -> None:
 
 
 def test_hostile_markup_takes_no_time() -> None:
-    started_s = time.monotonic()
+    started_s = time.thread_time()  # a busy machine takes none of it
     assert markup_kind(b"<!---->" * 500) is None
     assert markup_kind(b"<?xml ?>" * 500) is None
-    assert time.monotonic() - started_s < 0.5
+    assert time.thread_time() - started_s < 0.5
 
 
 @pytest.mark.parametrize("options", [{}, {"lossless": True}, {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0"}])

@@ -12,7 +12,11 @@ from curate.fetch.errors import FetchError
 from curate.fetch.img2dataset.urllib_opener import ToldError, guarded_opener, guarded_urllib, read_failure
 from tests.curate.fetch.fault_server import FaultServer, unused_port
 
-CONFIG = FetchConfig(allow_private=("127.0.0.1",), timeout_s=0.5, max_bytes="2MB", use_proxies=False)
+CONFIG = FetchConfig(allow_private=("127.0.0.1",), timeout_s=30, max_bytes="2MB", use_proxies=False)
+
+
+SLOW = {"/hang.jpg": 0.5, "/drip.jpg": 3.0}
+"""Seconds until they are given up: one that never answers, and one whose headers come in time."""
 
 
 def fetch(url: str, config: FetchConfig = CONFIG) -> bytes:
@@ -52,7 +56,8 @@ def failure_of(url: str, config: FetchConfig = CONFIG) -> tuple[str, int | None]
 def test_every_fault_is_told_with_its_status(
     path: str, status: str, http_status: int | None, server: FaultServer
 ) -> None:
-    assert failure_of(server.url(path)) == (status, http_status)
+    config = CONFIG.model_copy(update={"timeout_s": SLOW.get(path, CONFIG.timeout_s)})
+    assert failure_of(server.url(path), config) == (status, http_status)
 
 
 def test_bodies_come_through_redirects_whole_and_in_chunks(server: FaultServer) -> None:

@@ -11,7 +11,7 @@ from yarl import URL
 from curate.contract.reasons import FetchStatus
 from curate.fetch.config import FetchConfig
 from curate.fetch.errors import FetchError
-from curate.fetch.network.aiohttp_transport import AiohttpTransport, allow_many_sockets, classify, tls_context
+from curate.fetch.network.aiohttp_transport import AiohttpTransport, allow_many_sockets, classify
 from curate.fetch.network.resolver import AddressCache
 from tests.curate.fetch import samples
 from tests.curate.fetch.fault_server import FaultServer
@@ -69,11 +69,6 @@ def test_an_allowed_name_is_connected_to(server: FaultServer) -> None:
         response.close()
 
     run(FetchConfig(allow_private=("localhost",)), use)
-
-
-def test_one_tls_context_per_process() -> None:
-    assert tls_context() is tls_context()
-    assert tls_context().verify_mode == ssl.CERT_REQUIRED
 
 
 def test_files_may_be_opened_up_to_the_hard_limit() -> None:

@@ -59,10 +59,17 @@ def test_each_name_is_looked_up_once_failures_included(addresses: list[str], sta
 
 def test_one_deadline_does_not_cancel_the_others() -> None:
     async def main() -> None:
-        resolver = CheckedResolver(AddressPolicy(), lookup=FakeLookup(["8.8.8.8"]), cache=AddressCache())
+        found = asyncio.Event()
+
+        async def look_up(_: str) -> list[str]:
+            await found.wait()
+            return ["8.8.8.8"]
+
+        resolver = CheckedResolver(AddressPolicy(), lookup=look_up, cache=AddressCache())
         patient = asyncio.create_task(resolver.resolve("a.example"))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(resolver.resolve("a.example"), 0.001)
+        found.set()
         assert (await patient)[0]["host"] == "8.8.8.8"
         await resolver.close()
 

@@ -31,6 +31,6 @@ def test_patterns(pattern: str, path: str, expected: bool) -> None:  # noqa: FBT
 
 
 def test_no_pattern_takes_long() -> None:
-    started_s = time.perf_counter()
+    started_s = time.thread_time()  # a busy machine takes none of it
     assert not matches_path("/" + "*a" * 500 + "b$", "/" + "a" * 4_000)
-    assert time.perf_counter() - started_s < 1
+    assert time.thread_time() - started_s < 1

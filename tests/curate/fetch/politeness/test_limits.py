@@ -1,4 +1,5 @@
 import asyncio
+import selectors
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_turns_come_in_order_and_who_leaves_takes_none() -> None:
         assert not any(task.done() for task in waiting)  # the small one would fit, but the large one would starve
         waiting[1].cancel()
         holder.release()
-        await asyncio.wait_for(asyncio.gather(waiting[0], waiting[2]), 1)
+        await asyncio.gather(waiting[0], waiting[2])
         assert gate._used_bytes == 100
         last = asyncio.create_task(holder.reserve(50))
         await asyncio.sleep(0.01)
@@ -74,20 +75,43 @@ def test_what_grows_never_waits() -> None:
     asyncio.run(main())
 
 
+class SkippingSelector(selectors.DefaultSelector):
+    """Waits for nothing: where a loop would sleep, its time moves on."""
+
+    now_s = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.now_s += timeout or 0.0
+        return super().select(0)
+
+
+class SkippingLoop(asyncio.SelectorEventLoop):
+    """A loop whose time passes in sleeps only, whatever else the machine does."""
+
+    def __init__(self) -> None:
+        self._skipping = SkippingSelector()
+        super().__init__(self._skipping)
+
+    def time(self) -> float:
+        return self._skipping.now_s
+
+
 def test_the_clock_runs_inside_its_block_only() -> None:
     async def main() -> None:
-        clock = Clock(timeout_s=0.05, max_wait_s=1)
+        clock = Clock(timeout_s=5, max_wait_s=1)
         async with clock.running():
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.1)
+            await asyncio.sleep(3)
+        await asyncio.sleep(100)
         assert not clock.expired
         with pytest.raises(FetchError) as caught:
             async with clock.running():
-                await asyncio.sleep(1)
+                await asyncio.sleep(3)
         assert caught.value.status == FetchStatus.TIMEOUT
         assert clock.expired
+        assert asyncio.get_running_loop().time() == pytest.approx(105)
 
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+        runner.run(main())
 
 
 def test_waits_are_counted() -> None:
