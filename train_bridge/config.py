@@ -15,6 +15,7 @@ from curate.blend.weights import Weight, check_weights
 from curate.contract.reasons import Kind
 from shards.cache import CacheSettings
 
+LongDocuments = Literal["split", "with_images", "truncate"]
 FROZEN = ConfigDict(frozen=True, extra="forbid")
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 _SORTED = PlainSerializer(lambda names: None if names is None else sorted(map(str, names)))  # sets have no order
@@ -99,6 +100,28 @@ class ShardCacheConfig(BaseModel):
         return CacheSettings(folder=self.folder, max_bytes=int(self.max_bytes))
 
 
+class ChatConfig(BaseModel):
+    """How conversations are written. Template and variables are stored with the exported model."""
+
+    model_config = FROZEN
+
+    template: str | None = None
+    """A file with a Jinja chat template; null takes the tokenizer's own, or Vicuna's form where it has none."""
+    variables: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
+    """What the template is told, such as ``{enable_thinking: false}``: the default where a caller says nothing."""
+    system: Literal["fold", "refuse"] = "fold"
+    """Where the template takes no system turn, or loses it: its text begins the user's first turn, or the conversation
+    is not used, and counted."""
+
+    @field_validator("variables")
+    @classmethod
+    def _check_names(cls, variables: dict[str, object]) -> dict[str, object]:
+        wrong = [name for name in variables if not name.isidentifier()]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)}: not a name that a template can have")
+        return variables
+
+
 class DataConfig(BaseModel):
     """What is read from the shards and how a document becomes tokens."""
 
@@ -130,8 +153,11 @@ class DataConfig(BaseModel):
     """Between items (VILA joins sentences by a space)."""
     labels: Literal["all", "assistant"] = "all"
     """Tokens with loss: all text (pre-training), or the assistant's turns (supervised fine-tuning)."""
-    long_documents: Literal["split", "truncate"] = "split"
-    """A document longer than a sequence becomes several at item borders, or loses its tail."""
+    long_documents: LongDocuments | None = None
+    """A document longer than a sequence becomes several at item borders (``split``), of which those behind the first
+    with an image may be left out (``with_images``: no answer without the picture that it speaks of), or it loses its
+    tail (``truncate``). Null: ``with_images`` where the assistant's turns are learned, else ``split``."""
+    chat: ChatConfig = ChatConfig()
 
     @field_validator("weights", mode="before")
     @classmethod
@@ -143,6 +169,11 @@ class DataConfig(BaseModel):
     def _check_weights(cls, weights: dict[str, Weight]) -> dict[str, Weight]:
         check_weights(weights)
         return weights
+
+    @property
+    def cut(self) -> LongDocuments:
+        """``long_documents``, resolved."""
+        return self.long_documents or ("with_images" if self.labels == "assistant" else "split")
 
     @model_validator(mode="before")
     @classmethod

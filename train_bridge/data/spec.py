@@ -19,6 +19,7 @@ def text_form(data: DataConfig) -> TextForm:
         max_images=data.max_images,
         text_separator=data.text_separator,
         labels=data.labels,
+        folds_system=data.chat.system == "fold",
     )
 
 
@@ -42,7 +43,7 @@ def plan_settings(data: DataConfig, pack: PackConfig, *, processor: LlavaProcess
         order=data.order,
         seed=data.seed,
         unit=data.weight_unit,
-        long_documents=data.long_documents,
+        long_documents=data.cut,
         window=pack.window,
         age_limit=pack.age_limit,
         max_carry=pack.max_carry,

@@ -19,8 +19,11 @@ the model's own template.
 from collections.abc import Sequence
 from typing import Literal
 
+from curate.contract.reasons import Role
 from train_bridge.evaluate.examples import EvalTask, Example
-from train_bridge.tokens.chat import ChatTokenizer
+from train_bridge.tokens.chat import ChatTemplate, ChatTokenizer
+from train_bridge.tokens.layout import ImagePiece, TextPiece
+from train_bridge.tokens.turns import Turn
 
 Form = Literal["plain", "chat"]
 CAPTION_REQUEST = "Describe the image in one sentence."
@@ -41,12 +44,10 @@ def build_prompt(
         image_mark: The placeholder of an image.
     """
     if form == "chat":
-        turns: list[dict[str, str]] = []
+        turns: list[Turn] = []
         for shot in shots:
-            turns.append({"role": "user", "content": _asked(shot, task=task, image_mark=image_mark)})
-            turns.append({"role": "assistant", "content": shot.answers[0]})
-        turns.append({"role": "user", "content": _asked(example, task=task, image_mark=image_mark)})
-        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+            turns += [_asked(shot, task=task), Turn(Role.ASSISTANT, (TextPiece(shot.answers[0]),))]
+        return ChatTemplate(tokenizer, image_mark=image_mark).prompt([*turns, _asked(example, task=task)])
     separator = " " if task == "caption" else "\n"
     parts = [_plain(shot, task=task, image_mark=image_mark) + answer_space(task) + shot.answers[0] for shot in shots]
     return separator.join([*parts, _plain(example, task=task, image_mark=image_mark)])
@@ -73,6 +74,6 @@ def _plain(example: Example, *, task: EvalTask, image_mark: str) -> str:
     return images if task == "caption" else f"{images}Question: {example.question} Short answer:"
 
 
-def _asked(example: Example, *, task: EvalTask, image_mark: str) -> str:
-    images = f"{image_mark}\n" * len(example.images)
-    return images + (CAPTION_REQUEST if task == "caption" else example.question)
+def _asked(example: Example, *, task: EvalTask) -> Turn:
+    images = [ImagePiece(number) for number in range(len(example.images))]
+    return Turn(Role.USER, (*images, TextPiece(CAPTION_REQUEST if task == "caption" else example.question)))

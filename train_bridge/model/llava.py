@@ -4,7 +4,7 @@ It is ``LlavaForConditionalGeneration``, so that what is trained is what a plain
 it is a class derived from it, which an exported folder carries along (``downsample_llava.py``).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 
 import torch
@@ -111,6 +111,12 @@ def projector_of(config: LlavaSettings) -> str:
 def is_linear(model: nn.Module) -> bool:
     """Say whether the projector is a linear one."""
     return projector_of(settings_of(model)) == "linear"
+
+
+def set_stop(model: LlavaForConditionalGeneration, token_ids: Sequence[int]) -> None:
+    """Let ``generate``, and servers that read the exported folder, stop at any of these tokens."""
+    first, *more = token_ids
+    model.generation_config.eos_token_id = [first, *more] if more else first
 
 
 def set_attention(model: PreTrainedModel, attention: Attention) -> None:

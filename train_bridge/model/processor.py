@@ -1,9 +1,12 @@
 """The processor of a stage: tokenizer with an image token, image processor, and how many tokens an image is."""
 
+import json
+from pathlib import Path
+
 from transformers import AutoConfig, AutoImageProcessor, AutoProcessor, AutoTokenizer, LlavaProcessor, PreTrainedConfig
 
-from curate.contract.errors import CurateError
-from train_bridge.config import StageConfig
+from curate.contract.errors import CurateError, RecipeError
+from train_bridge.config import ChatConfig, StageConfig
 from train_bridge.model.downsample_llava import FACTOR
 from train_bridge.model.images import image_form
 from train_bridge.model.tiny_model import build_tiny_processor, shard_texts
@@ -15,11 +18,19 @@ SELECT_BY_MODEL = {"clip_vision_model": "default", "siglip_vision_model": "full"
 
 
 def build_processor(config: StageConfig) -> LlavaProcessor:
-    """Return the processor of the stage's model.
+    """Return the processor of the stage's model, with the chat template of its data.
 
     Raises:
         CurateError: A vision tower or processor of an unknown kind, or one that the projector does not fit.
+        RecipeError: There is no such file of a template.
     """
+    processor = _build(config)
+    template = _chat_template(config.data.chat, processor.tokenizer.chat_template or PLAIN_TEMPLATE)
+    processor.tokenizer.chat_template = processor.chat_template = template
+    return processor
+
+
+def _build(config: StageConfig) -> LlavaProcessor:
     if config.init_from is not None:
         processor = AutoProcessor.from_pretrained(config.init_from)
         if not isinstance(processor, LlavaProcessor):
@@ -33,6 +44,25 @@ def build_processor(config: StageConfig) -> LlavaProcessor:
     if config.model.projector == "downsample_mlp":
         _join_patches(processor)
     return processor
+
+
+def _chat_template(chat: ChatConfig, own: str) -> str:
+    """Return the template that conversations are written with, the settings' variables as its defaults."""
+    if chat.template is not None:
+        try:
+            own = Path(chat.template).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError((f"data.chat.template: {chat.template} cannot be read ({error})",)) from error
+    defaults = [
+        f"{{%- if {name} is not defined %}}{{%- set {name} = {_literal(value)} %}}{{%- endif -%}}"
+        for name, value in sorted(chat.variables.items())
+    ]
+    return "".join([*defaults, own])
+
+
+def _literal(value: bool | float | str | None) -> str:  # noqa: FBT001 - a value, not a switch
+    """Return a value as Jinja writes it."""
+    return "none" if value is None else json.dumps(value)
 
 
 def tokens_per_image(processor: LlavaProcessor) -> int:
@@ -81,7 +111,6 @@ def _combine(vision: str, llm: str) -> LlavaProcessor:
     tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE_MARK]}, replace_extra_special_tokens=False)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
-    tokenizer.chat_template = tokenizer.chat_template or PLAIN_TEMPLATE
     return LlavaProcessor(
         image_processor=AutoImageProcessor.from_pretrained(vision),
         tokenizer=tokenizer,
@@ -89,5 +118,4 @@ def _combine(vision: str, llm: str) -> LlavaProcessor:
         vision_feature_select_strategy=strategy,
         image_token=IMAGE_MARK,
         num_additional_image_tokens=1 if strategy == "default" else 0,
-        chat_template=tokenizer.chat_template,
     )

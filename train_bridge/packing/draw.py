@@ -84,6 +84,11 @@ class SampleCounts(Protocol):
         """Return the places of a document's images and breaks."""
 
 
+LongDocuments = Literal["split", "with_images", "truncate"]
+"""Which chunks of a document that is longer than a sequence are used: all; those up to the first with an image, since
+later ones speak of pictures that they do not have; the first."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DrawSettings:
     """What decides which samples come, and when."""
@@ -93,7 +98,7 @@ class DrawSettings:
     seed: int = 0
     unit: Literal["samples", "tokens"] = "tokens"
     """Of the entries' shares."""
-    long_documents: Literal["split", "truncate"] = "split"
+    long_documents: LongDocuments = "split"
 
 
 class Drawer:
@@ -235,7 +240,7 @@ def split_long(source: SampleCounts, settings: DrawSettings, documents: Samples)
     found: list[list[Chunk]] = []
     for row in documents["row"][is_long].tolist():
         chunks = split_document(source.document(row), settings.capacity)
-        found.append(chunks[:1] if settings.long_documents == "truncate" else chunks)
+        found.append(chunks[: _num_kept(chunks, settings.long_documents)])
     repeats = np.ones(len(documents), dtype=np.int64)
     repeats[is_long] = [len(chunks) for chunks in found]
     samples = np.repeat(documents, repeats)
@@ -249,3 +254,11 @@ def split_long(source: SampleCounts, settings: DrawSettings, documents: Samples)
     for name, column in zip(names, zip(*columns, strict=True), strict=True):
         samples[name][of] = column
     return samples[samples["num_labels"] > 0]  # such a chunk would only cost time
+
+
+def _num_kept(chunks: Sequence[Chunk], policy: LongDocuments) -> int:
+    """Return how many chunks of a document are used, from its first on."""
+    if policy == "truncate":
+        return 1
+    first_image = next((i for i, chunk in enumerate(chunks) if chunk.num_images), len(chunks))
+    return first_image + 1 if policy == "with_images" else len(chunks)

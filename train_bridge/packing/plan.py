@@ -15,7 +15,16 @@ import numpy as np
 from train_bridge.packing.balance import Floats, Standing, choose_packs
 from train_bridge.packing.binpack import fill_packs
 from train_bridge.packing.cursor import AHEAD_UNITS, Carried, Cursor
-from train_bridge.packing.draw import SAMPLE, Drawer, DrawSettings, SampleCounts, Samples, look_up, split_long
+from train_bridge.packing.draw import (
+    SAMPLE,
+    Drawer,
+    DrawSettings,
+    LongDocuments,
+    SampleCounts,
+    Samples,
+    look_up,
+    split_long,
+)
 from train_bridge.packing.split import Capacity, Chunk
 
 
@@ -28,7 +37,7 @@ class PlanSettings:
     seed: int = 0
     unit: Literal["samples", "tokens"] = "tokens"
     """Of the shares of a blend."""
-    long_documents: Literal["split", "truncate"] = "split"
+    long_documents: LongDocuments = "split"
     window: int = 3072
     """Samples that join those that wait."""
     age_limit: int = 8

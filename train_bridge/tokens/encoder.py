@@ -9,7 +9,7 @@ count an image once until ``expand`` repeats the placeholder ``tokens_per_image`
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
@@ -18,16 +18,22 @@ from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
 from curate.contract.errors import CurateError
-from train_bridge.tokens.chat import PLAIN_TEMPLATE, ChatError, render_chat
+from curate.contract.reasons import Role
+from train_bridge.tokens.chat import PLAIN_TEMPLATE, ChatError, ChatTemplate
 from train_bridge.tokens.faults import SampleFault
 from train_bridge.tokens.layout import ImagePiece, JsonObject, Layout, Placement, TextPiece, lay_out
+from train_bridge.tokens.turns import Turn, gather_turns
 
 IMAGE_MARK = "<image>"
 """How LLaVA's processor writes an image by default."""
 IGNORED = -100
 """Label without loss (PyTorch's ``ignore_index``)."""
-ENCODING_VERSION = 1
+ENCODING_VERSION = 2
 """Part of every cache key: raise it when the same record would give other tokens."""
+
+JOINER = "\u2060"
+"""WORD JOINER: stands in text that spells a special token, where nobody sees it and no tokenizer reads over it."""
+PROBE_ANSWERS = ("A dog.", "42", "(b)", "\u00e9t\u00e9", "\u72ac")
 
 Ints = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
@@ -41,6 +47,8 @@ class TextForm:
     max_images: int | None = None
     text_separator: str = " "
     labels: Literal["all", "assistant"] = "all"
+    folds_system: bool = True
+    """Put what the system says into the user's first turn where the chat template takes no system."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +106,13 @@ class TextEncoder:
         # A begin token is written exactly where the tokenizer itself writes one at inference.
         begins = tokenizer.bos_token_id is not None and tokenizer("a").input_ids[0] == tokenizer.bos_token_id
         self.bos_id: int | None = int(tokenizer.bos_token_id) if begins else None
-        self._specials = tuple(sorted({*tokenizer.all_special_tokens, image_mark}))
+        added = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+        self._specials = tuple(sorted({*tokenizer.all_special_tokens, *added, image_mark}))
+        self.chat = ChatTemplate(
+            tokenizer, image_mark=image_mark, specials=self._specials, folds_system=form.folds_system
+        )
+        self.answer_end_id = self._find_answer_end()
+        """The token that answers end with: what a server has to stop at."""
 
     def fingerprint(self) -> str:
         """Return 16 hex digits that change with anything that changes tokens."""
@@ -107,7 +121,7 @@ class TextEncoder:
             "tokenizer": self._backend.to_str(),
             "template": self._tokenizer.chat_template,
             "specials": self._specials,
-            "form": [self._form.placement, self._form.max_images, self._form.text_separator, self._form.labels],
+            "form": asdict(self._form),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -135,9 +149,9 @@ class TextEncoder:
         if roles == {None}:
             return self._write_plain(layout, images)
         try:
-            chat = render_chat(layout, tokenizer=self._tokenizer, image_mark=self._image_mark)
-        except ChatError:
-            return SampleFault.CHAT_TEMPLATE
+            chat = self.chat.render(gather_turns(layout))
+        except ChatError as error:
+            return error.fault
         return _Written(text=chat.text, labelled=chat.labelled, breaks=chat.breaks, images=images, is_chat=True)
 
     def _write_plain(self, layout: Layout, images: tuple[int, ...]) -> _Written:
@@ -152,26 +166,54 @@ class TextEncoder:
         return _Written(text=text, labelled=((0, len(text)),), breaks=tuple(breaks), images=images, is_chat=False)
 
     def _escape(self, text: str) -> str:
-        """Break up text that spells a special token, or a page about LLMs would open images and end documents."""
+        """Make text inert that spells a special token, or a page about LLMs would open images and end documents."""
         for special in self._specials:
             if special in text:
-                text = text.replace(special, f"{special[:1]} {special[1:]}")
+                text = text.replace(special, f"{special[:1]}{JOINER}{special[1:]}")
         return text
+
+    def prompt_warnings(self) -> list[str]:
+        """Say where what a model is asked at inference is not the beginning of what it learns from.
+
+        The tokens of a prompt have to be the first ones of the prompt with its answer; where a template or a tokenizer
+        breaks that, a model is asked in a way that it has never seen.
+        """
+        ask = Turn(Role.USER, (TextPiece("What is it?"),))
+        try:
+            prompt = self.chat.prompt([ask])
+            written = [self.chat.render([ask, Turn(Role.ASSISTANT, (TextPiece(a),))]).text for a in PROBE_ANSWERS]
+        except ChatError as error:
+            return [f"the chat template cannot be used: {error}"]
+        ids = self._ids(prompt)
+        if any(not text.startswith(prompt) for text in written):
+            return ["the chat template ends a prompt otherwise than it begins an answer"]
+        other = [a for a, text in zip(PROBE_ANSWERS, written, strict=True) if self._ids(text)[: len(ids)] != ids]
+        return [f"the tokenizer joins the end of a prompt with an answer such as {other[0]!r}"] if other else []
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self._backend.encode(text, add_special_tokens=False).ids)
+
+    def _find_answer_end(self) -> int:
+        ids = self._ids(self.chat.end_mark)
+        return ids[-1] if ids and self._tokenizer.convert_ids_to_tokens(ids[-1]) in self._specials else self.eos_id
 
     def _finish(self, written: _Written, encoding: Encoding) -> Encoded | SampleFault:
         ids: list[int] = encoding.ids
         if ids.count(self.image_token_id) != len(written.images):
-            return SampleFault.CHAT_TEMPLATE  # it leaves out, or repeats, what a turn says
+            return SampleFault.IMAGE_LOST
         spans = np.maximum.accumulate(np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2), axis=0)
         starts, ends = spans[:, 0], spans[:, 1]
         breaks = np.searchsorted(ends, np.asarray(written.breaks, dtype=np.int64), side="right")
-        has_end = len(ids) > 0 and (ids[-1] == self.eos_id or (written.is_chat and self.eos_id in ids))
+        # Where a template ends answers by itself, nothing comes behind it.
+        has_end = bool(ids) and (ids[-1] == self.eos_id or (written.is_chat and bool(self.chat.end_mark)))
         before = [self.bos_id] if self.bos_id is not None and (ids or [self.eos_id])[0] != self.bos_id else []
         array = np.asarray([*before, *ids, *([] if has_end else [self.eos_id])], dtype=np.int32)
         labelled = array != self.image_token_id
         labelled[: len(before)] = False
         if self._form.labels == "assistant":
             labelled[len(before) :][: len(ids)] &= _overlaps(starts, ends, spans=written.labelled)
+            if not labelled.any():
+                return SampleFault.ANSWER_NOT_FOUND
         breaks += len(before)
         return Encoded(ids=array, labelled=labelled, breaks=breaks.astype(np.int32), images=written.images)
 

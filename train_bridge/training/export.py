@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
-from transformers import LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
+from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from curate.contract.errors import CurateError
 from train_bridge.model.downsample_llava import DownsampleLlava
@@ -32,11 +32,13 @@ def export_model(folder: str, *, model: LlavaForConditionalGeneration, processor
     weights = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
     with failing_together():
         if ranks.is_first:
-            _write(Path(folder), weights=weights, config=model.config, processor=processor)
+            _write(Path(folder), weights=weights, model=model, processor=processor)
 
 
-def _write(target: Path, *, weights: dict[str, torch.Tensor], config: LlavaConfig, processor: LlavaProcessor) -> None:
-    partial = target.with_name(f".{target.name}.partial")
+def _write(
+    target: Path, *, weights: dict[str, torch.Tensor], model: LlavaForConditionalGeneration, processor: LlavaProcessor
+) -> None:
+    config, partial = model.config, target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     plain_class = model_class(config.model_type)
     with torch.device("meta"):  # sharding has changed the class of the model itself
@@ -47,6 +49,7 @@ def _write(target: Path, *, weights: dict[str, torch.Tensor], config: LlavaConfi
     strange = sorted(plain.state_dict().keys() ^ weights.keys())
     if strange:
         raise CurateError(f"{type(plain).__name__} of plain transformers cannot hold these weights: {strange[0]}, ...")
+    plain.generation_config = model.generation_config
     plain.save_pretrained(partial, state_dict=weights)
     processor.save_pretrained(partial)
     shutil.rmtree(target, ignore_errors=True)

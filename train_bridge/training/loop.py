@@ -17,7 +17,7 @@ from train_bridge.config import StageConfig
 from train_bridge.data.collate import Batch
 from train_bridge.data.dataset import BatchDataset, load_batches
 from train_bridge.model.images import ImageForm, image_form
-from train_bridge.model.llava import build_model, enable_checkpointing, set_attention, set_trainable
+from train_bridge.model.llava import build_model, enable_checkpointing, set_attention, set_stop, set_trainable
 from train_bridge.model.mask import Attention, resolve_attention
 from train_bridge.model.processor import tokens_per_image
 from train_bridge.packing.cursor import Cursor
@@ -102,12 +102,15 @@ def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] 
 
 def _start(config: StageConfig, ranks: Ranks) -> Job:
     prepared = prepare(config, ranks=ranks)
+    for warning in prepared.warnings:
+        _say(ranks, f"warning: {warning}")
     attention = resolve_attention(config.run.attention, device=ranks.device)
     if attention == "flex" and ranks.device.type == "cpu":
         raise RecipeError(("run.attention: flex attention has no backward pass on the CPU; take segments",))
     with failing_together():
         model = build_model(config, processor=prepared.processor)
         chosen = config.model
+        set_stop(model, prepared.stop_ids)
         if not set_trainable(model, chosen.trainable, unfreeze=chosen.unfreeze, freeze=chosen.freeze):
             raise RecipeError(("model.trainable: nothing learns",))
     cost = cost_of(model, tokens_per_image=tokens_per_image(prepared.processor))

@@ -28,6 +28,10 @@ class Prepared:
     spec: DatasetSpec
     corpus: Corpus
     num_steps: int
+    stop_ids: tuple[int, ...]
+    """Tokens that end what the model says."""
+    warnings: tuple[str, ...]
+    """Of the chat template, where conversations are learned."""
 
 
 def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
@@ -65,7 +69,16 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
     num_steps = share(count_steps(corpus, spec.plan, optim) if ranks.is_first else 0)
     if num_steps == 0:
         raise CurateError(f"{', '.join(spec.folders)}: fewer packs than optim.global_batch {optim.global_batch}")
-    return Prepared(processor=processor, spec=spec, corpus=corpus, num_steps=num_steps)
+    learns_chat = config.data.labels == "assistant"
+    ends = (encoder.answer_end_id, encoder.eos_id) if learns_chat else (encoder.eos_id,)
+    return Prepared(
+        processor=processor,
+        spec=spec,
+        corpus=corpus,
+        num_steps=num_steps,
+        stop_ids=tuple(dict.fromkeys(ends)),
+        warnings=tuple(encoder.prompt_warnings()) if learns_chat else (),
+    )
 
 
 def run_identity(config: StageConfig, prepared: Prepared) -> dict[str, object]:

@@ -1,9 +1,11 @@
+from typing import Any
+
 import pytest
 from transformers import LlavaProcessor
 
 from curate.contract.errors import RecipeError
 from tests.train_bridge.conftest import TOKENS_PER_IMAGE
-from train_bridge.config import DataConfig, PackConfig
+from train_bridge.config import ChatConfig, DataConfig, PackConfig
 from train_bridge.data.spec import dataset_spec, plan_settings, text_form
 
 PACK = PackConfig(seq_length=64, window=7, age_limit=3, max_carry=5, max_images=2)
@@ -36,6 +38,25 @@ def test_every_setting_arrives(processor: LlavaProcessor) -> None:
     assert spec.text_form == text_form(data)
     assert (spec.text_form.placement, spec.text_form.max_images, spec.text_form.labels) == ("matched", 4, "assistant")
     assert (spec.weights, spec.validation_share) == ({"pair": 1}, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("labels", "written", "cut"),
+    [("all", None, "split"), ("assistant", None, "with_images"), ("assistant", "split", "split")],
+)
+def test_answers_keep_their_pictures_unless_the_stage_says_otherwise(
+    processor: LlavaProcessor, labels: Any, written: Any, cut: str
+) -> None:
+    data = DataConfig(shards=("one",), labels=labels, long_documents=written)
+    assert plan_settings(data, PACK, processor=processor, has_bos=True).long_documents == cut
+
+
+def test_a_system_turn_is_folded_unless_it_shall_be_refused() -> None:
+    refuse = ChatConfig(system="refuse")
+    assert [text_form(DataConfig(shards=("one",), chat=chat)).folds_system for chat in (ChatConfig(), refuse)] == [
+        True,
+        False,
+    ]
 
 
 def test_a_sequence_must_hold_an_image(processor: LlavaProcessor) -> None:

@@ -23,7 +23,7 @@ def test_questions_are_asked_with_their_answers(processor: LlavaProcessor) -> No
 
 
 def test_a_chat_model_sees_turns(processor: LlavaProcessor) -> None:
-    wanted = "<s>USER: <image>\nWhat? ASSISTANT: a cat</s>USER: <image>\nAnd this? ASSISTANT: "
+    wanted = "<s>USER: <image>\nWhat? ASSISTANT: a cat</s>USER: <image>\nAnd this? ASSISTANT:"
     assert prompt(processor, ONE, task="vqa", form="chat") == wanted
     assert "Describe the image" in prompt(processor, task="caption", form="chat")
 

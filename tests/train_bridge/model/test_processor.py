@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-from transformers import CLIPImageProcessor, LlavaProcessor, SiglipImageProcessor
+from transformers import AutoProcessor, CLIPImageProcessor, LlavaProcessor, SiglipImageProcessor
 
-from curate.contract.errors import CurateError
+from curate.contract.errors import CurateError, RecipeError
 from tests.train_bridge.conftest import TINY, stage_config
 from train_bridge.model.processor import build_processor, tokens_per_image, vision_config
 
@@ -59,4 +59,22 @@ def test_a_size_that_no_processor_can_count_is_refused(shard_folder: str, tmp_pa
     tiny = TINY.model_copy(update={"image_size": 84, "patch_size": 4}).model_dump()  # 21 patches, 11 tokens a side
     config = stage_config(shard_folder, tmp_path, model={"tiny": tiny, "projector": "downsample_mlp"})
     with pytest.raises(CurateError, match="gives 11 x 11 tokens for images of 84 x 84 px"):
+        build_processor(config)
+
+
+def test_a_template_of_ones_own_and_its_variables_are_stored(shard_folder: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.jinja"
+    path.write_text("{{ 'loud ' if loud }}{{ name }}{{ depth }}{% for m in messages %}{{ m['content'] }}{% endfor %}")
+    variables = {"loud": False, "name": 'a "b"', "depth": 3}
+    config = stage_config(shard_folder, tmp_path, data={"chat": {"template": str(path), "variables": variables}})
+    build_processor(config).save_pretrained(tmp_path / "saved")
+    tokenizer = AutoProcessor.from_pretrained(tmp_path / "saved").tokenizer
+    chat = [{"role": "user", "content": "!"}]
+    assert tokenizer.apply_chat_template(chat, tokenize=False) == 'a "b"3!'
+    assert tokenizer.apply_chat_template(chat, tokenize=False, loud=True, depth=4) == 'loud a "b"4!'
+
+
+def test_a_template_that_is_not_there_is_a_fault_of_the_stage(shard_folder: str, tmp_path: Path) -> None:
+    config = stage_config(shard_folder, tmp_path, data={"chat": {"template": "none.jinja"}})
+    with pytest.raises(RecipeError, match=r"data\.chat\.template: none\.jinja cannot be read"):
         build_processor(config)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from curate.blend.curve import ShareCurve, constant_curve
-from train_bridge.packing.draw import Counts, DrawEntry, Drawer, DrawSettings, Rows, split_long
+from train_bridge.packing.draw import Counts, DrawEntry, Drawer, DrawSettings, LongDocuments, Rows, split_long
 from train_bridge.packing.split import Capacity, Counted
 
 SETTINGS = DrawSettings(
@@ -108,8 +108,10 @@ def test_a_cursor_of_another_blend() -> None:
         Drawer(Blend(constant("0.3"), constant("0.7")), SETTINGS, places=(3,), amounts=(9,))
 
 
-@pytest.mark.parametrize(("policy", "stops"), [("split", [200, 400, 600]), ("truncate", [200])])
-def test_long_documents_are_cut_at_their_breaks(policy: Literal["split", "truncate"], stops: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("policy", "stops"), [("split", [200, 400, 600]), ("with_images", [200, 400, 600]), ("truncate", [200])]
+)
+def test_long_documents_are_cut_at_their_breaks(policy: LongDocuments, stops: list[int]) -> None:
     source = Blend(constant("0.5"), constant("0.5"))
     settings = replace(SETTINGS, long_documents=policy)
     drawn = Drawer(source, settings).draw(200)
@@ -118,3 +120,32 @@ def test_long_documents_are_cut_at_their_breaks(policy: Literal["split", "trunca
     long = drawn["row"][drawn["num_tokens"] == 600][0]
     assert samples["stop"][samples["row"] == long].tolist() == stops
     assert (samples["chunk"][samples["row"] == long] == np.arange(len(stops))).all()
+
+
+class Chats:
+    """One document of 30 tokens and breaks at every tenth, with images at given places."""
+
+    num_groups = 1
+
+    def __init__(self, *image_at: int) -> None:
+        self.image_at = np.array(image_at, dtype=np.int32)
+        self.entries = [DrawEntry(name="chat", rows=np.zeros(1, dtype=np.int64), curve=constant("1"))]
+
+    def counts(self, rows: Rows) -> Counts:
+        ones = np.ones_like(rows)
+        return Counts(num_ids=30 * ones, num_images=len(self.image_at) * ones, num_labels=30 * ones, group=0 * ones)
+
+    def document(self, row: int) -> Counted:
+        del row
+        spans = np.array([0, 30], dtype=np.int32)
+        return Counted(num_ids=30, image_at=self.image_at, breaks=np.array([10, 20], dtype=np.int32), label_spans=spans)
+
+
+@pytest.mark.parametrize(("image_at", "num_chunks"), [((), 3), ((0,), 1), ((12,), 2), ((25,), 3), ((0, 25), 1)])
+def test_no_chunk_is_kept_behind_one_with_an_image(image_at: tuple[int, ...], num_chunks: int) -> None:
+    capacity = Capacity(seq_length=13, tokens_per_image=2, has_bos=False)
+    settings = DrawSettings(capacity=capacity, long_documents="with_images")
+    source = Chats(*image_at)
+    samples = split_long(source, settings, Drawer(source, settings, num_epochs=1).draw(1))
+    assert samples["chunk"].tolist() == list(range(num_chunks))
+    assert samples["stop"].tolist() == [10, 20, 30][:num_chunks]

@@ -86,7 +86,7 @@ def test_text_that_spells_special_tokens_stays_text(encoder: TextEncoder, proces
     encoded = encode(encoder, {"items": [text("Write <image> and </s> here.")]})
     assert encoded.images == ()
     assert (encoded.ids == encoder.image_token_id).sum() == 0
-    assert decode(processor, encoded.ids) == "<s>Write < image> and < /s> here.</s>"
+    assert decode(processor, encoded.ids) == "<s>Write <\u2060image> and <\u2060/s> here.</s>"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_text_that_spells_special_tokens_stays_text(encoder: TextEncoder, proces
         ({"items": [text(" \n")]}, "all", SampleFault.NO_TEXT),
         ({"items": [text("Hi.")]}, "assistant", SampleFault.NO_ASSISTANT),
         ({"items": [text("Hi.", "user")]}, "assistant", SampleFault.NO_ASSISTANT),
-        ({"items": [text("Hi.", "assistant")]}, "all", SampleFault.CHAT_TEMPLATE),
+        ({"items": [text("Hi.", "assistant")]}, "all", SampleFault.REFUSED_ROLE),
     ],
 )
 def test_faults(processor: LlavaProcessor, record: dict[str, Any], labels: Any, fault: SampleFault) -> None:

@@ -3,11 +3,17 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor, LlavaForConditionalGeneration, LlavaProcessor
+from transformers import (
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    GenerationConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+)
 
 from curate.contract.errors import CurateError
 from tests.train_bridge.conftest import stage_config
-from train_bridge.model.llava import build_model
+from train_bridge.model.llava import build_model, set_stop
 from train_bridge.model.processor import build_processor
 from train_bridge.training.export import export_model
 from train_bridge.training.ranks import joined_ranks
@@ -58,3 +64,14 @@ def test_weights_that_the_plain_class_has_not_are_refused(
     with joined_ranks() as ranks, pytest.raises(CurateError, match=r"these weights: .*projector\.extra\.bias"):
         export_model(str(tmp_path / "final"), model=model, processor=processor, ranks=ranks)
     assert not (tmp_path / "final").exists()
+
+
+@pytest.mark.parametrize(("stop_ids", "stored"), [((1,), 1), ((2, 1), [2, 1])])
+def test_what_ends_an_answer_is_what_servers_stop_at(
+    shard_folder: str, processor: LlavaProcessor, tmp_path: Path, stop_ids: tuple[int, ...], stored: object
+) -> None:
+    model = build_model(stage_config(shard_folder, tmp_path), processor=processor)
+    set_stop(model, stop_ids)
+    with joined_ranks() as ranks:
+        export_model(str(tmp_path / "final"), model=model, processor=processor, ranks=ranks)
+    assert GenerationConfig.from_pretrained(tmp_path / "final").eos_token_id == stored
