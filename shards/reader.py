@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from curate.contract.errors import SchemaError, ShardError
+from curate.contract.errors import SchemaError, ShardError, StorageError
 from curate.contract.parquet import read_parquet
 from curate.contract.schemas import SHARD_INDEX, check_schema
 from shards.cache import CacheSettings, ShardCache
@@ -173,7 +173,7 @@ class ShardReader:
                 return self._read_local(path, start, stop, row)
         try:
             block = self._file_system.cat_file(f"{self._root}/{row['shard']}", start=start, end=stop)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - every file system has errors of its own
             block = error
         return _check_size(block, stop - start, row)
 
@@ -191,8 +191,11 @@ def _open_again(folder: str, cache: CacheSettings | None) -> ShardReader:
 
 
 def _check_size(block: bytes | Exception, num_bytes: int, row: Mapping[str, Any]) -> bytes:
-    if isinstance(block, Exception):
+    if isinstance(block, FileNotFoundError):
         raise _fault(row, f"cannot be read ({block})") from block
+    if isinstance(block, Exception):
+        what = " ".join(str(block).split()) or type(block).__name__
+        raise StorageError(f"{row['shard']}, sample {row['key']}: cannot be read ({what})") from block
     if len(block) != num_bytes:
         at = row["offset"]
         raise _fault(row, f"{num_bytes} bytes wanted at offset {at}, {len(block)} there; the shard is cut off")

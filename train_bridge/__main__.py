@@ -67,7 +67,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check_output(config: StageConfig, *, resume: bool) -> None:
-    """Refuse to mix two runs in one folder."""
+    """Refuse to mix two runs in one folder, and places where a checkpoint cannot be whole or absent."""
+    if "://" in config.output:
+        where = "a folder, local or shared by all machines"
+        raise RecipeError(
+            (f"output: {config.output}: checkpoints are written to {where}; copy them when they are done",)
+        )
     taken = list_checkpoints(f"{config.output}/{CHECKPOINTS}") or (Path(config.output) / FINAL).exists()
     if taken and not resume:
         raise RecipeError((f"output: {config.output} holds a run already; --resume goes on with it",))

@@ -158,6 +158,9 @@ class DataConfig(BaseModel):
     with an image may be left out (``with_images``: no answer without the picture that it speaks of), or it loses its
     tail (``truncate``). Null: ``with_images`` where the assistant's turns are learned, else ``split``."""
     chat: ChatConfig = ChatConfig()
+    exclude: str | None = None
+    """A file with documents to go without, a doc_id a line; other documents take their places. Lines of
+    ``metrics.jsonl`` that name steps which were not finite may stand in it as they are."""
 
     @field_validator("weights", mode="before")
     @classmethod
@@ -251,6 +254,13 @@ class RunConfig(BaseModel):
     what no sample sees; or a call per sample. ``auto``: flex on CUDA, segments on the CPU."""
     compile: bool = False
     """Compile each layer with ``torch.compile``: slower to start, faster per step on a GPU."""
+    read_patience_s: int = Field(300, ge=0)
+    """Seconds that a read is tried again, with growing waits, when storage refuses it or does not answer; then the run
+    saves and ends. What is there and is corrupt is skipped at once."""
+    max_skipped_share: Share = 0.01
+    """Of the samples so far: more that cannot be read or used, and at least 100, end the run, saved."""
+    max_not_finite: int = Field(5, ge=0)
+    """Steps with a loss or gradient that is not finite that are left out, each named; one more ends the run, saved."""
     num_workers: int = Field(4, ge=0)
     """DataLoader processes per rank (VILA's scripts: 4); 0 reads in threads of the rank itself."""
     shard_cache: ShardCacheConfig | None = None
@@ -260,7 +270,9 @@ class RunConfig(BaseModel):
     checkpoint_every: int = Field(500, ge=1)
     """Steps between checkpoints; the last step always writes one."""
     keep_checkpoints: int = Field(2, ge=1)
-    """Newest checkpoints that are kept."""
+    """Newest checkpoints that are kept, counted apart for those made while samples were lost or steps left out."""
+    keep_every: int | None = Field(None, ge=1)
+    """Steps of which every multiple's checkpoint is kept for good."""
     log_every: int = Field(1, ge=1)
     """Steps between lines of metrics."""
     log_packs: bool = False

@@ -1,8 +1,8 @@
 """``torchrun`` for jobs that are preempted: ``python -m train_bridge.launch [torchrun options] STAGE.yaml [options]``.
 
 ``torchrun`` passes SIGTERM on to its ranks, but ends with 1 itself and kills them after 30 seconds. Here the ranks are
-asked by a file, end a step, save and leave with 0, and so does the launcher. On several machines one launcher that is
-told suffices: a rank that knows stops all.
+asked by a file, end a step, save and leave with 0, and so does the launcher; SIGUSR1 does the same. On several machines
+one launcher that is told suffices: a rank that knows stops all.
 """
 
 import os
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from train_bridge.signals import STOP_SIGNALS, started_deaf
 from train_bridge.training.stopping import STOP_FILE_VARIABLE
 
 DEFAULT_OPTIONS = ("--standalone", "--nproc-per-node=1")
@@ -29,14 +30,15 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         stop_file = Path(folder, "stop")
         environment = os.environ | {STOP_FILE_VARIABLE: str(stop_file)}
-        # torchrun inherits that SIGTERM is ignored, and so keeps its ranks when a scheduler signals every process.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        with subprocess.Popen(build_command(arguments), env=environment) as process:  # noqa: S603 - our own module
+        # torchrun inherits that these are ignored, and so keeps its ranks when a scheduler signals every process.
+        with started_deaf():
+            process = subprocess.Popen(build_command(arguments), env=environment)  # noqa: S603 - our own module
 
             def note(_number: int, _frame: FrameType | None) -> None:
                 stop_file.touch()
 
-            signal.signal(signal.SIGTERM, note)
+            for number in STOP_SIGNALS:
+                signal.signal(number, note)
             return process.wait()
 
 

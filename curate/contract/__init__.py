@@ -1,6 +1,14 @@
 """What all packages agree on: schemas, reason codes, records, errors, ids; start at ``schemas.py``."""
 
-from curate.contract.errors import BlendError, CurateError, PartitionError, RecipeError, SchemaError, ShardError
+from curate.contract.errors import (
+    BlendError,
+    CurateError,
+    PartitionError,
+    RecipeError,
+    SchemaError,
+    ShardError,
+    StorageError,
+)
 from curate.contract.reasons import FetchStatus, IngestReason, Kind, Modality, Reason, Role, Stage
 from curate.contract.verdicts import Verdict
 
@@ -18,5 +26,6 @@ __all__ = [
     "SchemaError",
     "ShardError",
     "Stage",
+    "StorageError",
     "Verdict",
 ]

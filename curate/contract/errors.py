@@ -6,6 +6,7 @@ CurateError
 ├── PartitionError       a partition could not be processed after retries (exit 1)
 ├── BlendError           weights or totals that the pool cannot meet (exit 2)
 └── ShardError           a shard, index or manifest that cannot be read (exit 1)
+    └── StorageError     the storage refuses or does not answer: what is there may be sound, and come another time
 
 All take positional arguments only and keep them in ``args``, so that they survive pickling.
 """
@@ -47,3 +48,7 @@ class BlendError(CurateError):
 
 class ShardError(CurateError):
     """A shard set that does not hold together."""
+
+
+class StorageError(ShardError):
+    """Storage that refuses or does not answer; asking again may help."""

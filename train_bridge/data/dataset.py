@@ -17,11 +17,10 @@ from transformers import AutoTokenizer  # not AutoProcessor: with torchvision it
 
 from curate.blend.weights import Weight
 from curate.contract.errors import ShardError
-from shards.cache import CacheSettings
 from train_bridge.data.collate import Batch, CollateSettings, collate
 from train_bridge.data.corpus import Corpus, open_corpus
 from train_bridge.data.lengths import counted_encoder
-from train_bridge.data.samples import SampleReader, read_packs
+from train_bridge.data.samples import ReadSettings, SampleReader, read_packs
 from train_bridge.data.selection import Selection
 from train_bridge.model.images import ImageForm
 from train_bridge.packing.cursor import Cursor
@@ -59,10 +58,9 @@ class DatasetSpec:
     """Packs of a step: ranks are dealt like packs within it."""
     read_ahead: int = 8
     """Samples in flight."""
-    shard_cache: CacheSettings | None = None
-    """Where shards of remote sets are kept."""
     always_image: bool = False
     """See ``CollateSettings``."""
+    reading: ReadSettings = field(default_factory=ReadSettings)
 
     @property
     def selection(self) -> Selection:
@@ -123,7 +121,11 @@ class BatchDataset(IterableDataset[Batch]):
         after: deque[Cursor] = deque()
         packs = self._own_packs(corpus, after)
         with SampleReader(
-            corpus, encoder=encoder, form=spec.image_form, capacity=spec.plan.capacity, cache=spec.shard_cache
+            corpus,
+            encoder=encoder,
+            form=spec.image_form,
+            capacity=spec.plan.capacity,
+            settings=spec.reading,
         ) as reader:
             contents = read_packs(packs, reader=reader, read_ahead=spec.read_ahead)
             while group := list(islice(contents, spec.packs_per_batch)):

@@ -1,17 +1,19 @@
 """Reads the samples of a plan: bytes by offset, text to tokens, images to pixels; several in flight, order kept."""
 
 import os
+import threading
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from curate.contract.errors import ShardError
+from curate.contract.errors import ShardError, StorageError
 from curate.contract.ids import seed_for
 from shards.cache import CacheSettings
 from shards.reader import ShardReader, StoredSample
@@ -24,6 +26,10 @@ from train_bridge.tokens.encoder import Encoded, TextEncoder, expand
 from train_bridge.tokens.faults import SampleFault
 
 Ints = npt.NDArray[np.int32]
+FIRST_WAIT_S, MAX_WAIT_S = 0.5, 30.0
+"""Between two tries of a read that storage has refused; each wait is twice the one before."""
+HANG_GRACE_S = 30.0
+"""What a read may take longer than all its tries, before it counts as hanging."""
 NUM_LOOKED_AT, NUM_REPLACEMENTS = 64, 3
 """Documents that are considered, and of which the largest are read, in place of a corrupt one."""
 
@@ -52,6 +58,18 @@ class SkippedSample:
     detail: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadSettings:
+    """How samples are read from their storage."""
+
+    cache: CacheSettings | None = None
+    """Where shards of remote sets are kept."""
+    patience_s: float = 0.0
+    """How long a read that storage refuses is tried again."""
+    excluded: frozenset[str] = frozenset()
+    """Documents (doc_id) that are left out."""
+
+
 class SampleReader:
     """Turns samples of a plan into tokens and pixels. Safe to use from threads."""
 
@@ -62,10 +80,21 @@ class SampleReader:
         encoder: TextEncoder,
         form: ImageForm,
         capacity: Capacity,
-        cache: CacheSettings | None = None,
+        settings: ReadSettings | None = None,
     ) -> None:
+        """Open nothing yet.
+
+        Args:
+            corpus: Where samples lie.
+            encoder: Of their text.
+            form: Of their images.
+            capacity: Of a sequence.
+            settings: How long to try, what to leave out.
+        """
+        settings = settings or ReadSettings()
         self._corpus, self._encoder, self._form, self._capacity = corpus, encoder, form, capacity
-        self._readers = {folder: ShardReader(folder, cache=cache) for folder in corpus.folders}
+        self.patience_s, self._excluded, self._is_closed = settings.patience_s, settings.excluded, threading.Event()
+        self._readers = {folder: ShardReader(folder, cache=settings.cache) for folder in corpus.folders}
         self.is_local = all(reader.is_local for reader in self._readers.values())
         """Whether no read waits for the network."""
 
@@ -73,14 +102,19 @@ class SampleReader:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._is_closed.set()
         for reader in self._readers.values():
             reader.close()
 
     def read(self, sample: PlannedSample) -> LoadedSample | SkippedSample:
         """Read one sample; what is wrong with it is returned, never raised."""
         folder, row = self._corpus.index_row(sample.row)
+        if row["doc_id"] in self._excluded:
+            return SkippedSample(row["key"], row["doc_id"], SampleFault.EXCLUDED, "left out by data.exclude")
         try:
-            stored = self._readers[folder].read(row)
+            stored = self._read_patiently(folder, row)
+        except StorageError as error:
+            return SkippedSample(row["key"], row["doc_id"], SampleFault.STORAGE, f"{folder}: {error}")
         except ShardError as error:
             return SkippedSample(row["key"], row["doc_id"], SampleFault.UNREADABLE, str(error))
         loaded = self._load(stored, sample)
@@ -89,10 +123,26 @@ class SampleReader:
         fault, detail = loaded
         return SkippedSample(row["key"], row["doc_id"], fault, detail)
 
+    def _read_patiently(self, folder: str, row: dict[str, Any]) -> StoredSample:
+        deadline_s, wait_s = time.monotonic() + self.patience_s, FIRST_WAIT_S
+        while True:
+            try:
+                return self._readers[folder].read(row)
+            except StorageError:
+                if time.monotonic() + wait_s > deadline_s or self._is_closed.wait(wait_s):
+                    raise
+                wait_s = min(2 * wait_s, MAX_WAIT_S)
+
+    def lost(self, sample: PlannedSample, detail: str) -> SkippedSample:
+        """Return a sample whose read was given up."""
+        folder, row = self._corpus.index_row(sample.row)
+        return SkippedSample(row["key"], row["doc_id"], SampleFault.STORAGE, f"{folder}/{row['shard']}: {detail}")
+
     def read_or_replace(self, sample: PlannedSample) -> list[LoadedSample | SkippedSample]:
         """Read one sample; in place of a corrupt one, another of the same entry that fits where it would have been.
 
-        Which one depends on the sample alone, not on who reads it or when.
+        Which one depends on the sample alone, not on who reads it or when. For one whose storage does not answer there
+        is none: it is not corrupt, and a run has to stop that cannot read.
 
         Returns:
             The sample, or each that was skipped, and the one in its place if there is any.
@@ -101,6 +151,8 @@ class SampleReader:
         if isinstance(found, LoadedSample):
             return [found]
         skipped: list[LoadedSample | SkippedSample] = [found]
+        if found.fault is SampleFault.STORAGE:
+            return skipped
         for candidate in self._candidates(sample):
             other = self.read(candidate)
             skipped.append(other)
@@ -179,15 +231,27 @@ def read_packs(packs: Iterable[Pack], *, reader: SampleReader, read_ahead: int) 
     """
     queue: deque[tuple[Pack, list[Future[Content]]]] = deque()
     num_threads = min(read_ahead, (os.cpu_count() or 1) + 1) if reader.is_local else read_ahead
-    with ThreadPoolExecutor(num_threads) as pool:
+    pool = ThreadPoolExecutor(num_threads)
+    try:
         for pack in packs:
             queue.append((pack, [pool.submit(reader.read_or_replace, sample) for sample in pack.samples]))
             while sum(len(futures) for _, futures in queue) - len(queue[0][1]) >= read_ahead:
-                first, futures = queue.popleft()
-                yield first, [sample for future in futures for sample in future.result()]
+                yield _finish(*queue.popleft(), reader=reader)
         while queue:
-            first, futures = queue.popleft()
-            yield first, [sample for future in futures for sample in future.result()]
+            yield _finish(*queue.popleft(), reader=reader)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # a read that hangs must not hang its process
+
+
+def _finish(pack: Pack, futures: Sequence[Future[Content]], *, reader: SampleReader) -> tuple[Pack, Content]:
+    """Wait for the samples of a pack; one that hangs is given up."""
+    content: Content = []
+    for sample, future in zip(pack.samples, futures, strict=True):
+        try:
+            content += future.result(reader.patience_s + HANG_GRACE_S if reader.patience_s else None)
+        except TimeoutError:
+            content.append(reader.lost(sample, f"no answer for {reader.patience_s + HANG_GRACE_S:.0f} s"))
+    return pack, content
 
 
 def _images_in(encoded: Encoded, sample: PlannedSample, *, image_token_id: int) -> tuple[int, ...]:

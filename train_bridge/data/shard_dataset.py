@@ -14,6 +14,7 @@ from train_bridge.config import DataConfig, PackConfig, ShardCacheConfig
 from train_bridge.data.collate import Batch
 from train_bridge.data.dataset import BatchDataset
 from train_bridge.data.lengths import count_lengths
+from train_bridge.data.samples import ReadSettings
 from train_bridge.data.shard_files import check_shard_files
 from train_bridge.data.spec import dataset_spec, plan_settings, text_form
 from train_bridge.model.images import ImageForm, normalise
@@ -99,7 +100,7 @@ class ShardDataset(IterableDataset[ShardBatch]):
             num_epochs=epochs,
             packs_per_batch=batch_size,
             always_image=world_size > 1,
-            shard_cache=None if shard_cache is None else shard_cache.settings,
+            reading=ReadSettings(cache=None if shard_cache is None else shard_cache.settings),
         )
         self._batches = BatchDataset(self._spec, rank=rank, world_size=world_size)
         self._with_state = with_state

@@ -15,4 +15,6 @@ class SampleFault(StrEnum):
     IMAGE_LOST = "image_lost"  # the chat template leaves out an image, or writes one that is not there
     ANSWER_NOT_FOUND = "answer_not_found"  # no token of the conversation is the assistant's
     BROKEN_IMAGE = "broken_image"  # an image that does not decode
+    EXCLUDED = "excluded"  # the stage's list of documents to leave out names it
+    STORAGE = "storage"  # its storage has refused, or not answered, for as long as the stage waits
     CHANGED = "changed"  # its tokens are not those that were counted when the run was planned

@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import LlavaForConditionalGeneration
 
-from curate.contract.errors import CurateError, RecipeError
+from curate.contract.errors import RecipeError
 from curate.contract.ids import seed_for
 from train_bridge.config import StageConfig
 from train_bridge.data.collate import Batch
@@ -21,7 +21,9 @@ from train_bridge.model.llava import build_model, enable_checkpointing, set_atte
 from train_bridge.model.mask import Attention, resolve_attention
 from train_bridge.model.processor import tokens_per_image
 from train_bridge.packing.cursor import Cursor
-from train_bridge.training.checkpoint import CheckpointWriter, TrainProgress, list_checkpoints, load_checkpoint
+from train_bridge.signals import started_deaf
+from train_bridge.training.budget import RunStoppedError, check_budget, describe_lost, is_healthy
+from train_bridge.training.checkpoint import CheckpointWriter, TrainProgress, load_newest
 from train_bridge.training.export import export_model
 from train_bridge.training.flops import ModelCost, cost_of, peak_flops
 from train_bridge.training.metrics import MetricsLog, model_share, step_record
@@ -74,30 +76,66 @@ def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] 
         How far the run has come.
 
     Raises:
-        CurateError: Something about data, weights or settings cannot be used, or a gradient is not finite.
+        CurateError: Something about data, weights or settings cannot be used.
+        RunStoppedError: Too much went wrong on the way; what was learned is saved.
     """
     with StopRequest() as request:
         job = _start(config, ranks)
         identity = run_identity(config, job.prepared)
         folder = f"{config.output}/{CHECKPOINTS}"
-        progress = TrainProgress()
-        if checkpoints := list_checkpoints(folder):
-            progress = load_checkpoint(checkpoints[-1], model=job.model, optimiser=job.optimiser, identity=identity)
+        found, faults = load_newest(folder, model=job.model, optimiser=job.optimiser, identity=identity)
+        progress = found or TrainProgress()
+        for fault in faults:
+            _say(ranks, f"warning: {fault}; taking the checkpoint before")
+        if found is not None:
             _say(ranks, f"going on after step {progress.step} of {job.prepared.num_steps}")
-        writer = CheckpointWriter(folder, identity=identity, keep=config.run.keep_checkpoints, ranks=ranks)
+        run = config.run
+        writer = CheckpointWriter(
+            folder, identity=identity, keep=run.keep_checkpoints, ranks=ranks, keep_every=run.keep_every
+        )
         with _log(job, progress) as log, writer:
-            for done, must_stop in _steps(job, progress, asked=asked or request.asked, log=log):
-                progress = done
-                is_last = progress.step == job.prepared.num_steps
-                if is_last or must_stop or progress.step % config.run.checkpoint_every == 0:
-                    writer.save(progress, model=job.model, optimiser=job.optimiser)
-                if must_stop and not is_last:
-                    writer.wait()
-                    _say(ranks, f"stopped after step {progress.step}, saved")
-                    return progress
+            progress, is_done = _train(job, progress, writer, asked=asked or request.asked, log=log)
+        if not is_done:
+            _say(ranks, f"stopped after step {progress.step}, saved")
+            return progress
     export_model(f"{config.output}/{FINAL}", model=job.model, processor=job.prepared.processor, ranks=ranks)
     _say(ranks, f"exported to {config.output}/{FINAL}")
     return progress
+
+
+def _train(
+    job: Job, progress: TrainProgress, writer: CheckpointWriter, *, asked: Callable[[], bool], log: MetricsLog | None
+) -> tuple[TrainProgress, bool]:
+    """Do the steps that are left, with their checkpoints; return how far the run is, and whether that is the end.
+
+    Raises:
+        RunStoppedError: Too much went wrong; what was learned is saved.
+    """
+    run, saved = job.config.run, progress
+
+    def save(now: TrainProgress) -> TrainProgress:
+        healthy = is_healthy(saved, now, run)
+        writer.save(now, model=job.model, optimiser=job.optimiser, is_healthy=healthy)
+        return now
+
+    try:
+        for done, must_stop in _steps(job, progress, asked=asked, log=log):
+            progress = done
+            is_last = progress.step == job.prepared.num_steps
+            if is_last or must_stop or progress.step % run.checkpoint_every == 0:
+                saved = save(progress)
+            check_budget(progress, run)
+            if must_stop and not is_last:
+                writer.wait()
+                return progress, False
+    except RunStoppedError as stopped:
+        # Other faults leave the model in the middle of a step; these come between two.
+        if progress.step > saved.step:
+            save(progress)
+        writer.wait()
+        where = f"saved after step {progress.step}" if progress.step else "nothing was learned yet"
+        raise RunStoppedError(f"{stopped}; {where}, --resume goes on from there") from stopped
+    return progress, True
 
 
 def _start(config: StageConfig, ranks: Ranks) -> Job:
@@ -158,20 +196,37 @@ def _steps(
     job: Job, progress: TrainProgress, *, asked: Callable[[], bool], log: MetricsLog | None
 ) -> Iterator[tuple[TrainProgress, bool]]:
     """Do the steps after ``progress``; yield after each how far the run is, and whether it was asked to stop."""
-    batches = iter(_loader(job, Cursor.from_json(progress.cursor)))
+    with started_deaf():
+        batches = iter(_loader(job, Cursor.from_json(progress.cursor)))
     for step in range(progress.step, job.prepared.num_steps):
         start = time.perf_counter()
         totals, cursor, norm = _one_step(job, batches, step=step, asked=asked)
         seconds = time.perf_counter() - start
         skipped = gather(totals.skipped) if totals.num_skipped else []
         seen = gather(totals.seen) if job.config.run.log_packs else []
-        _check_finite(job, totals, norm, progress=progress, log=log)
-        progress = TrainProgress(
-            step=step + 1, cursor=cursor, num_skipped=progress.num_skipped + int(totals.num_skipped)
-        )
         if log is not None:
+            log.write_skipped(step + 1, [sample for samples in skipped for sample in samples])
+        if totals.num_lost:
+            raise RunStoppedError(f"step {step + 1}: {describe_lost(skipped)}")
+        if not totals.num_labels:
+            raise RunStoppedError(
+                f"step {step + 1}: none of its samples has a token to learn; metrics.jsonl names them"
+            )
+        is_finite = math.isfinite(totals.loss) and math.isfinite(norm)
+        if not is_finite:
+            what = _name_not_finite(job, totals, norm, progress=progress, log=log)
+            _say(job.ranks, f"warning: {what}; the step is left out")
+            if step + 1 == job.prepared.num_steps:
+                raise RunStoppedError(f"{what}, and it was the last")
+        progress = TrainProgress(
+            step=step + 1,
+            cursor=cursor,
+            num_samples=progress.num_samples + int(totals.num_samples),
+            num_skipped=progress.num_skipped + int(totals.num_skipped),
+            num_left_out=progress.num_left_out + int(not is_finite),
+        )
+        if log is not None and is_finite:
             _write_metrics(job, log, totals, step=progress.step, extra={"grad_norm": norm, "seconds": seconds})
-            log.write_skipped(progress.step, [sample for samples in skipped for sample in samples])
             if seen:
                 log.write_packs(progress.step, sorted(pack for packs in seen for pack in packs))
         yield progress, totals.stop > 0
@@ -203,20 +258,18 @@ def _one_step(
     totals.reduce(sum_over_ranks)
     # FSDP averages gradients over ranks; the loss is a mean over the label tokens of all of them.
     divisor = max(1.0, totals.num_labels) * scale / ranks.world_size
-    norm = update(job.model, job.optimiser, divisor=divisor, clip_norm=optim.clip_norm)
+    if totals.num_lost or not totals.num_labels or not math.isfinite(totals.loss):
+        job.optimiser.zero_grad(set_to_none=True)
+        norm = math.nan
+    else:
+        norm = update(job.model, job.optimiser, divisor=divisor, clip_norm=optim.clip_norm)
     return totals, replace(cursor, next_pack=(step + 1) * optim.global_batch).to_json(), norm
 
 
-def _check_finite(
+def _name_not_finite(
     job: Job, totals: StepTotals, norm: float, *, progress: TrainProgress, log: MetricsLog | None
-) -> None:
-    """Stop all ranks at a loss or gradient that is not finite, and name what they had read; the weights are as before.
-
-    Raises:
-        CurateError: On every rank, with the packs and their documents.
-    """
-    if math.isfinite(totals.loss) and math.isfinite(norm):
-        return
+) -> str:
+    """Name what had been read where a loss or gradient is not finite, with the packs and their documents."""
     # All ranks come here together: both figures are those of all of them.
     bad = sorted(number for numbers in gather(totals.bad_packs) for number in numbers)
     first = progress.step * job.config.optim.global_batch
@@ -226,7 +279,7 @@ def _check_finite(
     if log is not None:
         log.write_bad(progress.step + 1, packs)
     detail = "; ".join(pack.brief() for pack in packs)
-    raise CurateError(f"step {progress.step + 1}: {what}; packs {numbers[0]} to {numbers[-1]} hold {detail}")
+    return f"step {progress.step + 1}: {what}; packs {numbers[0]} to {numbers[-1]} hold {detail}"
 
 
 def _write_metrics(job: Job, log: MetricsLog, totals: StepTotals, *, step: int, extra: dict[str, float]) -> None:

@@ -9,7 +9,9 @@ from curate.contract.errors import CurateError, RecipeError
 from train_bridge.config import StageConfig
 from train_bridge.data.corpus import Corpus
 from train_bridge.data.dataset import DatasetSpec
+from train_bridge.data.exclude import read_excluded
 from train_bridge.data.lengths import count_lengths
+from train_bridge.data.samples import ReadSettings
 from train_bridge.data.shard_files import check_shard_files
 from train_bridge.data.spec import dataset_spec, plan_settings, text_form
 from train_bridge.model.processor import build_processor
@@ -62,8 +64,12 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
         packs_per_batch=optim.micro_batch,
         round_packs=optim.global_batch,
         read_ahead=config.run.read_ahead,
-        shard_cache=None if (cache := config.run.shard_cache) is None else cache.settings,
         always_image=ranks.world_size > 1,
+        reading=ReadSettings(
+            cache=None if (cache := config.run.shard_cache) is None else cache.settings,
+            patience_s=float(config.run.read_patience_s),
+            excluded=read_excluded(config.data.exclude),
+        ),
     )
     corpus = spec.open_corpus()
     num_steps = share(count_steps(corpus, spec.plan, optim) if ranks.is_first else 0)
@@ -86,6 +92,8 @@ def run_identity(config: StageConfig, prepared: Prepared) -> dict[str, object]:
     content = config.model_dump(mode="json", include={"model", "data", "pack", "optim", "init_from"})
     # Packs per forward pass are arithmetic, and the data are known by content: shards may have moved.
     del content["optim"]["micro_batch"], content["data"]["shards"]
+    # What is left out is replaced where it stood: the plan is the same. A template is known by what it writes.
+    del content["data"]["exclude"], content["data"]["chat"]
     counted = [Path(path).name for path in prepared.spec.length_paths]  # names hash the index and the tokenizer
     return {**content, "seed": config.run.seed, "counted": counted, "num_steps": prepared.num_steps}
 

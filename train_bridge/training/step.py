@@ -21,6 +21,7 @@ from train_bridge.data.samples import SkippedSample
 from train_bridge.model.images import ImageForm, normalise
 from train_bridge.model.mask import BLOCK, Attention, packed_mask
 from train_bridge.tokens.encoder import IGNORED
+from train_bridge.tokens.faults import SampleFault
 
 SUMS = (
     "loss",
@@ -29,7 +30,9 @@ SUMS = (
     "num_places",
     "num_images",
     "num_pairs",
+    "num_samples",
     "num_skipped",
+    "num_lost",
     "wait_s",
     "stop",
 )
@@ -49,7 +52,11 @@ class StepTotals:
     num_images: float = 0.0
     num_pairs: float = 0.0
     """Queries and keys that see each other."""
+    num_samples: float = 0.0
+    """Segments of packs."""
     num_skipped: float = 0.0
+    num_lost: float = 0.0
+    """Of the skipped ones, those whose storage does not answer."""
     wait_s: float = 0.0
     """Seconds spent waiting for data; of all ranks together."""
     stop: float = 0.0
@@ -172,7 +179,9 @@ def accumulate(  # noqa: PLR0913 - what a forward pass takes
     totals.num_tokens += batch.num_tokens
     totals.num_images += len(batch.pixel_values)
     totals.num_pairs += float((batch.position_ids + 1)[batch.segment_ids != PADDING].sum())
-    totals.num_skipped += len(batch.skipped)
+    totals.num_samples += float((batch.segment_ids.amax(dim=1) + 1).sum())
+    totals.num_skipped += sum(sample.fault is not SampleFault.EXCLUDED for sample in batch.skipped)
+    totals.num_lost += sum(sample.fault is SampleFault.STORAGE for sample in batch.skipped)
     totals.skipped += batch.skipped
     is_bad = (~losses_bk.isfinite()).any(dim=1).tolist()
     totals.bad_packs += [number for number, bad in zip(batch.packs, is_bad, strict=True) if bad]
@@ -191,15 +200,14 @@ def update(model: nn.Module, optimiser: torch.optim.Optimizer, *, divisor: float
         clip_norm: Largest norm of all gradients together; None does not clip.
 
     Returns:
-        The norm before clipping.
+        The norm before clipping. If it is not finite nothing has been learned.
     """
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for parameter in learning:
         parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.div_(divisor)
     norm = nn.utils.clip_grad_norm_(learning, float("inf") if clip_norm is None else clip_norm)
     full = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
-    if not torch.isfinite(full):
-        return float(full)
-    optimiser.step()
+    if torch.isfinite(full):
+        optimiser.step()
     optimiser.zero_grad(set_to_none=True)
     return float(full)

@@ -10,6 +10,7 @@ from train_bridge.training.checkpoint import (
     TrainProgress,
     list_checkpoints,
     load_checkpoint,
+    load_newest,
     prune_checkpoints,
 )
 from train_bridge.training.ranks import joined_ranks
@@ -27,13 +28,14 @@ def trained(seed: int) -> tuple[nn.Module, torch.optim.Optimizer]:
     return model, optimiser
 
 
-def save(folder: Path, *, step: int, identity: dict[str, object] | None = None) -> nn.Module:
+def save(folder: Path, *, step: int, identity: dict[str, object] | None = None, is_healthy: bool = True) -> nn.Module:
     model, optimiser = trained(step)
     with (
         joined_ranks() as ranks,
         CheckpointWriter(str(folder), identity=identity or {"lr": 1.0}, keep=9, ranks=ranks) as writer,
     ):
-        writer.save(TrainProgress(step=step, cursor="{}", num_skipped=7), model=model, optimiser=optimiser)
+        progress = TrainProgress(step=step, cursor="{}", num_skipped=7)
+        writer.save(progress, model=model, optimiser=optimiser, is_healthy=is_healthy)
     return model
 
 
@@ -46,8 +48,9 @@ def test_weights_optimiser_and_progress_come_back(tmp_path: Path) -> None:
             list_checkpoints(str(tmp_path))[0], model=model, optimiser=optimiser, identity={"lr": 1.0}
         )
     assert progress == TrainProgress(step=3, cursor="{}", num_skipped=7)
-    wanted = saved.state_dict()
-    assert all(torch.equal(weight, wanted[name]) for name, weight in model.state_dict().items())
+    wanted, own = saved.state_dict(), trained(99)[0].state_dict()
+    for name, weight in model.state_dict().items():  # the first layer is frozen: it is what the run began with
+        assert torch.equal(weight, own[name] if name.startswith("0.") else wanted[name])
     _, original = trained(3)
     for key, state in original.state_dict()["state"].items():
         assert torch.equal(optimiser.state_dict()["state"][key]["exp_avg"], state["exp_avg"])
@@ -77,6 +80,48 @@ def test_the_newest_are_kept_and_torn_ones_are_no_checkpoints(tmp_path: Path) ->
     prune_checkpoints(str(tmp_path), keep=2)
     assert [path.name for path in list_checkpoints(str(tmp_path))] == ["step-00000002", "step-00000010"]
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_sound_one_never_goes_for_one_made_after_faults_began(tmp_path: Path) -> None:
+    for step in (1, 2):
+        save(tmp_path, step=step)
+    for step in (3, 4, 5):
+        save(tmp_path, step=step, is_healthy=False)
+    prune_checkpoints(str(tmp_path), keep=1)
+    assert [path.name[-1] for path in list_checkpoints(str(tmp_path))] == ["2", "5"]
+
+
+def test_every_so_many_steps_one_is_kept_for_good(tmp_path: Path) -> None:
+    for step in (2, 3, 4, 5):
+        save(tmp_path, step=step)
+    prune_checkpoints(str(tmp_path), keep=1, keep_every=2)
+    assert [path.name[-1] for path in list_checkpoints(str(tmp_path))] == ["2", "4", "5"]
+
+
+def test_frozen_weights_are_not_written(tmp_path: Path) -> None:
+    model, optimiser = trained(0)
+    model.register_parameter("large", nn.Parameter(torch.zeros(1_000_000), requires_grad=False))
+    with joined_ranks() as ranks, CheckpointWriter(str(tmp_path), identity={}, keep=1, ranks=ranks) as writer:
+        writer.save(TrainProgress(step=1), model=model, optimiser=optimiser)
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 100_000
+
+
+def test_a_damaged_newest_one_gives_way_to_the_one_before(tmp_path: Path) -> None:
+    save(tmp_path, step=1)
+    save(tmp_path, step=2)
+    for path in (tmp_path / "step-00000002").glob("*.distcp"):
+        path.write_bytes(path.read_bytes()[:10])
+    model, optimiser = trained(5)
+    with joined_ranks():
+        progress, faults = load_newest(str(tmp_path), model=model, optimiser=optimiser, identity={"lr": 1.0})
+    assert progress is not None
+    assert progress.step == 1
+    assert "step-00000002 cannot be read" in faults[0]
+    (tmp_path / "step-00000001" / "progress.json").write_text("{")
+    with joined_ranks(), pytest.raises(CurateError, match=r"step-00000002 cannot be read.*; .*not the progress"):
+        load_newest(str(tmp_path), model=model, optimiser=optimiser, identity={"lr": 1.0})
+    with joined_ranks():
+        assert load_newest(str(tmp_path / "none"), model=model, optimiser=optimiser, identity={}) == (None, [])
 
 
 def test_no_folder_has_no_checkpoints(tmp_path: Path) -> None:
