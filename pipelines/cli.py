@@ -184,15 +184,24 @@ def demo(
             raise typer.Exit(EXIT_FAILED)
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def train(
-    context: typer.Context,
+@app.command()
+def train(  # noqa: PLR0913 - a command line
     stage: Annotated[Path, typer.Argument(help="YAML stage; see train_bridge/stages.")],
     *,
+    overrides: Sets = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint, if any.")] = False,
+    plan_only: Annotated[bool, typer.Option("--plan-only", help="Print steps, fill, tokens per source.")] = False,
     nproc: Annotated[int, typer.Option(min=1, help="Processes on this machine, one per GPU.")] = 1,
+    nnodes: Annotated[str, typer.Option(help="Machines, or MIN:MAX; each runs this command.")] = "1",
+    rdzv_endpoint: Annotated[str | None, typer.Option(help="HOST:PORT where they meet.")] = None,
+    debug: Debug = False,
 ) -> None:
-    """Train a stage under torchrun; other options go to `python -m train_bridge`. SIGTERM saves, and ends with 0."""
-    command = train_command(str(stage), context.args, nproc=nproc)
+    """Train a stage under torchrun. SIGTERM and SIGUSR1 save, and end with 0."""
+    switches = {"--resume": resume, "--plan-only": plan_only, "--debug": debug}
+    options = [part for override in overrides or [] for part in ("--set", override)]
+    options += [name for name, is_on in switches.items() if is_on]
+    with _errors_to_exit_codes(debug=debug):
+        command = train_command(str(stage), options, nproc=nproc, nnodes=nnodes, rdzv_endpoint=rdzv_endpoint)
     # This process becomes the launcher: signals and exit code are its own.
     os.execv(command[0], command)  # noqa: S606 - our own module
 

@@ -3,16 +3,38 @@
 import sys
 from collections.abc import Sequence
 
+from curate.contract.errors import RecipeError
+
 LAUNCHER = "train_bridge.launch"
 """Runs torchrun, and keeps what it promises of SIGTERM; see its docstring."""
 
 
-def train_command(stage: str, options: Sequence[str] = (), *, nproc: int = 1) -> list[str]:
-    """Return the command that trains a stage on this machine.
+def train_command(
+    stage: str,
+    options: Sequence[str] = (),
+    *,
+    nproc: int = 1,
+    nnodes: str = "1",
+    rdzv_endpoint: str | None = None,
+) -> list[str]:
+    """Return the command that trains a stage.
 
     Args:
         stage: YAML file.
         options: Of ``python -m train_bridge``, such as ``--set optim.lr=1e-4``.
-        nproc: Processes, one per GPU.
+        nproc: Processes on this machine, one per GPU.
+        nnodes: Machines, or ``MIN:MAX`` of them; each runs this command.
+        rdzv_endpoint: HOST:PORT of one of them, where they meet.
+
+    Raises:
+        RecipeError: Several machines and no place to meet, or no YAML file.
     """
-    return [sys.executable, "-m", LAUNCHER, "--standalone", f"--nproc-per-node={nproc}", stage, *options]
+    if not stage.endswith((".yaml", ".yml")):
+        raise RecipeError((f"{stage}: a stage file ends in .yaml",))
+    if rdzv_endpoint is not None:
+        meeting = [f"--nnodes={nnodes}", "--rdzv-backend=c10d", f"--rdzv-endpoint={rdzv_endpoint}"]
+    elif nnodes == "1":
+        meeting = ["--standalone"]
+    else:
+        raise RecipeError((f"--nnodes {nnodes}: --rdzv-endpoint HOST:PORT says where the machines meet",))
+    return [sys.executable, "-m", LAUNCHER, *meeting, f"--nproc-per-node={nproc}", stage, *options]

@@ -1,24 +1,25 @@
 """Command line: ``[torchrun ... -m | python -m] train_bridge STAGE.yaml``."""
 
-import argparse
+import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import yaml
 from transformers.utils import logging as transformers_logging
 
-from curate.contract.errors import BlendError, CurateError, RecipeError
+from curate.contract.errors import CurateError, RecipeError
 from train_bridge.config import StageConfig
+from train_bridge.failures import EXIT_FAILED, tell_failure, write_error
+from train_bridge.options import parse_options
 from train_bridge.stage_file import load_stage
 from train_bridge.training.checkpoint import list_checkpoints
 from train_bridge.training.loop import CHECKPOINTS, FINAL, train_stage
 from train_bridge.training.plan_summary import summarise_plan
 from train_bridge.training.prepare import prepare
 from train_bridge.training.ranks import Ranks, is_peer_loss, joined_ranks
-
-EXIT_FAILED, EXIT_USAGE = 1, 2
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,43 +28,43 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         0 done (or stopped by SIGTERM and saved), 1 failed, 2 wrong usage or stage file.
     """
-    options = _parser().parse_args(arguments)
+    options = parse_options(arguments)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     try:
-        config = load_stage(options.stage, overrides=options.set)
+        config = load_stage(options.stage, overrides=options.overrides)
         _check_output(config, resume=options.resume or options.plan_only)
-        with joined_ranks(timeout_s=config.run.peer_timeout_s) as ranks:
-            if options.plan_only:
-                _print_plan(config, ranks)
-            else:
-                _store_stage(config, ranks)
-                train_stage(config, ranks=ranks)
     except CurateError as error:
-        _report(str(error))
-        return EXIT_USAGE if isinstance(error, RecipeError | BlendError) else EXIT_FAILED
-    except RuntimeError as error:
-        if not is_peer_loss(error):
-            raise
-        _report("another rank has ended; what it says is the reason")
-        return EXIT_FAILED
+        return tell_failure(error, debug=options.debug)
+    with joined_ranks(timeout_s=config.run.peer_timeout_s) as ranks:
+        try:
+            _run(config, ranks, plan_only=options.plan_only)
+        except Exception as error:  # noqa: BLE001 - told before the group is left, which may take long or never end
+            if isinstance(error, RuntimeError) and is_peer_loss(error):
+                write_error("another rank has ended; what it says is the reason")
+                return EXIT_FAILED
+            return tell_failure(error, debug=options.debug)
     return 0
 
 
-def _report(text: str) -> None:
-    """Write an error; every rank does, because it may be the only one that has it."""
-    rank = os.environ.get("RANK", "0")
-    sys.stderr.write(f"error: {text}\n" if rank == "0" else f"error on rank {rank}: {text}\n")
+def _run(config: StageConfig, ranks: Ranks, *, plan_only: bool) -> None:
+    if plan_only:
+        _print_plan(config, ranks)
+    else:
+        _store_stage(config, ranks)
+        train_stage(config, ranks=ranks)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="train_bridge", description="Train one stage of VILA from shards.")
-    parser.add_argument("stage", metavar="STAGE.yaml", help="stage file; some are in train_bridge/stages")
-    parser.add_argument("--set", action="append", default=[], metavar="A.B=VALUE", help="override; repeatable")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint, if any")
-    parser.add_argument("--plan-only", action="store_true", help="print steps, fill, tokens per source")
-    return parser
+def _end(code: int) -> NoReturn:
+    """End this process, also where a loader or a thread waits for storage that does not answer."""
+    for process in multiprocessing.active_children():
+        process.kill()
+    if not code:
+        raise SystemExit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _check_output(config: StageConfig, *, resume: bool) -> None:
@@ -94,4 +95,4 @@ def _store_stage(config: StageConfig, ranks: Ranks) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    _end(main(sys.argv[1:]))

@@ -141,6 +141,12 @@ class DataConfig(BaseModel):
     """Share of each source or kind, see ``curate.blend.weights``; a source's own name goes before its kind, and what no
     weight covers is left out. A weight may change along the run: ``{0: 0.2, 10B: 0.5}`` (amounts drawn, in
     ``weight_unit``). Empty: the sets are read as they are."""
+    max_repeats: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """Times that an epoch may use each document of an entry of ``weights``, such as ``{captions: 4}``; the others: 1.
+    An epoch ends when the first entry has run out."""
+    max_unused: Share = 0.05
+    """Of the documents that are selected, held-out ones aside: more that a run would not use is an error before the
+    first step."""
     weight_unit: Literal["samples", "tokens"] = "tokens"
     """What weights count; tokens as the model sees them, images included."""
     validation_share: float = Field(0.0, ge=0.0, lt=1.0)

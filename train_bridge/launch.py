@@ -14,7 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from curate.contract.errors import CurateError
+from train_bridge.failures import tell_failure
+from train_bridge.options import parse_options
 from train_bridge.signals import STOP_SIGNALS, started_deaf
+from train_bridge.stage_file import load_stage
 from train_bridge.training.stopping import STOP_FILE_VARIABLE
 
 DEFAULT_OPTIONS = ("--standalone", "--nproc-per-node=1")
@@ -26,7 +30,15 @@ def main(arguments: Sequence[str]) -> int:
 
     Args:
         arguments: Options of torchrun, the stage file, options of the stage.
+
+    Returns:
+        That of the rank that failed first; 2 for a stage file or options that cannot be used, before any is started.
     """
+    options = parse_options(arguments[_place_of_stage(arguments) :])
+    try:
+        load_stage(options.stage, overrides=options.overrides)
+    except CurateError as error:
+        return tell_failure(error, debug=options.debug)
     with tempfile.TemporaryDirectory() as folder:
         stop_file = Path(folder, "stop")
         environment = os.environ | {STOP_FILE_VARIABLE: str(stop_file)}
@@ -44,10 +56,14 @@ def main(arguments: Sequence[str]) -> int:
 
 def build_command(arguments: Sequence[str]) -> list[str]:
     """Return the torchrun command; what stands before the stage file is torchrun's."""
-    place = next((i for i, text in enumerate(arguments) if text.endswith((".yaml", ".yml"))), 0)
+    place = _place_of_stage(arguments)
     options = list(arguments[:place]) or list(DEFAULT_OPTIONS)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", f"--signals-to-handle={LEFT_TO_TORCHRUN}", *options]
+    torchrun = [sys.executable, "-m", "train_bridge.elastic", f"--signals-to-handle={LEFT_TO_TORCHRUN}", *options]
     return [*torchrun, "-m", "train_bridge", *arguments[place:]]
+
+
+def _place_of_stage(arguments: Sequence[str]) -> int:
+    return next((place for place, text in enumerate(arguments) if text.endswith((".yaml", ".yml"))), 0)
 
 
 if __name__ == "__main__":

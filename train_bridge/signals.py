@@ -8,6 +8,12 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 """What Kubernetes and SLURM send before they end a job, to every process of it."""
 
 
+def ignore_stop_signals() -> None:
+    """Make this process deaf to the signals that stop a job, whatever a library has set up."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def started_deaf() -> Iterator[None]:
     """Let processes that are started inside the block ignore the signals that stop a job.

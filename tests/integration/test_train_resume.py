@@ -5,6 +5,7 @@ killed many times are forked from a server that has torch imported already, with
 ``torchrun`` sets; the tests at the end run ``torchrun`` itself.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -18,6 +19,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
@@ -31,6 +33,8 @@ ENDLESS = 100_000
 NUM_STEPS = 30
 """Steps whose losses are compared: later ones differ by what sums in another order add up to."""
 NUM_KILLS = 10
+NUM_STOPS = int(os.environ.get("TRAIN_BRIDGE_NUM_STOPS", "3"))
+"""Times that a whole job is told to stop; more by hand."""
 GLOBAL_BATCH = 2
 
 
@@ -156,8 +160,12 @@ def test_ranks_do_not_wait_for_one_that_was_killed(stage: str, tmp_path: Path) -
     assert finish(ranks) == [1, -signal.SIGKILL]
 
 
-def start_torchrun(module: str, *arguments: str) -> "subprocess.Popen[str]":
-    options = ["--standalone", "--nproc-per-node=2", *([] if module.endswith("launch") else ["-m", "train_bridge"])]
+def start_torchrun(module: str, *arguments: str, num_ranks: int = 2) -> "subprocess.Popen[str]":
+    options = [
+        "--standalone",
+        f"--nproc-per-node={num_ranks}",
+        *([] if module.endswith("launch") else ["-m", "train_bridge"]),
+    ]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, "-m", module, *options, *arguments]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
@@ -193,4 +201,26 @@ def test_torchrun_stops_at_sigterm_with_0_and_at_a_dead_rank_with_1(stage: str, 
         _, errors = torchrun.communicate(timeout=DEADLINE_S)
     assert torchrun.returncode == 1
     assert "another rank has ended" in errors
+    assert_undisturbed(stage, output)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_to_every_process_saves_while_loaders_read(stage: str, tmp_path: Path, number: signal.Signals) -> None:
+    output = tmp_path / "out"
+    changes = [f"output={output}", "run.num_workers=4", "run.checkpoint_every=100000"]
+    arguments = [stage, "--resume", *(part for change in changes for part in ("--set", change))]
+    rng = random.Random(int(number))
+    for _ in range(NUM_STOPS):
+        before = last_step(output)
+        with start_torchrun("train_bridge.launch", *arguments, num_ranks=1) as launcher:
+            wait_until(lambda before=before: last_step(output) > before)  # type: ignore[misc]  # bound at once
+            time.sleep(rng.random() * 0.5)
+            job = psutil.Process(launcher.pid)
+            for process in [job, *job.children(recursive=True)]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.send_signal(number)
+            _, errors = launcher.communicate(timeout=DEADLINE_S)
+        assert launcher.returncode == 0, errors
+        newest = max((output / "checkpoints").iterdir())
+        assert json.loads((newest / "progress.json").read_text())["step"] == last_step(output)
     assert_undisturbed(stage, output)

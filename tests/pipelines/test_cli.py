@@ -31,7 +31,16 @@ COMMANDS = {
     "report": ["out", "--debug"],
     "export": ["shards", "--format", "--out", "--debug"],
     "demo": ["--out", "--docs", "--workers", "--debug"],
-    "train": ["stage", "--nproc"],
+    "train": [
+        "stage",
+        "--set",
+        "--resume",
+        "--plan-only",
+        "--nproc",
+        "--nnodes",
+        "--rdzv-endpoint",
+        "--debug",
+    ],
     "bench": ["names", "--json", "--debug"],
 }
 

@@ -1,6 +1,9 @@
 import importlib
 import sys
 
+import pytest
+
+from curate.contract.errors import RecipeError
 from pipelines.train_command import LAUNCHER, train_command
 
 
@@ -9,3 +12,15 @@ def test_torchruns_options_stand_before_the_stage_and_ours_behind() -> None:
     launched = [sys.executable, "-m", LAUNCHER, "--standalone", "--nproc-per-node=3", "stage.yaml", "--set", "a.b=1"]
     assert command == launched
     assert callable(importlib.import_module(LAUNCHER).main)
+
+
+def test_several_machines_meet_somewhere() -> None:
+    command = train_command("stage.yaml", nnodes="2:4", rdzv_endpoint="node0:29500")
+    assert command[3:6] == ["--nnodes=2:4", "--rdzv-backend=c10d", "--rdzv-endpoint=node0:29500"]
+    with pytest.raises(RecipeError, match="--rdzv-endpoint HOST:PORT"):
+        train_command("stage.yaml", nnodes="2")
+
+
+def test_a_stage_is_a_yaml_file() -> None:
+    with pytest.raises(RecipeError, match=r"ends in \.yaml"):
+        train_command("stage.json")

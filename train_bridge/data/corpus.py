@@ -5,6 +5,7 @@ import json
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,22 @@ from shards.places import SamplePlaces
 from shards.storage import atomic_path
 from train_bridge.data.lengths import COUNTS, GROUPS_KEY, counts_path
 from train_bridge.data.selection import Selection
+from train_bridge.data.survey import NO_LABELS, NO_WEIGHT, GroupSurvey
 from train_bridge.packing.draw import Counts, DrawEntry, Rows
 from train_bridge.packing.split import Counted, Ints
 
 _PLACES = ("image_at", "breaks", "label_spans")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _SetSurvey:
+    """``GroupSurvey`` of one set."""
+
+    num_documents: int
+    num_held_out: int
+    num_tokens: int
+    num_images: int
+    unusable: Counter[str]
 
 
 class Corpus:
@@ -97,16 +110,42 @@ class Corpus:
         i, inside = self._locate(row)
         return int(self._group_of[i][self._sets[i].columns["group"][inside]])
 
-    def faults(self) -> dict[str, int]:
-        """Count the selected samples that cannot be used, by reason; ``no_labels``: no token to learn."""
-        counted: Counter[str] = Counter()
-        for table, own in zip(self._tables, self._sets, strict=True):
-            bad = np.flatnonzero(own.columns["usable"] == 0)
-            chosen = table.select(["fault", "source", "kind"]).take(bad).to_pylist()
-            counted.update(
-                row["fault"] or "no_labels" for row in chosen if self._selection.takes((row["source"], row["kind"]))
+    def survey(self) -> list[GroupSurvey]:
+        """Count the selected documents of each of ``groups``, and those that cannot be used."""
+        drawn = {group for groups in self._owners.values() for group in groups}
+        found = []
+        for place, (source, kind) in enumerate(self.groups):
+            parts = [self._survey_set(i, place, is_drawn=(source, kind) in drawn) for i in range(len(self._sets))]
+            unusable = sum((part.unusable for part in parts), start=Counter[str]())
+            found.append(
+                GroupSurvey(
+                    source=source,
+                    kind=kind,
+                    num_documents=sum(part.num_documents for part in parts),
+                    num_held_out=sum(part.num_held_out for part in parts),
+                    num_tokens=sum(part.num_tokens for part in parts),
+                    num_images=sum(part.num_images for part in parts),
+                    unusable={reason: unusable[reason] for reason in sorted(unusable)},
+                )
             )
-        return {reason: counted[reason] for reason in sorted(counted)}
+        return found
+
+    def _survey_set(self, i: int, place: int, *, is_drawn: bool) -> _SetSurvey:
+        columns = self._sets[i].columns
+        is_own = self._group_of[i][columns["group"]] == place if len(self._group_of[i]) else np.zeros(0, dtype=np.bool_)
+        mine = is_own & self._selection.on_side(columns["bucket"])
+        usable = mine & (columns["usable"] != 0)
+        faults = self._tables[i]["fault"].take(np.flatnonzero(mine & ~usable)).to_pylist()
+        unusable = Counter(fault or NO_LABELS for fault in faults)
+        if not is_drawn:
+            unusable[NO_WEIGHT] += int(usable.sum())
+        return _SetSurvey(
+            num_documents=int(mine.sum()),
+            num_held_out=int(is_own.sum() - mine.sum()),
+            num_tokens=int(columns["num_ids"][usable].sum(dtype=np.int64)),
+            num_images=int(columns["num_images"][usable].sum(dtype=np.int64)),
+            unusable=+unusable,
+        )
 
     def _locate(self, row: int) -> tuple[int, int]:
         i = bisect_right(self._ends, row)
@@ -114,15 +153,19 @@ class Corpus:
 
     def _open_entries(self) -> tuple[DrawEntry, ...]:
         if not self._selection.weights:
+            self._owners = {"all": set(self.groups)}
             return (self._open_entry("all", set(self.groups), constant_curve(Fraction(1))),)
         course = resolve_course(self._selection.weights)
         if course.is_relative:
             raise RecipeError(("data.weights: places must be amounts (10M), for a run's length is not known before",))
         owners = assign_groups(self.groups, self._selection.weights, where="data.weights")
+        self._owners = {name: groups for name, groups in owners.items() if any(course.shares[name])}
+        unknown = sorted(set(self._selection.max_repeats) - set(self._owners))
+        if unknown:
+            raise RecipeError(tuple(f"data.max_repeats.{name}: no entry of data.weights" for name in unknown))
         return tuple(
             self._open_entry(name, groups, ShareCurve(knots=course.places, shares=course.shares[name]))
-            for name, groups in owners.items()
-            if any(course.shares[name])
+            for name, groups in self._owners.items()
         )
 
     def _open_entry(self, name: str, groups: set[tuple[str, str]], curve: ShareCurve) -> DrawEntry:
@@ -136,7 +179,7 @@ class Corpus:
         if not len(rows):
             what = "" if name == "all" else f"data.weights.{name}: "
             raise ShardError(f"{what}{', '.join(self.folders)}: no sample that can be used; see --plan-only")
-        return DrawEntry(name=name, rows=rows, curve=curve)
+        return DrawEntry(name=name, rows=rows, curve=curve, max_repeats=self._selection.max_repeats.get(name, 1))
 
     def _find_rows(self, groups: set[tuple[str, str]]) -> Rows:
         found, start = [], 0

@@ -26,6 +26,7 @@ from train_bridge.model.images import ImageForm
 from train_bridge.packing.cursor import Cursor
 from train_bridge.packing.deal import deal_turn, order_rounds
 from train_bridge.packing.plan import Pack, PlanSettings, plan_packs
+from train_bridge.signals import ignore_stop_signals
 from train_bridge.tokens.encoder import TextEncoder, TextForm
 
 
@@ -49,6 +50,8 @@ class DatasetSpec:
     sources: frozenset[str] | None = None
     weights: dict[str, Weight] = field(default_factory=dict)
     """See ``Selection``."""
+    max_repeats: dict[str, int] = field(default_factory=dict)
+    """See ``Selection``."""
     side: Literal["train", "validation"] = "train"
     validation_share: float = 0.0
     num_epochs: int | None = None
@@ -71,6 +74,7 @@ class DatasetSpec:
             side=self.side,
             validation_share=self.validation_share,
             weights=self.weights,
+            max_repeats=self.max_repeats,
         )
 
     def open_corpus(self) -> Corpus:
@@ -186,4 +190,10 @@ def load_batches(dataset: BatchDataset, *, num_workers: int = 0, pin_memory: boo
         num_workers=num_workers,
         pin_memory=pin_memory,
         multiprocessing_context="forkserver" if num_workers else None,
+        worker_init_fn=_leave_stopping_to_the_rank,
     )
+
+
+def _leave_stopping_to_the_rank(_worker: int) -> None:
+    # torch gives a loader a handler that ends it at a SIGTERM from anyone, and with it the step that its rank is in.
+    ignore_stop_signals()

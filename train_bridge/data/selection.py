@@ -26,6 +26,8 @@ class Selection:
     """Of the documents: those with the smallest hash of their doc_id, whatever the set they are in."""
     weights: dict[str, Weight] = field(default_factory=dict)
     """Share of each source or kind, see ``curate.blend.weights``; empty: one entry, in the order of the sets."""
+    max_repeats: dict[str, int] = field(default_factory=dict)
+    """Times that a pass may use each document of an entry; 1 where it says nothing."""
 
     def takes(self, group: tuple[str, str]) -> bool:
         """Say whether samples of a (source, kind) are taken."""

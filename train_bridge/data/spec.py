@@ -79,5 +79,6 @@ def dataset_spec(
         kinds=data.kinds and frozenset(map(str, data.kinds)),
         sources=data.sources,
         weights=data.weights,
+        max_repeats=data.max_repeats,
         validation_share=data.validation_share,
     )

@@ -9,6 +9,7 @@ from curate.contract.errors import CurateError, RecipeError
 from train_bridge.config import ChatConfig, StageConfig
 from train_bridge.model.downsample_llava import FACTOR
 from train_bridge.model.images import image_form
+from train_bridge.model.names import check_model_name
 from train_bridge.model.tiny_model import build_tiny_processor, shard_texts
 from train_bridge.tokens.chat import PLAIN_TEMPLATE
 from train_bridge.tokens.encoder import IMAGE_MARK
@@ -21,7 +22,8 @@ def build_processor(config: StageConfig) -> LlavaProcessor:
     """Return the processor of the stage's model, with the chat template of its data.
 
     Raises:
-        CurateError: A vision tower or processor of an unknown kind, or one that the projector does not fit.
+        CurateError: No such model; a vision tower or processor of an unknown kind, or one that the projector does not
+            fit.
         RecipeError: There is no such file of a template.
     """
     processor = _build(config)
@@ -31,6 +33,10 @@ def build_processor(config: StageConfig) -> LlavaProcessor:
 
 
 def _build(config: StageConfig) -> LlavaProcessor:
+    origins = {"init_from": config.init_from, "model.vision": config.model.vision, "model.llm": config.model.llm}
+    for where, name in origins.items():
+        if name is not None:
+            check_model_name(name, where=where)
     if config.init_from is not None:
         processor = AutoProcessor.from_pretrained(config.init_from)
         if not isinstance(processor, LlavaProcessor):

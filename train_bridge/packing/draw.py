@@ -64,6 +64,8 @@ class DrawEntry:
     """Of the corpus, usable ones only, rising; may be mapped from a file."""
     curve: ShareCurve
     """Its share along the run, in the unit of the blend."""
+    max_repeats: int = 1
+    """Times that a pass over the blend may use each of its documents."""
 
 
 class SampleCounts(Protocol):
@@ -120,7 +122,9 @@ class Drawer:
         self.places, self.amounts = list(places or zeros), list(amounts or zeros)
         self.is_done = False
         self._source, self._settings = source, settings
-        limits = [None if num_epochs is None else num_epochs * len(entry.rows) for entry in source.entries]
+        limits = [
+            None if num_epochs is None else num_epochs * entry.max_repeats * len(entry.rows) for entry in source.entries
+        ]
         self._queues = [
             _Queue(source, settings, entry=i, place=self.places[i], amount=self.amounts[i], limit=limit)
             for i, limit in enumerate(limits)

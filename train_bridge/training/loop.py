@@ -24,6 +24,7 @@ from train_bridge.packing.cursor import Cursor
 from train_bridge.signals import started_deaf
 from train_bridge.training.budget import RunStoppedError, check_budget, describe_lost, is_healthy
 from train_bridge.training.checkpoint import CheckpointWriter, TrainProgress, load_newest
+from train_bridge.training.data_use import check_used
 from train_bridge.training.export import export_model
 from train_bridge.training.flops import ModelCost, cost_of, peak_flops
 from train_bridge.training.metrics import MetricsLog, model_share, step_record
@@ -94,6 +95,8 @@ def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] 
             folder, identity=identity, keep=run.keep_checkpoints, ranks=ranks, keep_every=run.keep_every
         )
         with _log(job, progress) as log, writer:
+            if log is not None:
+                log.write_use(progress.step, job.prepared.use.record())
             progress, is_done = _train(job, progress, writer, asked=asked or request.asked, log=log)
         if not is_done:
             _say(ranks, f"stopped after step {progress.step}, saved")
@@ -140,8 +143,12 @@ def _train(
 
 def _start(config: StageConfig, ranks: Ranks) -> Job:
     prepared = prepare(config, ranks=ranks)
+    _say(ranks, "\n".join(["data", *prepared.use.lines()]))
     for warning in prepared.warnings:
         _say(ranks, f"warning: {warning}")
+    check_used(prepared.use, max_unused=config.data.max_unused)
+    if num_excluded := len(prepared.spec.reading.excluded):
+        _say(ranks, f"data.exclude leaves out {num_excluded:,} documents")
     attention = resolve_attention(config.run.attention, device=ranks.device)
     if attention == "flex" and ranks.device.type == "cpu":
         raise RecipeError(("run.attention: flex attention has no backward pass on the CPU; take segments",))

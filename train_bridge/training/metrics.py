@@ -97,6 +97,10 @@ class MetricsLog:
                     continue
                 self._board.add_scalar(f"{name}/{part}".rstrip("/"), number, step)
 
+    def write_use(self, step: int, use: Mapping[str, Any]) -> None:
+        """Say what of the data the run learns from."""
+        self._write_line({"step": step, "data": use})
+
     def write_skipped(self, step: int, skipped: Sequence[SkippedSample]) -> None:
         """Name samples that packs of a step went without."""
         for sample in skipped:

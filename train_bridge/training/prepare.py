@@ -16,7 +16,8 @@ from train_bridge.data.shard_files import check_shard_files
 from train_bridge.data.spec import dataset_spec, plan_settings, text_form
 from train_bridge.model.processor import build_processor
 from train_bridge.tokens.encoder import TextEncoder
-from train_bridge.training.plan_summary import count_steps
+from train_bridge.training.data_use import DataUse, survey_use
+from train_bridge.training.plan_summary import summarise_plan
 from train_bridge.training.ranks import Ranks, failing_together, share
 
 PROCESSOR_FOLDER = "processor"
@@ -30,6 +31,8 @@ class Prepared:
     spec: DatasetSpec
     corpus: Corpus
     num_steps: int
+    use: DataUse
+    """What of the data the steps learn from."""
     stop_ids: tuple[int, ...]
     """Tokens that end what the model says."""
     warnings: tuple[str, ...]
@@ -72,7 +75,7 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
         ),
     )
     corpus = spec.open_corpus()
-    num_steps = share(count_steps(corpus, spec.plan, optim) if ranks.is_first else 0)
+    num_steps, use = share(_plan(corpus, spec, config) if ranks.is_first else None) or (0, DataUse(groups=()))
     if num_steps == 0:
         raise CurateError(f"{', '.join(spec.folders)}: fewer packs than optim.global_batch {optim.global_batch}")
     learns_chat = config.data.labels == "assistant"
@@ -82,9 +85,21 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
         spec=spec,
         corpus=corpus,
         num_steps=num_steps,
+        use=use,
         stop_ids=tuple(dict.fromkeys(ends)),
         warnings=tuple(encoder.prompt_warnings()) if learns_chat else (),
     )
+
+
+def _plan(corpus: Corpus, spec: DatasetSpec, config: StageConfig) -> tuple[int, DataUse]:
+    """Return the number of steps, and what they use: of ``epochs`` by planning them all, of ``max_steps`` at sight."""
+    optim, plan = config.optim, spec.plan
+    if optim.max_steps is None:
+        summary = summarise_plan(corpus, plan, optim)
+        return summary.num_steps, summary.use
+    places = None if config.data.weights else optim.max_steps * optim.global_batch * plan.capacity.seq_length
+    use = survey_use(corpus.survey(), tokens_per_image=plan.capacity.tokens_per_image, steps_tokens=places)
+    return optim.max_steps, use
 
 
 def run_identity(config: StageConfig, prepared: Prepared) -> dict[str, object]:
@@ -93,7 +108,7 @@ def run_identity(config: StageConfig, prepared: Prepared) -> dict[str, object]:
     # Packs per forward pass are arithmetic, and the data are known by content: shards may have moved.
     del content["optim"]["micro_batch"], content["data"]["shards"]
     # What is left out is replaced where it stood: the plan is the same. A template is known by what it writes.
-    del content["data"]["exclude"], content["data"]["chat"]
+    del content["data"]["exclude"], content["data"]["chat"], content["data"]["max_unused"]
     counted = [Path(path).name for path in prepared.spec.length_paths]  # names hash the index and the tokenizer
     return {**content, "seed": config.run.seed, "counted": counted, "num_steps": prepared.num_steps}
 

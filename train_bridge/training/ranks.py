@@ -15,6 +15,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
 from curate.contract.errors import CurateError
+from train_bridge.failures import LIBRARY_ERRORS, one_line
 from train_bridge.model.parts import language_layers, vision_layers
 
 T = TypeVar("T")
@@ -125,15 +126,16 @@ def failing_together() -> Iterator[None]:
     The block must not talk to other ranks itself, and every rank must enter it.
 
     Raises:
-        CurateError: Of the lowest rank that has one; an ``OSError`` becomes one.
+        CurateError: Of the lowest rank that has one; what libraries raise becomes one.
     """
     fault: CurateError | None = None
     try:
         yield
     except CurateError as error:
         fault = error
-    except OSError as error:
-        fault = CurateError(" ".join(str(error).split()))
+    except LIBRARY_ERRORS as error:
+        fault = CurateError(one_line(error))
+        fault.__cause__ = error
     faults = [other for other in gather(fault) if other is not None]
     if faults:
         raise fault or faults[0]

@@ -85,7 +85,7 @@ def test_stages_chain(shard_folder: str, tmp_path: Path) -> None:
         tmp_path / "1",
         model={"tiny": None},
         init_from=f"{first.output}/final",
-        data={"labels": "assistant"},
+        data={"labels": "assistant", "kinds": ["text"]},
     )
     assert train(second)[0]["loss_by_kind"].keys() == {"text"}
 
