@@ -1,6 +1,7 @@
 """Hugging Face's Trainer over shards, resuming exactly.
 
 python examples/hf_trainer.py SHARDS MODEL OUT --steps 4 [--resume]
+torchrun --nproc-per-node 2 examples/hf_trainer.py SHARDS MODEL OUT --steps 4
 """
 
 import argparse

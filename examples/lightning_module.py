@@ -1,6 +1,6 @@
 """Lightning over shards, resuming exactly.
 
-python examples/lightning_module.py SHARDS MODEL OUT --steps 4 [--resume]
+python examples/lightning_module.py SHARDS MODEL OUT --steps 4 [--devices 2] [--resume]
 """
 
 import argparse
@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("out")
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--seq-length", type=int, default=4096)
+    parser.add_argument("--devices", type=int, default=1)
     parser.add_argument("--resume", action="store_true")
     options = parser.parse_args(arguments)
     pack = PackConfig(seq_length=options.seq_length)
@@ -64,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     trainer = lightning.Trainer(
         max_steps=options.steps,
         accelerator="auto",
+        devices=options.devices,
+        strategy="auto" if options.devices == 1 else "ddp_find_unused_parameters_true",
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -1,13 +1,17 @@
 """A plain PyTorch loop over shards with torchdata's StatefulDataLoader; run it again and it goes on.
 
 python examples/torchdata_loop.py SHARDS MODEL STATE.pt --steps 4
+torchrun --nproc-per-node 2 examples/torchdata_loop.py SHARDS MODEL STATE.pt --steps 4
 """
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
 from torchdata.stateful_dataloader import StatefulDataLoader
 from transformers import LlavaForConditionalGeneration
 
@@ -25,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seq-length", type=int, default=4096)
     parser.add_argument("--num-workers", type=int, default=2)
     options = parser.parse_args(arguments)
+    if "RANK" in os.environ:
+        dist.init_process_group("gloo")  # nccl where there are GPUs
     model = LlavaForConditionalGeneration.from_pretrained(options.model)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
     dataset = ShardDataset(
@@ -41,13 +47,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         model.load_state_dict(saved["model"])
         optimiser.load_state_dict(saved["optimiser"])
         loader.load_state_dict(saved["data"])
+    trained = DistributedDataParallel(model, find_unused_parameters=True) if dist.is_initialized() else model
     for step, batch in zip(range(options.steps), loader, strict=False):
-        loss = model(**batch).loss
+        loss = trained(**batch).loss
         loss.backward()
         optimiser.step()
         optimiser.zero_grad()
         print(f"step {step} loss {loss.item():.6f} tokens {int(batch['input_ids'].sum())}")  # noqa: T201
-    data = loader.state_dict()
+    data = loader.state_dict()  # the same on all ranks
+    if dist.is_initialized():
+        dist.barrier()
+        rank = dist.get_rank()
+        dist.destroy_process_group()
+        if rank:
+            return
     torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "data": data}, options.state)
 
 

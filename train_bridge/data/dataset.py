@@ -108,6 +108,12 @@ class BatchDataset(IterableDataset[Batch]):
         self._base = _Base(pack=int(state["base"]), num_workers=int(state["num_workers"]))
         self._start = (self._cursor, self._base)
 
+    def has_turn(self) -> bool:
+        """Say whether a whole turn is left where iteration would start: the same for all ranks and processes."""
+        corpus, cursor = self._spec.open_corpus(), self._start[0]
+        turn_packs = self._world_size * self._spec.packs_per_batch
+        return len(list(islice(self._deal(corpus, cursor), turn_packs))) == turn_packs
+
     def __iter__(self) -> Iterator[Batch]:
         self._cursor, self._base = self._start
         self._start = (Cursor(), _Base(pack=0, num_workers=0))  # for whoever iterates again
@@ -143,15 +149,20 @@ class BatchDataset(IterableDataset[Batch]):
         if self._base.num_workers != num_workers:  # a DataLoader asks its first process first
             self._base = _Base(pack=self._cursor.next_pack, num_workers=num_workers)
         first, turn_packs = self._cursor.next_pack, self._world_size * spec.packs_per_batch
-        cursor = replace(self._cursor, next_pack=first - first % spec.round_packs)
-        planned = plan_packs(corpus, spec.plan, cursor=cursor, num_epochs=spec.num_epochs)
-        dealt = order_rounds(planned, first=first, round_packs=spec.round_packs)
+        dealt = self._deal(corpus, self._cursor)
         while len(packs := list(islice(dealt, turn_packs))) == turn_packs:
             turn = (first - self._base.pack) // turn_packs
             first += turn_packs
             if turn % num_workers == worker:
                 after.append(replace(packs[-1].window, next_pack=first))
                 yield from deal_turn(packs, turn=first // turn_packs, num_ranks=self._world_size)[self._rank]
+
+    def _deal(self, corpus: Corpus, cursor: Cursor) -> Iterator[Pack]:
+        """Yield the packs from a cursor on in the order in which they are dealt."""
+        spec, first = self._spec, cursor.next_pack
+        start = replace(cursor, next_pack=first - first % spec.round_packs)
+        planned = plan_packs(corpus, spec.plan, cursor=start, num_epochs=spec.num_epochs)
+        return order_rounds(planned, first=first, round_packs=spec.round_packs)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

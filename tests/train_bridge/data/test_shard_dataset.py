@@ -1,3 +1,4 @@
+import itertools
 import pickle
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from torch.utils.data import DataLoader
 from transformers import LlavaProcessor
 
 import train_bridge
-from curate.contract.errors import ShardError
+from curate.contract.errors import CurateError, ShardError
 from tests.train_bridge.conftest import TINY, stage_config
 from train_bridge.config import DataConfig, PackConfig
 from train_bridge.data.shard_dataset import ShardDataset
@@ -69,8 +70,56 @@ def test_the_state_of_a_batch_serves_another_number_of_ranks(shard_folder: str, 
 
 def test_a_plain_loader_takes_it(shard_folder: str, saved: str) -> None:
     dataset = make(shard_folder, saved)
-    whole = words(dataset)
-    assert words(DataLoader(dataset, batch_size=None)) == whole == words(dataset) != []
+    loader = DataLoader(dataset, batch_size=None)
+    passes = [words(loader), words(loader)]
+    again = make(shard_folder, saved)
+    assert passes == [words(again), words(again)] != [[], []]
+
+
+def test_each_pass_has_an_order_of_its_own_and_the_same_samples(shard_folder: str, saved: str) -> None:
+    dataset = make(shard_folder, saved)
+    first, second = words(dataset), words(dataset)
+    assert first != second
+    assert sorted(token for batch in first for token in batch) == sorted(token for batch in second for token in batch)
+    dataset.set_epoch(0)
+    assert words(dataset) == first
+    assert words(dataset) == second
+    stored = DataConfig(shards=(shard_folder,), order="stored")
+    kept = ShardDataset(stored, processor=saved, pack=PackConfig(seq_length=64), cache_dir=saved)
+    assert words(kept) == words(kept)
+
+
+@pytest.mark.parametrize("taken", [2, None])
+def test_a_state_is_of_a_pass_and_at_its_end_of_the_next(shard_folder: str, saved: str, taken: int | None) -> None:
+    dataset = make(shard_folder, saved, with_state=True)
+    whole = [words(dataset), words(dataset), words(dataset)]
+    dataset.set_epoch(1)
+    seen = list(itertools.islice(dataset, taken))
+    resumed = make(shard_folder, saved)
+    resumed.resume(seen[-1]["state"])
+    if taken is not None:
+        resumed.set_epoch(1)  # a trainer says which it is: the one to go on in
+        assert words(resumed) == whole[1][taken:]
+    assert words(resumed) == whole[2]
+
+
+def test_who_reads_is_asked_when_a_pass_begins(shard_folder: str, saved: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = words(make(shard_folder, saved))
+    datasets = [make(shard_folder, saved) for _ in range(2)]
+    parts = []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank, dataset in enumerate(datasets):
+        monkeypatch.setenv("RANK", str(rank))
+        batches = list(pickle.loads(pickle.dumps(dataset)))  # noqa: S301 - as it goes to a loader process
+        assert all("pixel_values" in batch for batch in batches)
+        parts.append(words(batches))
+    assert len(parts[0]) == len(parts[1])
+    together = sorted(batch for part in parts for batch in part)
+    assert all(batch in alone for batch in together)
+    assert len(together) == len(alone) - len(alone) % 2
+    monkeypatch.delenv("RANK")
+    with pytest.raises(CurateError, match="WORLD_SIZE is 2, but"):
+        next(iter(datasets[0]))
 
 
 def test_data_can_be_described(shard_folder: str, saved: str) -> None:
