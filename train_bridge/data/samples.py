@@ -246,11 +246,14 @@ def read_packs(packs: Iterable[Pack], *, reader: SampleReader, read_ahead: int) 
 def _finish(pack: Pack, futures: Sequence[Future[Content]], *, reader: SampleReader) -> tuple[Pack, Content]:
     """Wait for the samples of a pack; one that hangs is given up."""
     content: Content = []
+    limit_s = reader.patience_s + HANG_GRACE_S if reader.patience_s else None
+    wait_s = limit_s
     for sample, future in zip(pack.samples, futures, strict=True):
         try:
-            content += future.result(reader.patience_s + HANG_GRACE_S if reader.patience_s else None)
+            content += future.result(wait_s)
         except TimeoutError:
-            content.append(reader.lost(sample, f"no answer for {reader.patience_s + HANG_GRACE_S:.0f} s"))
+            content.append(reader.lost(sample, f"no answer for {limit_s:.0f} s"))
+            wait_s = 0.0  # the run is over; the others, which wait for the same storage, need not be waited for
     return pack, content
 
 
