@@ -16,6 +16,7 @@ from curate.contract.reasons import Kind
 from shards.cache import CacheSettings
 
 LongDocuments = Literal["split", "with_images", "truncate"]
+Schedule = Literal["cosine", "linear", "constant", "wsd"]
 FROZEN = ConfigDict(frozen=True, extra="forbid")
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 _SORTED = PlainSerializer(lambda names: None if names is None else sorted(map(str, names)))  # sets have no order
@@ -210,7 +211,11 @@ class PackConfig(BaseModel):
 
 
 class OptimConfig(BaseModel):
-    """Optimiser, schedule and batch. AdamW with a linear warm-up and a cosine to zero."""
+    """Optimiser, schedule and batch. AdamW with a linear warm-up, and by default a cosine to zero.
+
+    A resumed run may change ``lr``, the rates of ``module_lr``, the schedule with its figures, ``weight_decay``,
+    ``clip_norm`` and the number of ``max_steps``.
+    """
 
     model_config = FROZEN
 
@@ -226,8 +231,17 @@ class OptimConfig(BaseModel):
     """Passes over the data (VILA: 1)."""
     max_steps: int | None = Field(None, ge=1)
     """Exactly this many steps instead, over as many epochs as that takes."""
+    schedule: Schedule = "cosine"
+    """After the warm-up: half a cosine (VILA's scripts), a line, or no fall; ``wsd`` stays at the peak and falls along
+    a line at the end (MiniCPM, arXiv 2404.06395), so that a run may be made longer before it falls."""
     warmup_ratio: Share = 0.03
     """Share of the steps that warm up (VILA's scripts)."""
+    warmup_steps: int | None = Field(None, ge=0)
+    """Steps that warm up, instead: the same ones when the number of steps changes."""
+    decay_ratio: Share = 0.1
+    """Share of the steps in which ``wsd`` falls (MiniCPM)."""
+    min_lr_ratio: Share = 0.0
+    """Share of the peak that the rate falls to."""
     weight_decay: float = Field(0.0, ge=0)
     """Of matrices, never of norms and biases (VILA's scripts: 0)."""
     betas: tuple[Share, Share] = (0.9, 0.999)

@@ -13,7 +13,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,19 +22,28 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    get_state_dict,
+    set_model_state_dict,
+    set_state_dict,
+)
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import async_save
 
 from curate.contract.errors import CurateError
 from shards.storage import write_bytes
 from train_bridge.packing.cursor import Cursor
+from train_bridge.training.identity import find_changes
 from train_bridge.training.ranks import Ranks, failing_together
 
 PROGRESS_NAME = "progress.json"
 LEARNING = StateDictOptions(ignore_frozen_params=True, strict=False)
 """Of a 7B model's first stage 20 MB learn and 28 GB do not."""
 PREFIX = "step-"
+GROUP_OPTIONS = {"lr_share", "weight_decay"}
+"""Of a group of weights in the optimiser: the run's own, not the checkpoint's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +60,19 @@ class TrainProgress:
     """Samples that packs went without."""
     num_left_out: int = 0
     """Steps that were left out because their loss or gradient was not finite."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResumePoint:
+    """Where a run goes on."""
+
+    progress: TrainProgress = field(default_factory=TrainProgress)
+    is_resumed: bool = False
+    """False: at the start, there is no checkpoint."""
+    faults: tuple[str, ...] = ()
+    """What is wrong with newer checkpoints."""
+    changes: tuple[str, ...] = ()
+    """Settings that are others than before, and may be."""
 
 
 class CheckpointWriter:
@@ -173,11 +195,11 @@ def prune_checkpoints(folder: str, *, keep: int, keep_every: int | None = None) 
 
 def load_newest(
     folder: str, *, model: nn.Module, optimiser: torch.optim.Optimizer, identity: Mapping[str, object]
-) -> tuple[TrainProgress | None, list[str]]:
+) -> ResumePoint:
     """Read the newest checkpoint that can be read.
 
     Returns:
-        Its progress, None where there is no checkpoint; and what is wrong with newer ones.
+        Where to go on: at the start where there is no checkpoint.
 
     Raises:
         CurateError: It was written with other settings, or none of several can be read.
@@ -185,12 +207,13 @@ def load_newest(
     faults: list[str] = []
     for path in reversed(list_checkpoints(folder)):
         try:
-            return load_checkpoint(path, model=model, optimiser=optimiser, identity=identity), faults
+            found = load_checkpoint(path, model=model, optimiser=optimiser, identity=identity)
+            return replace(found, faults=tuple(faults))
         except UnreadableCheckpointError as error:
             faults.append(str(error))
     if faults:
         raise CurateError("; ".join(faults))
-    return None, []
+    return ResumePoint()
 
 
 class UnreadableCheckpointError(CurateError):
@@ -199,11 +222,11 @@ class UnreadableCheckpointError(CurateError):
 
 def load_checkpoint(
     path: Path, *, model: nn.Module, optimiser: torch.optim.Optimizer, identity: Mapping[str, object]
-) -> TrainProgress:
+) -> ResumePoint:
     """Read a checkpoint into model and optimiser; the number of ranks may be another than when it was written.
 
     Raises:
-        CurateError: It was written with other settings (names each, with both values), or cannot be read.
+        CurateError: It was written with settings that must stay (names each, with both values), or cannot be read.
     """
     try:
         content = json.loads((path / PROGRESS_NAME).read_text(encoding="utf-8"))
@@ -212,30 +235,36 @@ def load_checkpoint(
         progress = TrainProgress(**content)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnreadableCheckpointError(f"{path / PROGRESS_NAME}: not the progress of a run ({error})") from error
-    differences = _differences(saved, json.loads(json.dumps(identity)))
-    if differences:
+    changes = find_changes(saved, json.loads(json.dumps(identity)))
+    if changes.refused:
         raise CurateError(
             f"{path} was written with other settings; go on with those, or start in another output: "
-            + "; ".join(differences)
+            + "; ".join(changes.refused)
         )
+    options = [{name: group[name] for name in group.keys() & GROUP_OPTIONS} for group in optimiser.param_groups]
     weights, state = get_state_dict(model, optimiser, options=LEARNING)
     try:
         load({"model": weights, "optimiser": state}, checkpoint_id=path)
     except CheckpointException as error:
         raise UnreadableCheckpointError(f"{path} cannot be read: {_causes(error)}") from error
     set_state_dict(model, optimiser, model_state_dict=weights, optim_state_dict=state, options=LEARNING)
-    return progress
+    for group, own in zip(optimiser.param_groups, options, strict=True):
+        group.update(own)  # the checkpoint's are those of its own settings
+    return ResumePoint(progress=progress, is_resumed=True, changes=changes.allowed)
 
 
-def _differences(saved: Any, now: Any, *, place: str = "") -> list[str]:
-    if isinstance(saved, dict) and isinstance(now, dict):
-        names = sorted(saved.keys() | now.keys())
-        return [
-            difference
-            for name in names
-            for difference in _differences(saved.get(name), now.get(name), place=f"{place}.{name}".lstrip("."))
-        ]
-    return [] if saved == now else [f"{place} was {saved}, is {now}"]
+def load_weights(path: Path, *, model: nn.Module) -> None:
+    """Read the weights that learned from a checkpoint; the others stay.
+
+    Raises:
+        UnreadableCheckpointError: It cannot be read.
+    """
+    weights = get_model_state_dict(model, options=LEARNING)
+    try:
+        load({"model": weights}, checkpoint_id=path)
+    except CheckpointException as error:
+        raise UnreadableCheckpointError(f"{path} cannot be read: {_causes(error)}") from error
+    set_model_state_dict(model, weights, options=LEARNING)
 
 
 def _causes(error: CheckpointException) -> str:

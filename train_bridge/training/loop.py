@@ -84,12 +84,14 @@ def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] 
         job = _start(config, ranks)
         identity = run_identity(config, job.prepared)
         folder = f"{config.output}/{CHECKPOINTS}"
-        found, faults = load_newest(folder, model=job.model, optimiser=job.optimiser, identity=identity)
-        progress = found or TrainProgress()
-        for fault in faults:
+        found = load_newest(folder, model=job.model, optimiser=job.optimiser, identity=identity)
+        progress = found.progress
+        for fault in found.faults:
             _say(ranks, f"warning: {fault}; taking the checkpoint before")
-        if found is not None:
+        if found.is_resumed:
             _say(ranks, f"going on after step {progress.step} of {job.prepared.num_steps}")
+        for change in found.changes:
+            _say(ranks, f"changed: {change}")
         run = config.run
         writer = CheckpointWriter(
             folder, identity=identity, keep=run.keep_checkpoints, ranks=ranks, keep_every=run.keep_every
@@ -97,6 +99,7 @@ def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] 
         with _log(job, progress) as log, writer:
             if log is not None:
                 log.write_use(progress.step, job.prepared.use.record())
+                log.write_changes(progress.step, found.changes)
             progress, is_done = _train(job, progress, writer, asked=asked or request.asked, log=log)
         if not is_done:
             _say(ranks, f"stopped after step {progress.step}, saved")

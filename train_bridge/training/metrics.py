@@ -101,6 +101,11 @@ class MetricsLog:
         """Say what of the data the run learns from."""
         self._write_line({"step": step, "data": use})
 
+    def write_changes(self, step: int, changes: Sequence[str]) -> None:
+        """Say which settings are others than those that the steps before were done with."""
+        if changes:
+            self._write_line({"step": step, "changed": list(changes)})
+
     def write_skipped(self, step: int, skipped: Sequence[SkippedSample]) -> None:
         """Name samples that packs of a step went without."""
         for sample in skipped:

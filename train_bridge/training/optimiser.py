@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from curate.contract.errors import RecipeError
-from train_bridge.config import Module, OptimConfig
+from train_bridge.config import Module, OptimConfig, Schedule
 from train_bridge.model.parts import module_of
 
 
@@ -41,12 +41,29 @@ def build_optimiser(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
 
 
 def learning_rate(step: int, *, num_steps: int, config: OptimConfig) -> float:
-    """Return the rate of ``step`` (0..num_steps-1): a linear warm-up, then half a cosine down to zero."""
-    num_warmup = math.ceil(config.warmup_ratio * num_steps)
+    """Return the rate of ``step`` (0..num_steps-1): a linear warm-up, then what ``config.schedule`` says."""
+    num_warmup = config.warmup_steps
+    if num_warmup is None:
+        num_warmup = math.ceil(config.warmup_ratio * num_steps)
     if step < num_warmup:
         return config.lr * (step + 1) / num_warmup
-    progress = (step - num_warmup) / max(1, num_steps - num_warmup)
-    return config.lr * 0.5 * (1 + math.cos(math.pi * progress))
+    num_falling = num_steps - num_warmup
+    if config.schedule == "wsd":
+        num_falling = min(num_falling, math.ceil(config.decay_ratio * num_steps))
+    progress = max(0.0, (step - (num_steps - num_falling)) / max(1, num_falling))
+    height = _height(progress, schedule=config.schedule)
+    return config.lr * (config.min_lr_ratio + (1.0 - config.min_lr_ratio) * height)
+
+
+def _height(progress: float, *, schedule: Schedule) -> float:
+    """Return the share of the way from the floor to the peak, ``progress`` (0 to 1) after the fall began."""
+    match schedule:
+        case "constant":
+            return 1.0
+        case "cosine":
+            return 0.5 * (1 + math.cos(math.pi * progress))
+        case "linear" | "wsd":
+            return 1.0 - progress
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

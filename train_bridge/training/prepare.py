@@ -6,7 +6,7 @@ from pathlib import Path
 from transformers import AutoProcessor, LlavaProcessor
 
 from curate.contract.errors import CurateError, RecipeError
-from train_bridge.config import StageConfig
+from train_bridge.config import DataConfig, StageConfig
 from train_bridge.data.corpus import Corpus
 from train_bridge.data.dataset import DatasetSpec
 from train_bridge.data.exclude import read_excluded
@@ -79,16 +79,21 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
     if num_steps == 0:
         raise CurateError(f"{', '.join(spec.folders)}: fewer packs than optim.global_batch {optim.global_batch}")
     learns_chat = config.data.labels == "assistant"
-    ends = (encoder.answer_end_id, encoder.eos_id) if learns_chat else (encoder.eos_id,)
     return Prepared(
         processor=processor,
         spec=spec,
         corpus=corpus,
         num_steps=num_steps,
         use=use,
-        stop_ids=tuple(dict.fromkeys(ends)),
+        stop_ids=find_stop_ids(encoder, config.data),
         warnings=tuple(encoder.prompt_warnings()) if learns_chat else (),
     )
+
+
+def find_stop_ids(encoder: TextEncoder, data: DataConfig) -> tuple[int, ...]:
+    """Return the tokens that end what a model of these data says."""
+    ends = (encoder.answer_end_id, encoder.eos_id) if data.labels == "assistant" else (encoder.eos_id,)
+    return tuple(dict.fromkeys(ends))
 
 
 def _plan(corpus: Corpus, spec: DatasetSpec, config: StageConfig) -> tuple[int, DataUse]:

@@ -168,7 +168,9 @@ def accumulate(  # noqa: PLR0913 - what a forward pass takes
     """
     with context:
         losses_bk, has_label_bk, groups_bk = token_losses(model, batch, form=form, attention=attention)
-    torch.autograd.backward(losses_bk.sum() * scale)
+    total = losses_bk.sum() * scale
+    if total.requires_grad:  # not where only the projector learns, and the batch is text alone
+        torch.autograd.backward(total)
     losses_bk = losses_bk.detach().double().cpu()
     has_label_bk = has_label_bk.cpu()
     groups_m, losses_m = groups_bk.cpu()[has_label_bk], losses_bk[has_label_bk]

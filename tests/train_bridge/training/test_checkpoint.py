@@ -7,6 +7,7 @@ from torch import nn
 from curate.contract.errors import CurateError
 from train_bridge.training.checkpoint import (
     CheckpointWriter,
+    ResumePoint,
     TrainProgress,
     list_checkpoints,
     load_checkpoint,
@@ -44,10 +45,11 @@ def test_weights_optimiser_and_progress_come_back(tmp_path: Path) -> None:
     model, optimiser = trained(99)
     before = optimiser.state_dict()["state"]
     with joined_ranks():
-        progress = load_checkpoint(
+        found = load_checkpoint(
             list_checkpoints(str(tmp_path))[0], model=model, optimiser=optimiser, identity={"lr": 1.0}
         )
-    assert progress == TrainProgress(step=3, cursor="{}", num_skipped=7)
+    assert found.is_resumed
+    assert found.progress == TrainProgress(step=3, cursor="{}", num_skipped=7)
     wanted, own = saved.state_dict(), trained(99)[0].state_dict()
     for name, weight in model.state_dict().items():  # the first layer is frozen: it is what the run began with
         assert torch.equal(weight, own[name] if name.startswith("0.") else wanted[name])
@@ -58,16 +60,16 @@ def test_weights_optimiser_and_progress_come_back(tmp_path: Path) -> None:
 
 
 def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:
-    save(tmp_path, step=1, identity={"optim": {"lr": 1.0, "eps": 2}, "old": 1})
+    save(tmp_path, step=1, identity={"pack": {"window": 1.0, "eps": 2}, "old": 1})
     model, optimiser = trained(0)
     with joined_ranks(), pytest.raises(CurateError) as caught:
         load_checkpoint(
             list_checkpoints(str(tmp_path))[0],
             model=model,
             optimiser=optimiser,
-            identity={"optim": {"lr": 3.0, "eps": 2}, "new": 1},
+            identity={"pack": {"window": 3.0, "eps": 2}, "new": 1},
         )
-    assert "optim.lr was 1.0, is 3.0" in str(caught.value)
+    assert "pack.window was 1.0, is 3.0" in str(caught.value)
     assert "old was 1, is None" in str(caught.value)
     assert "eps" not in str(caught.value)
 
@@ -113,15 +115,14 @@ def test_a_damaged_newest_one_gives_way_to_the_one_before(tmp_path: Path) -> Non
         path.write_bytes(path.read_bytes()[:10])
     model, optimiser = trained(5)
     with joined_ranks():
-        progress, faults = load_newest(str(tmp_path), model=model, optimiser=optimiser, identity={"lr": 1.0})
-    assert progress is not None
-    assert progress.step == 1
-    assert "step-00000002 cannot be read" in faults[0]
+        found = load_newest(str(tmp_path), model=model, optimiser=optimiser, identity={"lr": 1.0})
+    assert found.progress.step == 1
+    assert "step-00000002 cannot be read" in found.faults[0]
     (tmp_path / "step-00000001" / "progress.json").write_text("{")
     with joined_ranks(), pytest.raises(CurateError, match=r"step-00000002 cannot be read.*; .*not the progress"):
         load_newest(str(tmp_path), model=model, optimiser=optimiser, identity={"lr": 1.0})
     with joined_ranks():
-        assert load_newest(str(tmp_path / "none"), model=model, optimiser=optimiser, identity={}) == (None, [])
+        assert load_newest(str(tmp_path / "none"), model=model, optimiser=optimiser, identity={}) == ResumePoint()
 
 
 def test_no_folder_has_no_checkpoints(tmp_path: Path) -> None:

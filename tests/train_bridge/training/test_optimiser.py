@@ -18,6 +18,24 @@ def test_the_rate_warms_up_and_falls_to_zero() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
+def rates_of(**options: object) -> list[float]:
+    config = OptimConfig.model_validate({"lr": 2.0, "global_batch": 1, "warmup_steps": 10} | options)
+    return [learning_rate(step, num_steps=100, config=config) for step in range(100)]
+
+
+def test_schedules_fall_to_their_floor_in_their_own_way() -> None:
+    constant, linear = rates_of(schedule="constant"), rates_of(schedule="linear", min_lr_ratio=0.1)
+    assert set(constant[10:]) == {2.0}
+    assert linear[55] == pytest.approx(1.1)
+    assert linear[99] == pytest.approx(0.2, abs=0.03)
+    wsd = rates_of(schedule="wsd", decay_ratio=0.2, min_lr_ratio=0.5)
+    assert set(wsd[10:81]) == {2.0}
+    assert wsd[90] == pytest.approx(1.5)
+    assert wsd[81:] == sorted(wsd[81:], reverse=True)
+    assert min(rates_of(min_lr_ratio=0.25)[10:]) >= 0.5
+    assert all(rates[:10] == [pytest.approx(0.2 * n) for n in range(1, 11)] for rates in (constant, linear, wsd))
+
+
 @pytest.mark.parametrize("ratio", [0.0, 1.0])
 def test_a_run_of_one_step_has_a_rate(ratio: float) -> None:
     config = OptimConfig(lr=2.0, global_batch=1, warmup_ratio=ratio)

@@ -250,3 +250,24 @@ def test_checksums_know_packs_by_what_is_learned(loaded: list[LoadedSample], pro
     (_, first), (number, other) = checksums(batch_of(processor, [loaded[1]], [loaded[0]]))
     assert (first, number) == (checksums(one)[0][1], 1)
     assert first != other
+
+
+def test_a_batch_of_text_alone_teaches_a_projector_nothing_and_is_no_error(
+    model: LlavaForConditionalGeneration, processor: LlavaProcessor, loaded: list[LoadedSample]
+) -> None:
+    set_trainable(model, {Module.PROJECTOR})
+    totals = StepTotals(num_groups=9)
+    accumulate(
+        model,
+        batch_of(processor, [loaded[1]]),
+        totals,
+        form=image_form(processor.image_processor),
+        scale=1.0,
+        context=nullcontext(),
+    )
+    assert totals.loss > 0
+    learning = [weight for weight in model.parameters() if weight.requires_grad]
+    before = [weight.detach().clone() for weight in learning]
+    optimiser = torch.optim.SGD(learning, lr=1.0)
+    assert update(model, optimiser, divisor=1.0, clip_norm=1.0) == 0.0
+    assert all(torch.equal(weight, old) for weight, old in zip(learning, before, strict=True))

@@ -1,0 +1,39 @@
+from train_bridge.training.identity import Changes, find_changes
+
+SAVED = {
+    "num_steps": 10,
+    "counted": ["a"],
+    "optim": {"lr": 1.0, "max_steps": 10, "epochs": 1, "module_lr": {"vision": 0.1}, "schedule": "cosine"},
+    "pack": {"seq_length": 64},
+}
+
+
+def test_the_same_is_no_change() -> None:
+    assert find_changes(SAVED, SAVED) == Changes(allowed=(), refused=())
+
+
+def test_rates_schedule_and_the_number_of_steps_may_change() -> None:
+    optim = {"lr": 2.0, "max_steps": 20, "epochs": 1, "module_lr": {"vision": 0.2}, "schedule": "wsd"}
+    changes = find_changes(SAVED, {**SAVED, "num_steps": 20, "optim": optim})
+    assert changes.refused == ()
+    assert "optim.lr was 1.0, is 2.0" in changes.allowed
+    assert len(changes.allowed) == 5
+
+
+def test_what_decides_which_sample_comes_when_may_not() -> None:
+    now = {
+        "num_steps": 10,
+        "counted": ["b"],
+        "optim": {"lr": 1.0, "max_steps": None, "epochs": 2, "module_lr": {}, "schedule": "cosine"},
+        "pack": {"seq_length": 128},
+    }
+    assert find_changes(SAVED, now) == Changes(
+        allowed=(),
+        refused=(
+            "the shards or the tokenizer, by what was counted of them was ['a'], is ['b']",
+            "optim.epochs was 1, is 2",
+            "optim.max_steps was 10, is None",
+            "optim.module_lr.vision was 0.1, is None",
+            "pack.seq_length was 64, is 128",
+        ),
+    )
