@@ -293,6 +293,9 @@ class RunConfig(BaseModel):
     """Newest checkpoints that are kept, counted apart for those made while samples were lost or steps left out."""
     keep_every: int | None = Field(None, ge=1)
     """Steps of which every multiple's checkpoint is kept for good."""
+    eval_every: int | None = Field(None, ge=1)
+    """Steps between looks at the loss of the documents that ``data.validation_share`` holds out; also after the last
+    step. Null: never."""
     log_every: int = Field(1, ge=1)
     """Steps between lines of metrics."""
     log_packs: bool = False
@@ -329,6 +332,12 @@ class StageConfig(BaseModel):
             raise ValueError(
                 "model: weights come from exactly one of: init_from; model.tiny; model.vision and model.llm"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_held_out(self) -> Self:
+        if self.run.eval_every is not None and not self.data.validation_share:
+            raise ValueError("run.eval_every: data.validation_share holds nothing out")
         return self
 
     @property

@@ -59,6 +59,8 @@ class DatasetSpec:
     packs_per_batch: int = 1
     round_packs: int = 1
     """Packs of a step: ranks are dealt like packs within it."""
+    fills_last_turn: bool = False
+    """Let packs without a sample complete the last turn, so that it is not left out."""
     read_ahead: int = 8
     """Samples in flight."""
     always_image: bool = False
@@ -150,12 +152,19 @@ class BatchDataset(IterableDataset[Batch]):
             self._base = _Base(pack=self._cursor.next_pack, num_workers=num_workers)
         first, turn_packs = self._cursor.next_pack, self._world_size * spec.packs_per_batch
         dealt = self._deal(corpus, self._cursor)
-        while len(packs := list(islice(dealt, turn_packs))) == turn_packs:
+        while len(packs := self._take_turn(dealt, turn_packs)) == turn_packs:
             turn = (first - self._base.pack) // turn_packs
             first += turn_packs
             if turn % num_workers == worker:
                 after.append(replace(packs[-1].window, next_pack=first))
                 yield from deal_turn(packs, turn=first // turn_packs, num_ranks=self._world_size)[self._rank]
+
+    def _take_turn(self, dealt: Iterator[Pack], turn_packs: int) -> list[Pack]:
+        packs = list(islice(dealt, turn_packs))
+        if packs and self._spec.fills_last_turn:
+            empty = replace(packs[-1], table=packs[-1].table[:0], num_tokens=0, num_images=0)
+            packs += [empty] * (turn_packs - len(packs))
+        return packs
 
     def _deal(self, corpus: Corpus, cursor: Cursor) -> Iterator[Pack]:
         """Yield the packs from a cursor on in the order in which they are dealt."""

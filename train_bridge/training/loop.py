@@ -43,6 +43,7 @@ from train_bridge.training.ranks import (
 )
 from train_bridge.training.step import StepTotals, accumulate, checksums, update
 from train_bridge.training.stopping import StopRequest
+from train_bridge.training.validation import held_out_loss, held_out_spec
 
 CHECKPOINTS = "checkpoints"
 FINAL = "final"
@@ -131,6 +132,8 @@ def _train(
             if is_last or must_stop or progress.step % run.checkpoint_every == 0:
                 saved = save(progress)
             check_budget(progress, run)
+            if run.eval_every is not None and (is_last or progress.step % run.eval_every == 0):
+                _validate(job, progress.step, log=log)
             if must_stop and not is_last:
                 writer.wait()
                 return progress, False
@@ -144,8 +147,26 @@ def _train(
     return progress, True
 
 
+def _validate(job: Job, step: int, *, log: MetricsLog | None) -> None:
+    """Look at the documents that are held out."""
+    found = held_out_loss(
+        job.model,
+        held_out_spec(job.prepared.spec, world_size=job.ranks.world_size),
+        ranks=job.ranks,
+        num_workers=job.config.run.num_workers,
+        context=lambda: autocast(ranks=job.ranks, dtype=job.dtype),
+        attention=job.attention,
+    )
+    if log is not None:
+        log.write_validation(step, found)
+    parts = "  ".join(f"{source} {own['loss']:.4f}" for source, own in found["sources"].items())
+    _say(job.ranks, f"step {step}: held-out loss {found['loss']:.4f}  {parts}")
+
+
 def _start(config: StageConfig, ranks: Ranks) -> Job:
     prepared = prepare(config, ranks=ranks)
+    if config.run.eval_every is not None:
+        held_out_spec(prepared.spec, world_size=ranks.world_size).open_corpus()  # says now if there is nothing
     _say(ranks, "\n".join(["data", *prepared.use.lines()]))
     for warning in prepared.warnings:
         _say(ranks, f"warning: {warning}")

@@ -13,6 +13,7 @@ from train_bridge.training.flops import ModelCost
 from train_bridge.training.not_finite import PackDocuments
 from train_bridge.training.ranks import Ranks
 from train_bridge.training.step import StepTotals
+from train_bridge.training.validation import ValidationLoss
 
 METRICS_NAME = "metrics.jsonl"
 
@@ -96,6 +97,14 @@ class MetricsLog:
                 if number is None:
                     continue
                 self._board.add_scalar(f"{name}/{part}".rstrip("/"), number, step)
+
+    def write_validation(self, step: int, found: ValidationLoss) -> None:
+        """Add the loss of held-out documents after a step."""
+        self._write_line({"step": step, "validation": found})
+        if self._board is not None:
+            self._board.add_scalar("validation_loss", found["loss"], step)
+            for source, own in found["sources"].items():
+                self._board.add_scalar(f"validation_loss/{source}", own["loss"], step)
 
     def write_use(self, step: int, use: Mapping[str, Any]) -> None:
         """Say what of the data the run learns from."""
