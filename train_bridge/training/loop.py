@@ -41,6 +41,7 @@ from train_bridge.training.ranks import (
     spread_model,
     sum_over_ranks,
 )
+from train_bridge.training.shared_output import check_shared_output
 from train_bridge.training.step import StepTotals, accumulate, checksums, update
 from train_bridge.training.stopping import StopRequest
 from train_bridge.training.validation import held_out_loss, held_out_spec
@@ -164,6 +165,7 @@ def _validate(job: Job, step: int, *, log: MetricsLog | None) -> None:
 
 
 def _start(config: StageConfig, ranks: Ranks) -> Job:
+    check_shared_output(config.output, ranks=ranks)
     prepared = prepare(config, ranks=ranks)
     if config.run.eval_every is not None:
         held_out_spec(prepared.spec, world_size=ranks.world_size).open_corpus()  # says now if there is nothing
