@@ -7,8 +7,8 @@ All ranks and loader processes of a machine share one copy through the page cach
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +16,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.contract.errors import ShardError
 from curate.contract.schemas import SHARD_INDEX
-from shards.reader import ShardReader, read_index, read_json_part
+from shards.reader import read_index
 from shards.storage import atomic_path
-from train_bridge.packing.split import label_spans
-from train_bridge.tokens.encoder import Encoded, TextEncoder
-from train_bridge.tokens.faults import SampleFault
+from train_bridge.data.counting import COUNTED, CountRows, open_counter
+from train_bridge.tokens.encoder import TextEncoder
 
 LENGTHS = pa.schema(
     [
         *SHARD_INDEX,
-        pa.field("num_ids", pa.int32(), nullable=False),  # tokens, an image counting as one
-        pa.field("num_labels", pa.int32(), nullable=False),  # tokens with loss, without the first token
-        pa.field("image_at", pa.list_(pa.int32()), nullable=False),  # indices of the placeholders
-        pa.field("breaks", pa.list_(pa.int32()), nullable=False),  # indices at which to split if possible
-        pa.field("label_spans", pa.list_(pa.int32()), nullable=False),  # start, stop, start, stop, ...
-        pa.field("fault", pa.string()),  # SampleFault, null if the sample can be used
+        *COUNTED,
     ]
 )
 COUNTS = pa.schema(
@@ -46,16 +39,23 @@ COUNTS = pa.schema(
     ]
 )
 """What planning reads of every sample: one record batch, so that a column is one array of the mapped file."""
-BATCH_SAMPLES = 1024
-READ_THREADS = 8
 ENCODER_KEY, GROUPS_KEY = "encoder", "groups"
 FILE_ROWS = 65_536
+LARGE_SET = 50_000
+"""Samples from which on starting processes pays."""
 
 
-def count_lengths(folder: str, *, encoder: TextEncoder, cache_dir: str) -> str:
+def count_lengths(folder: str, *, encoder: TextEncoder, cache_dir: str, num_processes: int | None = None) -> str:
     """Return the path of the lengths of a shard set, counting them unless they are there.
 
-    The same set and encoder give the same bytes under the same name, so several machines may write it at once.
+    The same set and encoder give the same bytes under the same name, so several machines may write it at once. What was
+    counted before a kill is not counted again.
+
+    Args:
+        folder: Of the set.
+        encoder: Of its text.
+        cache_dir: Where lengths are kept.
+        num_processes: That count; by default all processors for a large set, this process alone for a small one.
 
     Raises:
         ShardError: The folder is no finished shard set.
@@ -71,12 +71,14 @@ def count_lengths(folder: str, *, encoder: TextEncoder, cache_dir: str) -> str:
         with (
             pa.OSFile(str(partial), "wb") as file,
             pa.ipc.new_file(file, schema) as writer,
-            ShardReader(folder) as reader,
+            open_counter(folder, encoder=encoder, num_processes=num_processes or _num_processes(index)) as count,
         ):
-            for table in _count_tables(index, reader=reader, encoder=encoder):
+            for table in _count_tables(index, count=count, part_of=path):
                 writer.write_table(table.replace_schema_metadata(schema.metadata).combine_chunks())
                 counted.append(_summary_columns(table))
         _write_counts(counts_path(str(path)), counted)
+    for part in path.parent.glob(f"{path.name}.part-*"):
+        part.unlink(missing_ok=True)
     return str(path)
 
 
@@ -134,41 +136,22 @@ def _table_hash(table: pa.Table) -> str:
     return digest.hexdigest()
 
 
-def _count_tables(index: pa.Table, *, reader: ShardReader, encoder: TextEncoder) -> Iterator[pa.Table]:
-    with ThreadPoolExecutor(READ_THREADS) as pool:
-        for start in range(0, index.num_rows, FILE_ROWS):
-            block = index.slice(start, FILE_ROWS)
-            rows: list[dict[str, object]] = []
-            for batch in block.to_batches(max_chunksize=BATCH_SAMPLES):
-                records = list(pool.map(lambda row: _read(reader, row), batch.to_pylist()))
-                rows += _count_batch(records, encoder)
-            counts = pa.Table.from_pylist(rows, schema=pa.schema(list(LENGTHS)[len(SHARD_INDEX) :]))
-            yield pa.table([*block.columns, *counts.columns], schema=LENGTHS)
+def _num_processes(index: pa.Table) -> int:
+    return 1 if index.num_rows < LARGE_SET else os.cpu_count() or 1
 
 
-def _read(reader: ShardReader, row: dict[str, Any]) -> dict[str, Any] | SampleFault:
-    try:
-        return read_json_part(reader, row)
-    except ShardError:
-        return SampleFault.UNREADABLE
-
-
-def _count_batch(records: list[dict[str, Any] | SampleFault], encoder: TextEncoder) -> list[dict[str, object]]:
-    encoded = iter(encoder.encode([record for record in records if not isinstance(record, SampleFault)]))
-    results = [record if isinstance(record, SampleFault) else next(encoded) for record in records]
-    return [_counts(result, image_token_id=encoder.image_token_id) for result in results]
-
-
-def _counts(result: Encoded | SampleFault, *, image_token_id: int) -> dict[str, object]:
-    if isinstance(result, SampleFault):
-        empty: list[int] = []
-        lists = {"image_at": empty, "breaks": empty, "label_spans": empty}
-        return {"num_ids": 0, "num_labels": 0, **lists, "fault": str(result)}
-    return {
-        "num_ids": len(result.ids),
-        "num_labels": int(result.labelled[1:].sum()),
-        "image_at": np.flatnonzero(result.ids == image_token_id).astype(np.int32),
-        "breaks": result.breaks,
-        "label_spans": label_spans(result.labelled),
-        "fault": None,
-    }
+def _count_tables(index: pa.Table, *, count: CountRows, part_of: Path) -> Iterator[pa.Table]:
+    """Count block by block; a block of several is kept in a file of its own until the last is counted."""
+    for start in range(0, index.num_rows, FILE_ROWS):
+        block = index.slice(start, FILE_ROWS)
+        part = part_of.with_name(f"{part_of.name}.part-{start}")
+        if not part.exists():
+            counts = count(block)
+            table = pa.table([*block.columns, *counts.columns], schema=LENGTHS)
+            if index.num_rows <= FILE_ROWS:
+                yield table
+                return
+            with atomic_path(str(part)) as partial, pa.ipc.new_file(str(partial), LENGTHS) as writer:
+                writer.write_table(table.combine_chunks())
+        with pa.memory_map(str(part)) as file:
+            yield pa.ipc.open_file(file).read_all()
