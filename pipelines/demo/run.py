@@ -1,7 +1,6 @@
 """The demo: draw a web, serve it, curate it, train three stages on it, and hold the result against the truth."""
 
 import importlib.resources
-import json
 import shutil
 import subprocess
 import time
@@ -13,6 +12,7 @@ from curate.report.builders import build_curve
 from curate.report.data import LossCurve
 from pipelines import views
 from pipelines.demo.evaluate import evaluate
+from pipelines.demo.losses import read_losses
 from pipelines.demo.server import pick_port, serve
 from pipelines.demo.world import build_world
 from pipelines.session import RunOptions, report_again, run_recipe
@@ -79,8 +79,7 @@ def _train(stage: str, *, shards: Path, out: Path) -> LossCurve:
     finished = subprocess.run(train_command(str(config), options), check=False)  # noqa: S603 - our own module
     if finished.returncode:
         raise CurateError(f"training stage {stage} failed with exit code {finished.returncode}; its output is above")
-    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    return build_curve(stage, [(entry["step"], entry["loss"]) for entry in map(json.loads, lines)])
+    return build_curve(stage, read_losses(folder))
 
 
 def _edges(curve: LossCurve) -> tuple[float, float]:
