@@ -145,13 +145,19 @@ def _count_tables(index: pa.Table, *, count: CountRows, part_of: Path) -> Iterat
     for start in range(0, index.num_rows, FILE_ROWS):
         block = index.slice(start, FILE_ROWS)
         part = part_of.with_name(f"{part_of.name}.part-{start}")
-        if not part.exists():
-            counts = count(block)
-            table = pa.table([*block.columns, *counts.columns], schema=LENGTHS)
-            if index.num_rows <= FILE_ROWS:
-                yield table
-                return
-            with atomic_path(str(part)) as partial, pa.ipc.new_file(str(partial), LENGTHS) as writer:
-                writer.write_table(table.combine_chunks())
-        with pa.memory_map(str(part)) as file:
-            yield pa.ipc.open_file(file).read_all()
+        table = _read_part(part)
+        if table is None:
+            table = pa.table([*block.columns, *count(block).columns], schema=LENGTHS).combine_chunks()
+            if index.num_rows > FILE_ROWS:
+                with atomic_path(str(part)) as partial, pa.ipc.new_file(str(partial), LENGTHS) as writer:
+                    writer.write_table(table)
+        yield table
+
+
+def _read_part(path: Path) -> pa.Table | None:
+    """Return a block that was counted before; None if it was not, or another process has just finished the set."""
+    try:
+        with pa.memory_map(str(path)) as file:
+            return pa.ipc.open_file(file).read_all()
+    except FileNotFoundError:
+        return None

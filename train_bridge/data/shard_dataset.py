@@ -1,6 +1,7 @@
 """Shards for any training loop: an iterable dataset of ready model inputs, for whoever does not use ours."""
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import torch.distributed as dist
 from torch.utils.data import IterableDataset
 from transformers import AutoProcessor
 
-from curate.contract.errors import CurateError
+from curate.contract.errors import CurateError, StorageError
 from curate.contract.ids import seed_for
 from train_bridge.config import DataConfig, PackConfig, ShardCacheConfig
 from train_bridge.data.collate import Batch
@@ -25,7 +26,11 @@ from train_bridge.model.images import ImageForm, normalise
 from train_bridge.model.mask import block_causal_mask
 from train_bridge.packing.cursor import Cursor
 from train_bridge.tokens.encoder import TextEncoder
+from train_bridge.tokens.faults import SampleFault
 
+logger = logging.getLogger(__name__)
+READ_PATIENCE_S = 300.0
+"""How long a read that storage refuses is tried again, as in ``run.read_patience_s``."""
 NUMBER_KEY = "pass"
 """In a state: which pass it is of."""
 
@@ -54,6 +59,9 @@ class ShardDataset(IterableDataset[ShardBatch]):
     begins (of ``torch.distributed``, else of RANK and WORLD_SIZE), so a dataset may be made before the group. All ranks
     take as many batches. With several ranks a batch without an image has a dummy one, which no sample sees, because
     under DDP and FSDP each rank has to run the vision tower.
+
+    A sample that cannot be used is left out and logged as a warning; storage that refuses for five minutes, or does not
+    answer, is a ``StorageError``.
 
     Its state is a plan cursor of under 4 KB; the order of samples depends on the data and the settings alone, so a run
     can go on exactly where it was, also with another number of ranks; at the end of a pass, in the next one. In one
@@ -112,7 +120,9 @@ class ShardDataset(IterableDataset[ShardBatch]):
             spec,
             num_epochs=epochs,
             packs_per_batch=batch_size,
-            reading=ReadSettings(cache=None if shard_cache is None else shard_cache.settings),
+            reading=ReadSettings(
+                cache=None if shard_cache is None else shard_cache.settings, patience_s=READ_PATIENCE_S
+            ),
         )
         self._ranks = ranks
         self._next = _Start()
@@ -126,6 +136,7 @@ class ShardDataset(IterableDataset[ShardBatch]):
             number, batches = self._open_pass(_Start(number=number + 1), rank=rank, world_size=world_size)
         self._next, self._running = _Start(number=number + 1), (number, batches)
         for batch in batches:
+            _tell_skipped(batch)
             inputs = model_inputs(batch, form=self._spec.image_form)
             if self._with_state:
                 inputs["state"] = json.dumps({**json.loads(batch.cursor), NUMBER_KEY: number}, separators=(",", ":"))
@@ -204,6 +215,18 @@ def find_ranks() -> tuple[int, int]:
             "init_process_group, or give ranks=(RANK, WORLD_SIZE)"
         )
     return int(rank or 0), world_size
+
+
+def _tell_skipped(batch: Batch) -> None:
+    """Warn of samples that a batch goes without.
+
+    Raises:
+        StorageError: Their storage refuses or does not answer: batches of nothing would teach nothing.
+    """
+    for sample in batch.skipped:
+        if sample.fault is SampleFault.STORAGE:
+            raise StorageError(f"sample {sample.key}: {sample.detail}")
+        logger.warning("sample %s (%s) is left out: %s, %s", sample.key, sample.doc_id, sample.fault, sample.detail)
 
 
 def model_inputs(batch: Batch, *, form: ImageForm) -> ShardBatch:

@@ -19,4 +19,5 @@ def validation_loss(config: StageConfig, *, ranks: Ranks) -> ValidationLoss:
     prepared = prepare(config, ranks=ranks)
     model = build_model(config, processor=prepared.processor).eval().to(ranks.device)
     spec = replace(prepared.spec, num_epochs=1, fills_last_turn=True)
-    return held_out_loss(model, spec, ranks=ranks, num_workers=config.run.num_workers)
+    found, _skipped = held_out_loss(model, spec, ranks=ranks, num_workers=config.run.num_workers)
+    return found

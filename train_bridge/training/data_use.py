@@ -38,7 +38,7 @@ class GroupUse:
     """Selected, those held out for validation aside."""
     num_held_out: int
     num_used: int
-    """Documents that the run learns from at least once; of a run of ``optim.max_steps``, those that it may draw."""
+    """Documents that the run learns from at least once; where nothing is planned, those that it may draw."""
     num_samples: int
     """Parts of split documents and repeats count each."""
     num_tokens: int
@@ -53,6 +53,8 @@ class DataUse:
     """Of a run."""
 
     groups: tuple[GroupUse, ...]
+    is_planned: bool = True
+    """False: steps end the run, and the figures are of one pass over what it may draw."""
     first_out: str | None = None
     """The entry of the blend that ends an epoch; None without weights, or where steps end the run."""
     num_passes: float | None = None
@@ -61,7 +63,8 @@ class DataUse:
     def lines(self) -> list[str]:
         """Return it for a person."""
         num_tokens = sum(group.num_tokens for group in self.groups)
-        rows = [line for group in self.groups for line in self._group_lines(group, num_tokens)]
+        rows = [] if self.is_planned else ["  steps end this run: the figures are of one pass over the data"]
+        rows += [line for group in self.groups for line in self._group_lines(group, num_tokens)]
         if self.first_out is not None:
             rows.append(f"an epoch ends when {self.first_out} has run out")
         if self.num_passes is not None:
@@ -71,8 +74,9 @@ class DataUse:
     def _group_lines(self, group: GroupUse, num_tokens: int) -> list[str]:
         share = group.num_tokens / max(1, num_tokens)
         held_out = f"; {group.num_held_out:,} held out" if group.num_held_out else ""
+        use = "used" if self.is_planned else "may be used"
         head = (
-            f"  {group.source + ' / ' + group.kind:<28} {group.num_used:,} of {group.num_documents:,} documents used: "
+            f"  {group.source + ' / ' + group.kind:<28} {group.num_used:,} of {group.num_documents:,} documents {use}: "
             f"{group.num_samples:,} samples, {group.num_tokens:,} tokens ({share:.2%}), {group.num_images:,} images"
         )
         ordered = sorted(group.unused.items(), key=lambda item: (-item[1], item[0]))
@@ -85,6 +89,7 @@ class DataUse:
         """Return it for ``metrics.jsonl``."""
         return {
             "groups": [{name: getattr(group, name) for name in GroupUse.__slots__} for group in self.groups],
+            "is_planned": self.is_planned,
             "first_out": self.first_out,
         }
 
@@ -112,7 +117,9 @@ def survey_use(surveys: Sequence[GroupSurvey], *, tokens_per_image: int, steps_t
         for one in surveys
     )
     num_tokens = sum(group.num_tokens for group in groups)
-    return DataUse(groups=groups, num_passes=None if steps_tokens is None else steps_tokens / max(1, num_tokens))
+    return DataUse(
+        groups=groups, is_planned=False, num_passes=None if steps_tokens is None else steps_tokens / max(1, num_tokens)
+    )
 
 
 def check_used(use: DataUse, *, max_unused: float) -> None:

@@ -22,6 +22,7 @@ from train_bridge.model.mask import Attention, resolve_attention
 from train_bridge.model.processor import tokens_per_image
 from train_bridge.packing.cursor import Cursor
 from train_bridge.signals import started_deaf
+from train_bridge.tokens.faults import SampleFault
 from train_bridge.training.budget import RunStoppedError, check_budget, describe_lost, is_healthy
 from train_bridge.training.checkpoint import CheckpointWriter, TrainProgress, load_newest
 from train_bridge.training.data_use import check_used
@@ -149,8 +150,12 @@ def _train(
 
 
 def _validate(job: Job, step: int, *, log: MetricsLog | None) -> None:
-    """Look at the documents that are held out."""
-    found = held_out_loss(
+    """Look at the documents that are held out.
+
+    Raises:
+        RunStoppedError: Their storage does not answer, or none of them can be read: there is no such loss.
+    """
+    found, own_skipped = held_out_loss(
         job.model,
         held_out_spec(job.prepared.spec, world_size=job.ranks.world_size),
         ranks=job.ranks,
@@ -158,10 +163,18 @@ def _validate(job: Job, step: int, *, log: MetricsLog | None) -> None:
         context=lambda: autocast(ranks=job.ranks, dtype=job.dtype),
         attention=job.attention,
     )
+    skipped = gather(own_skipped)
+    if log is not None:
+        log.write_skipped(step, [sample for samples in skipped for sample in samples])
+    if any(sample.fault is SampleFault.STORAGE for samples in skipped for sample in samples):
+        raise RunStoppedError(f"held-out documents after step {step}: {describe_lost(skipped)}")
+    if not found["label_tokens"]:
+        raise RunStoppedError(f"held-out documents after step {step}: none can be used; metrics.jsonl names them")
     if log is not None:
         log.write_validation(step, found)
     parts = "  ".join(f"{source} {own['loss']:.4f}" for source, own in found["sources"].items())
-    _say(job.ranks, f"step {step}: held-out loss {found['loss']:.4f}  {parts}")
+    lost = f"  {found['skipped']:,} samples skipped" if found["skipped"] else ""
+    _say(job.ranks, f"step {step}: held-out loss {found['loss']:.4f}  {parts}{lost}")
 
 
 def _start(config: StageConfig, ranks: Ranks) -> Job:

@@ -29,11 +29,12 @@ def check_shared_output(folder: str, *, ranks: Ranks, patience_s: float = PATIEN
         if ranks.is_first:
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.touch()
-    with failing_together():
-        _look_for(mark, ranks=ranks, deadline_s=time.monotonic() + patience_s)
-    with failing_together():
+    try:
+        with failing_together():
+            _look_for(mark, ranks=ranks, deadline_s=time.monotonic() + patience_s)
+    finally:
         if ranks.is_first:
-            mark.unlink()
+            mark.unlink(missing_ok=True)
 
 
 def _look_for(mark: Path, *, ranks: Ranks, deadline_s: float) -> None:

@@ -9,6 +9,7 @@ import torch
 from transformers import LlavaForConditionalGeneration
 
 from train_bridge.data.dataset import BatchDataset, DatasetSpec, load_batches
+from train_bridge.data.samples import SkippedSample
 from train_bridge.model.mask import Attention
 from train_bridge.signals import started_deaf
 from train_bridge.training.ranks import Ranks, sum_over_ranks
@@ -56,8 +57,10 @@ def held_out_loss(
     num_workers: int,
     context: Callable[[], AbstractContextManager[object]] = nullcontext,
     attention: Attention = "mask",
-) -> ValidationLoss:
-    """Read a data set to its end and return the loss of its samples; all ranks call this, and get the same.
+) -> tuple[ValidationLoss, list[SkippedSample]]:
+    """Read a data set to its end and return the loss of its samples, and what this rank could not use.
+
+    All ranks call this, and get the same loss.
 
     Args:
         model: On its device, sharded or not. Left as it was found, learning or not.
@@ -73,6 +76,7 @@ def held_out_loss(
     with started_deaf():
         loader = load_batches(BatchDataset(spec, rank=ranks.rank, world_size=ranks.world_size), num_workers=num_workers)
         batches = iter(loader)
+    skipped: list[SkippedSample] = []
     sums_2g = torch.zeros(2, len(groups) + 1, dtype=torch.float64)
     for batch in batches:
         with torch.no_grad(), context():
@@ -83,8 +87,9 @@ def held_out_loss(
         sums_2g[0].index_add_(0, groups_m, losses_m)
         sums_2g[1].index_add_(0, groups_m, torch.ones_like(losses_m))
         sums_2g[0, -1] += len(batch.skipped)
+        skipped += batch.skipped
     model.train(was_training)
-    return _describe(sum_over_ranks(sums_2g), groups)
+    return _describe(sum_over_ranks(sums_2g), groups), skipped
 
 
 def _describe(sums_2g: torch.Tensor, groups: Sequence[tuple[str, str]]) -> ValidationLoss:

@@ -9,9 +9,12 @@ from torch.utils.data import DataLoader
 from transformers import LlavaProcessor
 
 import train_bridge
-from curate.contract.errors import CurateError, ShardError
-from tests.train_bridge.conftest import TINY, stage_config
+from curate.contract.errors import CurateError, ShardError, StorageError
+from shards.reader import read_index
+from tests.train_bridge import faulty_store
+from tests.train_bridge.conftest import TINY, make_sample, stage_config, write_set
 from train_bridge.config import DataConfig, PackConfig
+from train_bridge.data import shard_dataset
 from train_bridge.data.shard_dataset import ShardDataset
 from train_bridge.model.llava import build_model
 
@@ -126,6 +129,31 @@ def test_data_can_be_described(shard_folder: str, saved: str) -> None:
     pairs = DataConfig(shards=(shard_folder,), kinds=frozenset({"pair"}))
     dataset = ShardDataset(pairs, processor=saved, pack=PackConfig(seq_length=64), cache_dir=saved)
     assert 0 < sum(map(len, words(dataset))) < sum(map(len, words(make(shard_folder, saved))))
+
+
+def test_storage_that_stays_away_is_an_error_and_no_empty_batch(
+    shard_folder: str, saved: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shard_dataset, "READ_PATIENCE_S", 0.0)
+    with faulty_store.faulty_set(shard_folder) as url:
+        dataset = make(url, saved)
+        faulty_store.refuse(after=2, times=10**9)
+        with pytest.raises(StorageError, match=r"faulty://set.*expired"):
+            list(dataset)
+
+
+def test_a_sample_that_is_left_out_is_told(saved: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = write_set(tmp_path / "set", [make_sample(number) for number in range(12)])
+    dataset = make(folder, saved)
+    row = read_index(folder).to_pylist()[0]
+    with (Path(folder) / row["shard"]).open("r+b") as file:
+        file.seek(row["parts"][1]["offset"])
+        file.write(b"\0" * 50)
+    with caplog.at_level("WARNING", logger=shard_dataset.logger.name):
+        assert words(dataset)
+    (record,) = caplog.records
+    assert row["key"] in record.getMessage()
+    assert "broken_image" in record.getMessage()
 
 
 def test_what_is_no_state_is_refused(shard_folder: str, saved: str) -> None:

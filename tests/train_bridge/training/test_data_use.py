@@ -7,6 +7,7 @@ import yaml
 from curate.contract.errors import CurateError
 from tests.train_bridge.conftest import stage_config
 from train_bridge.__main__ import main
+from train_bridge.data.survey import GroupSurvey
 from train_bridge.training.data_use import DataUse, GroupUse, check_used, survey_use
 
 
@@ -44,7 +45,13 @@ def test_much_of_it_is_one_with_the_commonest_reasons_and_what_helps() -> None:
 
 
 def test_steps_say_how_often_they_go_over_the_data() -> None:
-    assert "0.00 passes" not in "".join(survey_use([], tokens_per_image=4, steps_tokens=5).lines())
+    survey = GroupSurvey(source="web", kind="pair", num_documents=9, num_held_out=0, num_tokens=90, num_images=5)
+    use = survey_use([survey], tokens_per_image=3, steps_tokens=250)
+    lines = use.lines()
+    assert "one pass" in lines[0]
+    assert "9 of 9 documents may be used: 9 samples, 100 tokens" in lines[1]
+    assert "2.50 passes" in lines[2]
+    assert use.record()["is_planned"] is False
 
 
 def test_a_run_says_at_its_start_what_it_uses_and_refuses_to_leave_much(

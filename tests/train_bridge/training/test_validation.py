@@ -6,10 +6,15 @@ import pytest
 import yaml
 
 from tests.integration.rank_processes import finish, start_ranks
+from tests.train_bridge import faulty_store
 from tests.train_bridge.conftest import stage_config
 from train_bridge.__main__ import main
 from train_bridge.config import StageConfig
 from train_bridge.data.dataset import BatchDataset, DatasetSpec
+from train_bridge.training.budget import RunStoppedError
+from train_bridge.training.checkpoint import list_checkpoints
+from train_bridge.training.loop import train_stage
+from train_bridge.training.ranks import joined_ranks
 from train_bridge.training.validation import ValidationLoss, held_out_spec
 
 
@@ -54,6 +59,30 @@ def test_a_run_looks_at_what_it_holds_out_and_two_ranks_see_the_same(shard_folde
     for step, found in alone.items():
         assert together[step]["label_tokens"] == found["label_tokens"]
         assert together[step]["loss"] == pytest.approx(found["loss"], abs=1e-4)
+
+
+@pytest.mark.slow
+def test_held_out_documents_that_cannot_be_read_end_the_run_saved(shard_folder: str, tmp_path: Path) -> None:
+    with faulty_store.faulty_set(shard_folder) as url:
+        config = stage_config(
+            url,
+            tmp_path / "out",
+            data={"validation_share": 0.3},
+            optim={"max_steps": 4},
+            run={"eval_every": 2, "read_patience_s": 0},
+        )
+        asked = iter([False, True])
+
+        def stop_and_break() -> bool:
+            must_stop = next(asked)
+            if must_stop:
+                faulty_store.refuse(after=0, times=10**9)
+            return must_stop
+
+        with joined_ranks() as ranks, pytest.raises(RunStoppedError, match=r"held-out documents after step 2.*expired"):
+            train_stage(config, ranks=ranks, asked=stop_and_break)
+    assert [path.name for path in list_checkpoints(f"{config.output}/checkpoints")] == ["step-00000002"]
+    assert not held_out_losses(tmp_path / "out")
 
 
 def test_what_is_not_held_out_cannot_be_looked_at(
