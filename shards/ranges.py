@@ -21,18 +21,19 @@ class ByteRange:
     """Places of the samples among those that were asked for."""
 
 
-def merge_ranges(rows: Sequence[Mapping[str, Any]]) -> list[ByteRange]:
+def merge_ranges(rows: Sequence[Mapping[str, Any]], *, max_gap_bytes: int = MAX_GAP_BYTES) -> list[ByteRange]:
     """Merge the bytes of samples that are neighbours, or nearly so.
 
     Args:
         rows: Rows of an index, in any order; a row may come more than once.
+        max_gap_bytes: Between two that are read at once.
     """
     merged: list[ByteRange] = []
     for place in sorted(range(len(rows)), key=lambda place: (rows[place]["shard"], rows[place]["offset"])):
         shard, start = rows[place]["shard"], rows[place]["offset"]
         stop = start + rows[place]["num_bytes"]
         last = merged[-1] if merged else None
-        if last is not None and last.shard == shard and start <= last.stop + MAX_GAP_BYTES:
+        if last is not None and last.shard == shard and start <= last.stop + max_gap_bytes:
             grown = max(stop, last.stop)
             if grown - last.start <= MAX_RANGE_BYTES:
                 merged[-1] = ByteRange(shard, last.start, grown, (*last.members, place))

@@ -17,7 +17,7 @@ from curate.contract.schemas import SHARD_INDEX, check_schema
 from shards.cache import CacheSettings, ShardCache
 from shards.descriptors import Descriptors
 from shards.index import TAR_BLOCK_BYTES
-from shards.ranges import ByteRange, merge_ranges
+from shards.ranges import MAX_GAP_BYTES, ByteRange, merge_ranges
 from shards.sample import JSON_PART
 from shards.storage import is_local, open_folder
 
@@ -132,7 +132,8 @@ class ShardReader:
             ShardError: The shard is missing or shorter than the index says, another sample lies at the offset, the
                 JSON does not parse, or (with ``check_images``) an image is not the one that was stored.
         """
-        return _parse(self._read_block(row), row, check_images=check_images)
+        whole = ByteRange(row["shard"], row["offset"], row["offset"] + row["num_bytes"], (0,))
+        return _parse(self._read_range(whole, row), row, check_images=check_images)
 
     def read_many(self, rows: Sequence[Mapping[str, Any]]) -> list[StoredSample]:
         """Read samples in the order of ``rows``, those that lie close together with one read.
@@ -150,13 +151,37 @@ class ShardReader:
                 found[place] = _parse(block[start : start + rows[place]["num_bytes"]], rows[place])
         return [found[place] for place in range(len(rows))]
 
+    def read_images(self, row: Mapping[str, Any], numbers: Sequence[int]) -> list[bytes]:
+        """Read some images of one sample and nothing else of it; neighbours with one read.
+
+        Args:
+            row: A row of the index.
+            numbers: Of its images, from 0.
+
+        Raises:
+            IndexError: The sample has fewer.
+            ShardError: See ``read``.
+        """
+        images = [part for part in row["parts"] if part["name"] != JSON_PART]
+        parts = [images[number] for number in numbers]
+        rows = [
+            {**row, "offset": part["offset"] - TAR_BLOCK_BYTES, "num_bytes": part["num_bytes"] + TAR_BLOCK_BYTES}
+            for part in parts
+        ]
+        found: list[bytes] = [b""] * len(rows)
+        ranges = merge_ranges(rows, max_gap_bytes=TAR_BLOCK_BYTES if self.is_local else MAX_GAP_BYTES)
+        for merged, block in zip(ranges, self._read_ranges(ranges, rows), strict=True):
+            for place in merged.members:
+                start = parts[place]["offset"] - merged.start
+                _check_header(
+                    block, start - TAR_BLOCK_BYTES, name=f"{row['key']}.{parts[place]['name']}", row=rows[place]
+                )
+                found[place] = block[start : start + parts[place]["num_bytes"]]
+        return found
+
     def _read_ranges(self, ranges: Sequence[ByteRange], rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
-        if self.is_local:
-            paths = [f"{self._root}/{part.shard}" for part in ranges]
-            return [
-                self._read_local(path, part.start, part.stop, rows[part.members[0]])
-                for path, part in zip(paths, ranges, strict=True)
-            ]
+        if self.is_local or self._cache is not None or len(ranges) == 1:
+            return [self._read_range(part, rows[part.members[0]]) for part in ranges]
         paths = [f"{self._root}/{part.shard}" for part in ranges]
         starts, stops = [part.start for part in ranges], [part.stop for part in ranges]
         blocks = self._file_system.cat_ranges(paths, starts, stops, on_error="return")
@@ -164,26 +189,26 @@ class ShardReader:
             _check_size(block, part.stop - part.start, rows[part.members[0]])
         return list(blocks)
 
-    def _read_block(self, row: Mapping[str, Any]) -> bytes:
-        start, stop = row["offset"], row["offset"] + row["num_bytes"]
+    def _read_range(self, part: ByteRange, row: Mapping[str, Any]) -> bytes:
+        path = f"{self._root}/{part.shard}"
         if self.is_local:
-            return self._read_local(f"{self._root}/{row['shard']}", start, stop, row)
-        if self._cache is not None and (path := self._cache.find(row["shard"])) is not None:
+            return self._read_local(path, part, row)
+        if self._cache is not None and (cached := self._cache.find(part.shard)) is not None:
             with suppress(ShardError):  # removed or cut off by hand: it is still where it was
-                return self._read_local(path, start, stop, row)
+                return self._read_local(cached, part, row)
         try:
-            block = self._file_system.cat_file(f"{self._root}/{row['shard']}", start=start, end=stop)
+            block = self._file_system.cat_file(path, start=part.start, end=part.stop)
         except Exception as error:  # noqa: BLE001 - every file system has errors of its own
             block = error
-        return _check_size(block, stop - start, row)
+        return _check_size(block, part.stop - part.start, row)
 
-    def _read_local(self, path: str, start: int, stop: int, row: Mapping[str, Any]) -> bytes:
+    def _read_local(self, path: str, part: ByteRange, row: Mapping[str, Any]) -> bytes:
         try:
             with self._descriptors.borrow(path) as descriptor:
-                block: bytes | OSError = os.pread(descriptor, stop - start, start)
+                block: bytes | OSError = os.pread(descriptor, part.stop - part.start, part.start)
         except OSError as error:
             block = error
-        return _check_size(block, stop - start, row)
+        return _check_size(block, part.stop - part.start, row)
 
 
 def _open_again(folder: str, cache: CacheSettings | None) -> ShardReader:

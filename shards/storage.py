@@ -19,6 +19,8 @@ NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What the system answers when a disk or a quota is full."""
 TEMP_SUFFIX = ".partial"
 BUFFER_BYTES = 1 << 20
+NUM_CONNECTIONS = 64
+"""To S3, of one process."""
 
 
 class HashingFile:
@@ -42,8 +44,19 @@ class HashingFile:
 
 def open_folder(folder: str) -> tuple[Any, str]:
     """Return the fsspec file system of ``folder`` and its path there, without a slash at the end."""
-    file_system, root = fsspec.core.url_to_fs(str(folder))
+    file_system, root = fsspec.core.url_to_fs(str(folder), **_options(str(folder)))
     return file_system, str(root).rstrip("/")
+
+
+def _options(folder: str) -> dict[str, Any]:
+    """Return what fsspec is told beside its configuration, which comes first.
+
+    Botocore opens ten connections, so that of more reads at a time most would wait in the process itself.
+    """
+    protocol = folder.partition("://")[0]
+    if protocol not in {"s3", "s3a"} or "config_kwargs" in fsspec.config.conf.get(protocol, {}):
+        return {}
+    return {"config_kwargs": {"max_pool_connections": NUM_CONNECTIONS}}
 
 
 def is_local(file_system: Any) -> bool:

@@ -134,10 +134,14 @@ class DataConfig(BaseModel):
     """Only documents of these kinds; null takes all."""
     sources: Annotated[frozenset[str] | None, _SORTED] = None
     """Only documents of these sources; null takes all."""
-    order: Literal["stored", "shuffled"] = "stored"
-    """``stored`` keeps the blended order of the shards; ``shuffled`` is a seeded permutation of each epoch."""
+    order: Literal["stored", "shuffled", "blocks"] = "stored"
+    """``stored`` keeps the blended order of the shards; ``shuffled`` is a seeded permutation of each epoch; ``blocks``
+    shuffles inside blocks of ``block_shards``, in an order of the epoch's own, so that a run reads few shards at a
+    time: for sets whose samples are mixed already (those of ``curate build``), on object stores and with a cache."""
+    block_shards: int = Field(8, ge=1)
+    """Of ``order: blocks``: shards whose samples are shuffled together."""
     seed: int = Field(0, ge=0)
-    """Of ``order: shuffled``."""
+    """Of the orders that shuffle."""
     weights: dict[str, Weight] = Field(default_factory=dict)
     """Share of each source or kind, see ``curate.blend.weights``; a source's own name goes before its kind, and what no
     weight covers is left out. A weight may change along the run: ``{0: 0.2, 10B: 0.5}`` (amounts drawn, in
@@ -285,8 +289,9 @@ class RunConfig(BaseModel):
     """DataLoader processes per rank (VILA's scripts: 4); 0 reads in threads of the rank itself."""
     shard_cache: ShardCacheConfig | None = None
     """Keep shards of remote sets on a local disk: later epochs then read from there."""
-    read_ahead: int = Field(8, ge=1)
-    """Samples in flight per DataLoader process."""
+    read_ahead: int | None = Field(None, ge=1)
+    """Samples in flight per DataLoader process; null: 8 from a local disk, 64 from an object store, where most of them
+    wait for an answer."""
     checkpoint_every: int = Field(500, ge=1)
     """Steps between checkpoints; the last step always writes one."""
     keep_checkpoints: int = Field(2, ge=1)

@@ -2,15 +2,18 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
 from curate.contract.errors import CurateError
 from curate.contract.ids import sha256_hex
+from pipelines.bench.file_server import served
 from pipelines.bench.pictures import photo_jpeg
 from pipelines.bench.row import BenchRow
 from shards.card import ShardSetInfo
@@ -23,6 +26,12 @@ NUM_SAMPLES, NUM_SHARDS = 6000, 8
 NUM_PICTURES = 32
 """Distinct ones, which are repeated."""
 PICTURE_PX = 512
+NUM_LONG, LONG_WORDS, SHORT_WORDS = 10, 160_000, 400
+"""Documents, and words in each; of the short ones as many words in all."""
+IMAGE_EVERY, ITEM_WORDS = 400, 80
+"""Words of an article between two images, and in an item of text."""
+NUM_SMALL, SMALL_PX, LATENCY_S = 4000, 128, 0.03
+"""Pairs on a store that waits before each answer."""
 TIMEOUT_S = 1800
 PEERS = ("webdataset", "megatron-energon")
 PLAN_LIMIT = 100_000
@@ -36,9 +45,16 @@ def bench_loader() -> list[BenchRow]:
     Raises:
         CurateError: The measurement failed.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        write_pairs(Path(folder), num_samples=NUM_SAMPLES, num_shards=NUM_SHARDS)
-        command = [sys.executable, "-W", "ignore", "-m", "train_bridge.bench.loader", folder]
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        names = ("pairs", "long", "short", "small")
+        pairs, long, short, small = (Path(folder, name) for name in names)
+        write_pairs(pairs, num_samples=NUM_SAMPLES, num_shards=NUM_SHARDS)
+        write_articles(long, num_samples=NUM_LONG, num_words=LONG_WORDS)
+        write_articles(short, num_samples=NUM_LONG * LONG_WORDS // SHORT_WORDS, num_words=SHORT_WORDS)
+        write_pairs(small, num_samples=NUM_SMALL, num_shards=NUM_SHARDS, picture_px=SMALL_PX)
+        url = stack.enter_context(served(small, delay_s=LATENCY_S))
+        command = [sys.executable, "-W", "ignore", "-m", "train_bridge.bench.loader", str(pairs)]
+        command += ["--long", str(long), "--short", str(short), "--remote", url]
         environment = {"OMP_NUM_THREADS": "1", **os.environ}
         try:
             done = subprocess.run(  # noqa: S603 - our own module
@@ -49,13 +65,9 @@ def bench_loader() -> list[BenchRow]:
     return rows_of(json.loads(done.stdout.splitlines()[-1]))
 
 
-def write_pairs(folder: Path, *, num_samples: int, num_shards: int) -> None:
+def write_pairs(folder: Path, *, num_samples: int, num_shards: int, picture_px: int = PICTURE_PX) -> None:
     """Write pairs of a photograph and a caption as a finished shard set."""
-    pictures = [photo_jpeg(PICTURE_PX, PICTURE_PX, seed=seed) for seed in range(min(NUM_PICTURES, num_samples))]
-    images = [
-        SampleImage(data=data, image_id=sha256_hex(data), url=None, width=PICTURE_PX, height=PICTURE_PX)
-        for data in pictures
-    ]
+    images = _photographs(min(NUM_PICTURES, num_samples), picture_px=picture_px)
     per_shard = num_samples // num_shards
     results = [
         write_shard(
@@ -66,6 +78,33 @@ def write_pairs(folder: Path, *, num_samples: int, num_shards: int) -> None:
         for shard in range(num_shards)
     ]
     finish_shard_set(str(folder), results, info=ShardSetInfo(name="bench", recipe_sha256="0" * 64))
+
+
+def write_articles(folder: Path, *, num_samples: int, num_words: int) -> None:
+    """Write interleaved documents with a small image every 400 words as a finished shard set."""
+    images = _photographs(NUM_PICTURES, picture_px=SMALL_PX)
+    result = write_shard(str(folder / shard_name(0)), _articles(images, num_samples, num_words=num_words), shard=0)
+    finish_shard_set(str(folder), [result], info=ShardSetInfo(name="bench", recipe_sha256="0" * 64))
+
+
+def _photographs(number: int, *, picture_px: int) -> list[SampleImage]:
+    pictures = [photo_jpeg(picture_px, picture_px, seed=seed) for seed in range(number)]
+    return [
+        SampleImage(data=data, image_id=sha256_hex(data), url=None, width=picture_px, height=picture_px)
+        for data in pictures
+    ]
+
+
+def _articles(images: Sequence[SampleImage], num_samples: int, *, num_words: int) -> Iterator[Sample]:
+    rng = random.Random(0)
+    words = [f"{start}{end}" for start in ("ba", "co", "di", "fu", "lo") for end in ("ne", "ra", "st", "", "ling")]
+    for number in range(num_samples):
+        items: list[SampleImage | SampleText] = []
+        for place in range(0, num_words, ITEM_WORDS):
+            if place % IMAGE_EVERY == 0:
+                items.append(rng.choice(images))
+            items.append(SampleText(" ".join(rng.choices(words, k=ITEM_WORDS))))
+        yield Sample(doc_id=f"{number:016x}", kind="interleaved", source="bench", url=None, items=items)
 
 
 def _pairs(images: Sequence[SampleImage], numbers: range) -> Iterator[Sample]:
@@ -88,6 +127,13 @@ def rows_of(measured: Mapping[str, Mapping[str, object]]) -> list[BenchRow]:
             **{name: f"{name} {versions[name] or ''}".strip() for name in PEERS},
         }
         rows += [_row(case, "samples/s", values, name, peer=names[name]) for name in peers]
+    if "long-document" in values:
+        values |= {"latency-30ms stored eight": values["latency-30ms eight"]}
+        rows += [
+            _row("long-document", "tokens/s", values, "short", peer=f"documents of {SHORT_WORDS} words"),
+            _row("latency-30ms", "samples/s", values, "eight", peer="eight requests at a time"),
+            _row("latency-30ms stored", "samples/s", values, "eight", peer="eight requests at a time"),
+        ]
     for case, unit in LESS_IS_BETTER.items():
         name = "megatron-energon"
         rows.append(_row(case, unit, values, name, peer=f"{name} {versions[name] or ''}".strip()))

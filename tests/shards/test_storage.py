@@ -112,3 +112,9 @@ def test_a_real_full_disk_leaves_what_fitted(tiny_disk: Path) -> None:
         write_bytes(str(tiny_disk / "large"), b"a" * 1_000_000)
     assert [path.name for path in tiny_disk.iterdir()] == ["small"]
     write_bytes(str(tiny_disk / "next"), b"a" * 1000)
+
+
+def test_s3_takes_as_many_connections_as_reads_are_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert open_folder("s3://bucket/set")[0].config_kwargs == {"max_pool_connections": 64}
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"config_kwargs": {"max_pool_connections": 5}})
+    assert open_folder("s3://bucket/set")[0].config_kwargs == {"max_pool_connections": 5}

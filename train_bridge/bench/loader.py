@@ -9,6 +9,10 @@ All run in this process, without loader processes, in turns; samples are pairs o
   the same images decoded by the same function from memory, in one thread and in one per core (the loader takes what
   cores there are), and beside others whose images are decoded by it in one thread, as they read.
 - *state*: bytes of the state in mid-epoch, and seconds from it to the next batch; all is imported already.
+- *long-document*: tokens per second of documents of ``--long``, beside those of ``--short``: split over many sequences,
+  they shall not be read and tokenised again for each.
+- *latency*: samples per second from ``--remote``, a URL of a slow store, beside those of eight requests at a time; in
+  the shuffled order and, where neighbours share a request, in the stored one.
 
 Prints JSON: the ``values`` of every turn, and the ``versions`` of the others.
 """
@@ -20,7 +24,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -36,6 +40,7 @@ from train_bridge.bench.plan import MadeUpCounts
 from train_bridge.config import DataConfig, PackConfig, TinyConfig
 from train_bridge.data.dataset import BatchDataset, DatasetSpec
 from train_bridge.data.lengths import count_lengths
+from train_bridge.data.read_packs import NUM_AHEAD_LOCAL
 from train_bridge.data.spec import dataset_spec, plan_settings, text_form
 from train_bridge.model.images import ImageForm, Pixels, decode_image
 from train_bridge.model.tiny_model import build_tiny_processor, shard_texts
@@ -46,6 +51,8 @@ T = TypeVar("T")
 SEQ_LENGTH = 2048
 TINY = TinyConfig(image_size=336, patch_size=28)
 """CLIP-L's 336 px; 144 tokens per image."""
+SMALL = TinyConfig(image_size=112, patch_size=28)
+"""Where reading is measured, not decoding; 16 tokens per image."""
 NUM_PLANNED = 100_000
 NUM_BEFORE = 20
 """Batches before our state is taken."""
@@ -60,20 +67,27 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="train_bridge.bench.loader", description=str(__doc__).partition("\n")[0])
     parser.add_argument("shards")
     parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--long", metavar="SHARDS", help="documents of many sequences")
+    parser.add_argument("--short", metavar="SHARDS", help="the same words in documents shorter than a sequence")
+    parser.add_argument("--remote", metavar="URL", help="small samples on a slow store")
     parser.add_argument("--decoded", type=int, default=1000, metavar="SAMPLES", help="that are decoded in a turn")
     options = parser.parse_args(arguments)
     transformers_logging.set_verbosity_error()
     with tempfile.TemporaryDirectory() as folder:
         spec = make_spec(options.shards, folder)
         values = measure(spec, num_turns=options.turns, num_decoded=options.decoded)
+        if options.long and options.short and options.remote:
+            names = ("long", "short", "remote")
+            specs = {name: make_spec(getattr(options, name), f"{folder}/{name}", tiny=SMALL) for name in names}
+            values |= measure_reading(specs, num_turns=options.turns)
     versions = {name: peer_version(name) for name in PEERS}
     sys.stdout.write(json.dumps({"values": values, "versions": versions}) + "\n")
     return 0
 
 
-def make_spec(shards: str, folder: str) -> DatasetSpec:
+def make_spec(shards: str, folder: str, *, tiny: TinyConfig = TINY) -> DatasetSpec:
     """Learn a tokenizer from the shards, count their tokens into ``folder`` and return what the loader takes."""
-    processor = build_tiny_processor(TINY, texts=shard_texts([shards], num_samples=1000))
+    processor = build_tiny_processor(tiny, texts=shard_texts([shards], num_samples=1000))
     processor.save_pretrained(folder)
     data = DataConfig(shards=(shards,), order="shuffled")
     encoder = TextEncoder(processor.tokenizer, form=text_form(data), image_mark=processor.image_token)
@@ -109,6 +123,28 @@ def measure(spec: DatasetSpec, *, num_turns: int, num_decoded: int) -> dict[str,
         turns.append(found)
     values = {"plan": plans} | {name: [turn[name] for turn in turns] for name in turns[0]}
     return {name: each[1:] for name, each in values.items()}  # the first warms up
+
+
+def measure_reading(specs: Mapping[str, DatasetSpec], *, num_turns: int) -> dict[str, list[float]]:
+    """Return the tokens per second of long and short documents, and the samples per second of a slow store."""
+    remote = specs["remote"]
+    stored = replace(remote, plan=replace(remote.plan, order="stored"))
+    ways: dict[str, Callable[[], float]] = {
+        "long-document": partial(tokens_rate, specs["long"]),
+        "long-document short": partial(tokens_rate, specs["short"]),
+        "latency-30ms": lambda: _rate(loaded_samples(remote)),
+        "latency-30ms eight": lambda: _rate(loaded_samples(replace(remote, read_ahead=NUM_AHEAD_LOCAL))),
+        "latency-30ms stored": lambda: _rate(loaded_samples(stored)),
+    }
+    turns = [{name: way() for name, way in ways.items()} for _ in range(num_turns + 1)]
+    return {name: [turn[name] for turn in turns][1:] for name in ways}  # the first warms up
+
+
+def tokens_rate(spec: DatasetSpec) -> float:
+    """Return the tokens per second of one epoch."""
+    start_s = time.perf_counter()
+    num_tokens = sum(batch.num_tokens for batch in BatchDataset(replace(spec, num_epochs=1)))
+    return num_tokens / (time.perf_counter() - start_s)
 
 
 def plan_rate(counts: MadeUpCounts) -> float:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from curate.blend.covering import assign_groups
@@ -20,7 +19,7 @@ from curate.blend.weights import resolve_course
 from curate.contract.errors import RecipeError, ShardError
 from shards.places import SamplePlaces
 from shards.storage import atomic_path
-from train_bridge.data.lengths import COUNTS, GROUPS_KEY, counts_path
+from train_bridge.data.count_summary import MappedCounts, counts_path
 from train_bridge.data.selection import Selection
 from train_bridge.data.survey import NO_LABELS, NO_WEIGHT, GroupSurvey
 from train_bridge.packing.draw import Counts, DrawEntry, Rows
@@ -52,7 +51,7 @@ class Corpus:
             RecipeError: The weights cannot be followed.
         """
         self._tables = [pa.ipc.open_file(pa.memory_map(path)).read_all() for path in paths]
-        self._sets = [_CountedSet(counts_path(path)) for path in paths]
+        self._sets = [MappedCounts(counts_path(path)) for path in paths]
         self.folders = tuple(folders)
         self._bounds = np.cumsum([table.num_rows for table in self._tables])
         self._ends: list[int] = self._bounds.tolist()
@@ -69,6 +68,10 @@ class Corpus:
             raise ShardError(f"{', '.join(folders)}: no sample of source {', '.join(sorted(missing))}")
         places = {group: place for place, group in enumerate(every)}
         self._group_of = [np.array([places.get(group, -1) for group in s.groups], dtype=np.int64) for s in self._sets]
+        first_rows = [0, *self._ends[:-1]]
+        self._shard_starts = np.concatenate(
+            [own.shard_starts + first for own, first in zip(self._sets, first_rows, strict=True)]
+        )
         self.entries = self._open_entries()
 
     @property
@@ -104,6 +107,11 @@ class Corpus:
         """Return the folder of a row and its place there: see ``SamplePlaces``."""
         i, inside = self._locate(row)
         return self.folders[i], self._places[i].row(inside)
+
+    def num_ids(self, row: int) -> int:
+        """Return the tokens of a row, an image counting as one."""
+        i, inside = self._locate(row)
+        return int(self._sets[i].columns["num_ids"][inside])
 
     def group(self, row: int) -> int:
         """Return the place of a row's (source, kind) in ``groups``."""
@@ -173,13 +181,21 @@ class Corpus:
         key = hashlib.sha256(json.dumps([self._key, sorted(groups)]).encode()).hexdigest()[:16]
         path = self._cache_dir / f"rows-{key}.npy"
         if not path.exists():
+            found = self._find_rows(groups)
             with atomic_path(str(path)) as partial, partial.open("wb") as file:
-                np.save(file, self._find_rows(groups))
+                np.save(file, found.astype(np.uint32 if self.num_rows < 1 << 32 else np.int64))
         rows: Rows = np.load(path, mmap_mode="r")
         if not len(rows):
             what = "" if name == "all" else f"data.weights.{name}: "
             raise ShardError(f"{what}{', '.join(self.folders)}: no sample that can be used; see --plan-only")
-        return DrawEntry(name=name, rows=rows, curve=curve, max_repeats=self._selection.max_repeats.get(name, 1))
+        starts = np.searchsorted(rows, self._shard_starts.astype(rows.dtype))  # of another type, rows would be copied
+        return DrawEntry(
+            name=name,
+            rows=rows,
+            curve=curve,
+            max_repeats=self._selection.max_repeats.get(name, 1),
+            shard_starts=starts.astype(np.int64),
+        )
 
     def _find_rows(self, groups: set[tuple[str, str]]) -> Rows:
         found, start = [], 0
@@ -189,16 +205,6 @@ class Corpus:
             found.append(np.flatnonzero(usable & self._selection.on_side(own.columns["bucket"])) + start)
             start += table.num_rows
         return np.concatenate(found).astype(np.int64)
-
-
-class _CountedSet:
-    """The summary of one set, mapped."""
-
-    def __init__(self, path: str) -> None:
-        reader = pa.ipc.open_file(pa.memory_map(path))
-        table = reader.read_all()
-        self.columns = {name: _array(table[name]) for name in COUNTS.names}
-        self.groups = [tuple(pair) for pair in json.loads(reader.schema.metadata[GROUPS_KEY.encode()])]
 
 
 class _Chunks:
@@ -213,10 +219,6 @@ class _Chunks:
         batch, inside = self._batches[table][place], row - int(self._starts[table][place])
         image_at, breaks, spans = (np.asarray(batch[name][inside].values, dtype=np.int32) for name in _PLACES)
         return batch["num_ids"][inside].as_py(), image_at, breaks, spans
-
-
-def _array(column: Any) -> npt.NDArray[Any]:
-    return np.asarray(column.chunk(0)) if column.num_chunks else np.zeros(0, dtype=column.type.to_pandas_dtype())
 
 
 def open_corpus(paths: Sequence[str], *, folders: Sequence[str], selection: Selection | None = None) -> Corpus:

@@ -20,7 +20,8 @@ from curate.contract.errors import ShardError
 from train_bridge.data.collate import Batch, CollateSettings, collate
 from train_bridge.data.corpus import Corpus, open_corpus
 from train_bridge.data.lengths import counted_encoder
-from train_bridge.data.samples import ReadSettings, SampleReader, read_packs
+from train_bridge.data.read_packs import read_packs
+from train_bridge.data.samples import ReadSettings, SampleReader
 from train_bridge.data.selection import Selection
 from train_bridge.model.images import ImageForm
 from train_bridge.packing.cursor import Cursor
@@ -61,8 +62,8 @@ class DatasetSpec:
     """Packs of a step: ranks are dealt like packs within it."""
     fills_last_turn: bool = False
     """Let packs without a sample complete the last turn, so that it is not left out."""
-    read_ahead: int = 8
-    """Samples in flight."""
+    read_ahead: int | None = None
+    """Samples in flight; see ``read_packs``."""
     always_image: bool = False
     """See ``CollateSettings``."""
     reading: ReadSettings = field(default_factory=ReadSettings)

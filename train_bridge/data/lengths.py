@@ -6,20 +6,18 @@ All ranks and loader processes of a machine share one copy through the page cach
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from curate.contract.schemas import SHARD_INDEX
-from shards.reader import read_index
 from shards.storage import atomic_path
+from shards.stream_index import stream_index
+from train_bridge.data.count_summary import CountSummary, counts_path
 from train_bridge.data.counting import COUNTED, CountRows, open_counter
+from train_bridge.data.index_summary import IndexSummary, summarise_index
 from train_bridge.tokens.encoder import TextEncoder
 
 LENGTHS = pa.schema(
@@ -28,18 +26,9 @@ LENGTHS = pa.schema(
         *COUNTED,
     ]
 )
-COUNTS = pa.schema(
-    [
-        pa.field("num_ids", pa.int32(), nullable=False),
-        pa.field("num_images", pa.int32(), nullable=False),  # placeholders, not what is stored
-        pa.field("num_labels", pa.int32(), nullable=False),
-        pa.field("group", pa.uint16(), nullable=False),  # place of (source, kind) in the metadata ``groups``
-        pa.field("bucket", pa.uint32(), nullable=False),  # first 32 bits of the sha256 of the doc_id: splits
-        pa.field("usable", pa.uint8(), nullable=False),  # 1: without a fault, and with a token to learn
-    ]
-)
-"""What planning reads of every sample: one record batch, so that a column is one array of the mapped file."""
-ENCODER_KEY, GROUPS_KEY = "encoder", "groups"
+ENCODER_KEY = "encoder"
+LENGTHS_VERSION = 2
+"""Part of every file's name: raise it when the files hold something else."""
 FILE_ROWS = 65_536
 LARGE_SET = 50_000
 """Samples from which on starting processes pays."""
@@ -60,31 +49,26 @@ def count_lengths(folder: str, *, encoder: TextEncoder, cache_dir: str, num_proc
     Raises:
         ShardError: The folder is no finished shard set.
     """
-    index = read_index(folder)
-    key = hashlib.sha256(f"{_table_hash(index)} {encoder.fingerprint()}".encode()).hexdigest()[:16]
+    index = summarise_index(folder, cache_dir=cache_dir)
+    key = hashlib.sha256(f"{LENGTHS_VERSION} {index.sha256} {encoder.fingerprint()}".encode()).hexdigest()[:16]
     path = Path(cache_dir) / f"lengths-{key}.arrow"
     if path.exists() and Path(counts_path(str(path))).exists():
         return str(path)
-    schema = LENGTHS.with_metadata({ENCODER_KEY: encoder.fingerprint()})
-    counted = []
+    schema, counts = LENGTHS.with_metadata({ENCODER_KEY: encoder.fingerprint()}), CountSummary(index.num_rows)
+    processes = num_processes or (1 if index.num_rows < LARGE_SET else os.cpu_count() or 1)
     with atomic_path(str(path)) as partial:
         with (
             pa.OSFile(str(partial), "wb") as file,
             pa.ipc.new_file(file, schema) as writer,
-            open_counter(folder, encoder=encoder, num_processes=num_processes or _num_processes(index)) as count,
+            open_counter(folder, encoder=encoder, num_processes=processes) as count,
         ):
-            for table in _count_tables(index, count=count, part_of=path):
-                writer.write_table(table.replace_schema_metadata(schema.metadata).combine_chunks())
-                counted.append(_summary_columns(table))
-        _write_counts(counts_path(str(path)), counted)
+            for table in _count_blocks(folder, index, count=count, part_of=path):
+                writer.write_table(table.replace_schema_metadata(schema.metadata))
+                counts.add(table)
+        counts.write(counts_path(str(path)), shard_starts=[span.first_row for span in index.shards])
     for part in path.parent.glob(f"{path.name}.part-*"):
         part.unlink(missing_ok=True)
     return str(path)
-
-
-def counts_path(path: str) -> str:
-    """Return where the summary of a file of lengths is."""
-    return str(Path(path).with_name(Path(path).name.replace("lengths-", "counts-", 1)))
 
 
 def counted_encoder(path: str) -> str:
@@ -94,57 +78,10 @@ def counted_encoder(path: str) -> str:
     return str(metadata.get(ENCODER_KEY.encode(), b"").decode())
 
 
-def _summary_columns(table: pa.Table) -> pa.Table:
-    """Return the columns of COUNTS, with source and kind in place of the group."""
-    digests = [hashlib.sha256(doc_id.encode()).digest()[:4] for doc_id in table["doc_id"].to_pylist()]
-    usable = pc.and_(pc.is_null(table["fault"]), pc.greater(table["num_labels"], 0))
-    return pa.table(
-        {
-            "num_ids": table["num_ids"],
-            "num_images": pc.list_value_length(table["image_at"]),
-            "num_labels": table["num_labels"],
-            "source": table["source"],
-            "kind": table["kind"],
-            "bucket": np.frombuffer(b"".join(digests), dtype=">u4").astype(np.uint32),
-            "usable": pc.cast(usable, pa.uint8()),
-        }
-    )
-
-
-def _write_counts(path: str, counted: list[pa.Table]) -> None:
-    empty: list[Any] = []
-    table = pa.concat_tables(counted) if counted else None
-    pairs = empty if table is None else list(zip(table["source"].to_pylist(), table["kind"].to_pylist(), strict=True))
-    groups = sorted(set(pairs))
-    places = {pair: place for place, pair in enumerate(groups)}
-    columns = [
-        pa.array([places[pair] for pair in pairs], field.type)
-        if field.name == "group"
-        else (pa.array(empty, field.type) if table is None else pc.cast(table[field.name], field.type).combine_chunks())
-        for field in COUNTS
-    ]
-    schema = COUNTS.with_metadata({GROUPS_KEY: json.dumps(groups)})
-    with atomic_path(path) as partial, pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, schema) as writer:
-        writer.write_batch(pa.record_batch(columns, schema=schema))
-
-
-def _table_hash(table: pa.Table) -> str:
-    """Hash an index by content, not by how its file was written."""
-    digest = hashlib.sha256()
-    for batch in table.combine_chunks().to_batches(max_chunksize=FILE_ROWS):
-        digest.update(pa.record_batch(batch.columns, schema=SHARD_INDEX).serialize())
-    return digest.hexdigest()
-
-
-def _num_processes(index: pa.Table) -> int:
-    return 1 if index.num_rows < LARGE_SET else os.cpu_count() or 1
-
-
-def _count_tables(index: pa.Table, *, count: CountRows, part_of: Path) -> Iterator[pa.Table]:
+def _count_blocks(folder: str, index: IndexSummary, *, count: CountRows, part_of: Path) -> Iterator[pa.Table]:
     """Count block by block; a block of several is kept in a file of its own until the last is counted."""
-    for start in range(0, index.num_rows, FILE_ROWS):
-        block = index.slice(start, FILE_ROWS)
-        part = part_of.with_name(f"{part_of.name}.part-{start}")
+    for number, block in enumerate(stream_index(folder, num_rows=FILE_ROWS)):
+        part = part_of.with_name(f"{part_of.name}.part-{number * FILE_ROWS}")
         table = _read_part(part)
         if table is None:
             table = pa.table([*block.columns, *count(block).columns], schema=LENGTHS).combine_chunks()

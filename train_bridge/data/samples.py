@@ -1,14 +1,9 @@
-"""Reads the samples of a plan: bytes by offset, text to tokens, images to pixels; several in flight, order kept."""
+"""Reads the samples of a plan: text to tokens, images to pixels, another document in place of a corrupt one."""
 
-import os
-import threading
-import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,20 +11,16 @@ import numpy.typing as npt
 from curate.contract.errors import ShardError, StorageError
 from curate.contract.ids import seed_for
 from shards.cache import CacheSettings
-from shards.reader import ShardReader, StoredSample
 from train_bridge.data.corpus import Corpus
+from train_bridge.data.fetching import Fetched, SampleFetcher, images_of
 from train_bridge.model.images import DECODE_ERRORS, ImageForm, Pixels, decode_image
 from train_bridge.packing.order import shuffled_rows
-from train_bridge.packing.plan import Pack, PlannedSample
+from train_bridge.packing.plan import PlannedSample
 from train_bridge.packing.split import Capacity, Chunk
 from train_bridge.tokens.encoder import Encoded, TextEncoder, expand
 from train_bridge.tokens.faults import SampleFault
 
 Ints = npt.NDArray[np.int32]
-FIRST_WAIT_S, MAX_WAIT_S = 0.5, 30.0
-"""Between two tries of a read that storage has refused; each wait is twice the one before."""
-HANG_GRACE_S = 30.0
-"""What a read may take longer than all its tries, before it counts as hanging."""
 NUM_LOOKED_AT, NUM_REPLACEMENTS = 64, 3
 """Documents that are considered, and of which the largest are read, in place of a corrupt one."""
 
@@ -56,6 +47,10 @@ class SkippedSample:
     doc_id: str
     fault: SampleFault
     detail: str
+
+
+Content = list[LoadedSample | SkippedSample]
+"""What became of a sample, or of all of a pack."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,52 +88,59 @@ class SampleReader:
         """
         settings = settings or ReadSettings()
         self._corpus, self._encoder, self._form, self._capacity = corpus, encoder, form, capacity
-        self.patience_s, self._excluded, self._is_closed = settings.patience_s, settings.excluded, threading.Event()
-        self._readers = {folder: ShardReader(folder, cache=settings.cache) for folder in corpus.folders}
-        self.is_local = all(reader.is_local for reader in self._readers.values())
+        self.patience_s, self._excluded = settings.patience_s, settings.excluded
+        self._fetcher = SampleFetcher(corpus, encoder=encoder, cache=settings.cache, patience_s=settings.patience_s)
+        self.is_local = self._fetcher.is_local
         """Whether no read waits for the network."""
+        self.group_near = self._fetcher.group_near
+        """See ``SampleFetcher``."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._is_closed.set()
-        for reader in self._readers.values():
-            reader.close()
+        self._fetcher.close()
 
-    def read(self, sample: PlannedSample) -> LoadedSample | SkippedSample:
-        """Read one sample; what is wrong with it is returned, never raised."""
+    def read(self, sample: PlannedSample, *, fetched: Fetched | None = None) -> LoadedSample | SkippedSample:
+        """Read one sample; what is wrong with it is returned, never raised.
+
+        Args:
+            sample: Of the plan.
+            fetched: What it needs, where that has been read already.
+        """
         folder, row = self._corpus.index_row(sample.row)
         if row["doc_id"] in self._excluded:
             return SkippedSample(row["key"], row["doc_id"], SampleFault.EXCLUDED, "left out by data.exclude")
         try:
-            stored = self._read_patiently(folder, row)
+            fetched = fetched or self._fetcher.fetch(sample)
         except StorageError as error:
             return SkippedSample(row["key"], row["doc_id"], SampleFault.STORAGE, f"{folder}: {error}")
         except ShardError as error:
             return SkippedSample(row["key"], row["doc_id"], SampleFault.UNREADABLE, str(error))
-        loaded = self._load(stored, sample)
+        except IndexError:
+            return SkippedSample(row["key"], row["doc_id"], SampleFault.MALFORMED, "an image of it is not stored")
+        loaded = self._load(fetched, sample)
         if isinstance(loaded, LoadedSample):
             return loaded
         fault, detail = loaded
         return SkippedSample(row["key"], row["doc_id"], fault, detail)
-
-    def _read_patiently(self, folder: str, row: dict[str, Any]) -> StoredSample:
-        deadline_s, wait_s = time.monotonic() + self.patience_s, FIRST_WAIT_S
-        while True:
-            try:
-                return self._readers[folder].read(row)
-            except StorageError:
-                if time.monotonic() + wait_s > deadline_s or self._is_closed.wait(wait_s):
-                    raise
-                wait_s = min(2 * wait_s, MAX_WAIT_S)
 
     def lost(self, sample: PlannedSample, detail: str) -> SkippedSample:
         """Return a sample whose read was given up."""
         folder, row = self._corpus.index_row(sample.row)
         return SkippedSample(row["key"], row["doc_id"], SampleFault.STORAGE, f"{folder}/{row['shard']}: {detail}")
 
-    def read_or_replace(self, sample: PlannedSample) -> list[LoadedSample | SkippedSample]:
+    def read_group(self, samples: Sequence[PlannedSample]) -> list[Content]:
+        """Read samples that ``group_near`` has put together; see ``read_or_replace``."""
+        try:
+            near = self._fetcher.fetch_near(samples) if len(samples) > 1 else None
+        except StorageError as error:
+            return [[self.lost(sample, str(error))] for sample in samples]
+        if near is None:
+            return [self.read_or_replace(sample) for sample in samples]
+        return [self.read_or_replace(sample, fetched=one) for sample, one in zip(samples, near, strict=True)]
+
+    def read_or_replace(self, sample: PlannedSample, *, fetched: Fetched | None = None) -> Content:
         """Read one sample; in place of a corrupt one, another of the same entry that fits where it would have been.
 
         Which one depends on the sample alone, not on who reads it or when. For one whose storage does not answer there
@@ -147,10 +149,10 @@ class SampleReader:
         Returns:
             The sample, or each that was skipped, and the one in its place if there is any.
         """
-        found = self.read(sample)
+        found = self.read(sample, fetched=fetched)
         if isinstance(found, LoadedSample):
             return [found]
-        skipped: list[LoadedSample | SkippedSample] = [found]
+        skipped: Content = [found]
         if found.fault is SampleFault.STORAGE:
             return skipped
         for candidate in self._candidates(sample):
@@ -188,18 +190,18 @@ class SampleReader:
             for i in chosen
         ]
 
-    def _load(self, stored: StoredSample, sample: PlannedSample) -> LoadedSample | tuple[SampleFault, str]:
-        encoded = self._encoder.encode([stored.record])[0]
+    def _load(self, fetched: Fetched, sample: PlannedSample) -> LoadedSample | tuple[SampleFault, str]:
+        encoded = fetched.encoded
         if isinstance(encoded, SampleFault):
             return encoded, "it could be encoded when it was counted"
         ids, labels = self._tokens(encoded, sample)
         if len(ids) != sample.span.num_tokens:
             return SampleFault.CHANGED, f"{len(ids)} tokens instead of {sample.span.num_tokens}"
         pixels: list[Pixels] = []
-        for ordinal in _images_in(encoded, sample, image_token_id=self._encoder.image_token_id):
+        for ordinal in images_of(encoded, sample, image_token_id=self._encoder.image_token_id):
             try:
-                pixels.append(decode_image(stored.images[ordinal], form=self._form))
-            except IndexError:
+                pixels.append(decode_image(fetched.images[ordinal], form=self._form))
+            except KeyError:
                 return SampleFault.MALFORMED, f"image {ordinal} is not stored"
             except DECODE_ERRORS as error:
                 return SampleFault.BROKEN_IMAGE, f"image {ordinal}: {error}"
@@ -216,49 +218,3 @@ class SampleReader:
             image_token_id=self._encoder.image_token_id,
             tokens_per_image=self._capacity.tokens_per_image,
         )
-
-
-Content = list[LoadedSample | SkippedSample]
-
-
-def read_packs(packs: Iterable[Pack], *, reader: SampleReader, read_ahead: int) -> Iterator[tuple[Pack, Content]]:
-    """Read packs in order with about ``read_ahead`` samples in flight.
-
-    What is read from a local disk costs processor time alone, and more threads than processors only hinder each other.
-
-    Yields:
-        Each pack with what became of its samples, in their order: see ``SampleReader.read_or_replace``.
-    """
-    queue: deque[tuple[Pack, list[Future[Content]]]] = deque()
-    num_threads = min(read_ahead, (os.cpu_count() or 1) + 1) if reader.is_local else read_ahead
-    pool = ThreadPoolExecutor(num_threads)
-    try:
-        for pack in packs:
-            queue.append((pack, [pool.submit(reader.read_or_replace, sample) for sample in pack.samples]))
-            while sum(len(futures) for _, futures in queue) - len(queue[0][1]) >= read_ahead:
-                yield _finish(*queue.popleft(), reader=reader)
-        while queue:
-            yield _finish(*queue.popleft(), reader=reader)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # a read that hangs must not hang its process
-
-
-def _finish(pack: Pack, futures: Sequence[Future[Content]], *, reader: SampleReader) -> tuple[Pack, Content]:
-    """Wait for the samples of a pack; one that hangs is given up."""
-    content: Content = []
-    limit_s = reader.patience_s + HANG_GRACE_S if reader.patience_s else None
-    wait_s = limit_s
-    for sample, future in zip(pack.samples, futures, strict=True):
-        try:
-            content += future.result(wait_s)
-        except TimeoutError:
-            content.append(reader.lost(sample, f"no answer for {limit_s:.0f} s"))
-            wait_s = 0.0  # the run is over; the others, which wait for the same storage, need not be waited for
-    return pack, content
-
-
-def _images_in(encoded: Encoded, sample: PlannedSample, *, image_token_id: int) -> tuple[int, ...]:
-    """Return the images whose placeholders lie in the sample's part of the document."""
-    places = np.flatnonzero(encoded.ids == image_token_id)
-    first, last = np.searchsorted(places, [sample.span.start, sample.span.stop])
-    return encoded.images[first:last]

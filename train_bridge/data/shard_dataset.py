@@ -18,6 +18,7 @@ from curate.contract.ids import seed_for
 from train_bridge.config import DataConfig, PackConfig, ShardCacheConfig
 from train_bridge.data.collate import Batch
 from train_bridge.data.dataset import BatchDataset
+from train_bridge.data.index_summary import summarise_index
 from train_bridge.data.lengths import count_lengths
 from train_bridge.data.samples import ReadSettings
 from train_bridge.data.shard_files import check_shard_files
@@ -113,7 +114,7 @@ class ShardDataset(IterableDataset[ShardBatch]):
         )
         target = cache_dir or str(Path.home() / ".cache" / "vila-curate")
         for folder in config.shards:
-            check_shard_files(folder)
+            check_shard_files(folder, summarise_index(folder, cache_dir=target))
         paths = tuple(count_lengths(folder, encoder=encoder, cache_dir=target) for folder in config.shards)
         spec = dataset_spec(config, plan=plan, length_paths=paths, processor=loaded, processor_folder=processor)
         self._spec = replace(

@@ -41,6 +41,7 @@ def plan_settings(data: DataConfig, pack: PackConfig, *, processor: LlavaProcess
     return PlanSettings(
         capacity=Capacity(seq_length=pack.seq_length, tokens_per_image=num_image_tokens, has_bos=has_bos),
         order=data.order,
+        block_shards=data.block_shards,
         seed=data.seed,
         unit=data.weight_unit,
         long_documents=data.cut,

@@ -7,7 +7,7 @@ is drawn beyond the point at which the first entry has run out: weights hold to 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from curate.blend.curve import ShareCurve
 from curate.contract.ids import seed_for
+from train_bridge.packing.blocks import shuffled_blocks
 from train_bridge.packing.order import shuffled_rows
 from train_bridge.packing.split import Capacity, Chunk, Counted, split_document
 
@@ -66,6 +67,8 @@ class DrawEntry:
     """Its share along the run, in the unit of the blend."""
     max_repeats: int = 1
     """Times that a pass over the blend may use each of its documents."""
+    shard_starts: Rows = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
+    """[S]: places in ``rows`` at which another shard begins, rising; the first is 0."""
 
 
 class SampleCounts(Protocol):
@@ -86,6 +89,9 @@ class SampleCounts(Protocol):
         """Return the places of a document's images and breaks."""
 
 
+Order = Literal["stored", "shuffled", "blocks"]
+"""Of an entry's samples in an epoch: as they are stored; shuffled over all of it; shuffled in blocks of some shards,
+chosen anew each epoch, so that few shards are read from at a time."""
 LongDocuments = Literal["split", "with_images", "truncate"]
 """Which chunks of a document that is longer than a sequence are used: all; those up to the first with an image, since
 later ones speak of pictures that they do not have; the first."""
@@ -96,7 +102,8 @@ class DrawSettings:
     """What decides which samples come, and when."""
 
     capacity: Capacity
-    order: Literal["stored", "shuffled"] = "stored"
+    order: Order = "stored"
+    block_shards: int = 8
     seed: int = 0
     unit: Literal["samples", "tokens"] = "tokens"
     """Of the entries' shares."""
@@ -226,14 +233,23 @@ def look_up(source: SampleCounts, settings: DrawSettings, *, entry: int, places:
 
 def rows_at(entry: DrawEntry, settings: DrawSettings, places: Rows) -> Rows:
     """Return the corpus rows at ``places`` of an entry's order, which may span epochs."""
-    num_rows = len(entry.rows)
-    epochs, inside = np.divmod(places, num_rows)
-    if settings.order == "shuffled":
-        seed = seed_for(settings.seed, f"order {entry.name}")
-        for epoch in np.unique(epochs):
+    epochs, inside = np.divmod(places, len(entry.rows))
+    if settings.order != "stored":
+        for epoch in np.unique(epochs).tolist():
             of = epochs == epoch
-            inside[of] = shuffled_rows(inside[of], num_rows=num_rows, seed=seed, epoch=int(epoch))
+            inside[of] = _shuffle(entry, settings, inside[of], epoch=epoch)
     return np.asarray(entry.rows[inside], dtype=np.int64)
+
+
+def _shuffle(entry: DrawEntry, settings: DrawSettings, places: Rows, *, epoch: int) -> Rows:
+    """Return what stands at ``places`` of an epoch."""
+    seed, num_rows = seed_for(settings.seed, f"order {entry.name}"), len(entry.rows)
+    if settings.order == "shuffled":
+        return shuffled_rows(places, num_rows=num_rows, seed=seed, epoch=epoch)
+    blocks = shuffled_blocks(
+        entry.shard_starts, num_rows=num_rows, block_shards=settings.block_shards, seed=seed, epoch=epoch
+    )
+    return blocks.rows(places)
 
 
 def split_long(source: SampleCounts, settings: DrawSettings, documents: Samples) -> Samples:

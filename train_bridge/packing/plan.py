@@ -20,6 +20,7 @@ from train_bridge.packing.draw import (
     Drawer,
     DrawSettings,
     LongDocuments,
+    Order,
     SampleCounts,
     Samples,
     look_up,
@@ -33,7 +34,9 @@ class PlanSettings:
     """What decides a plan, beside the counts and the shares of the blend."""
 
     capacity: Capacity
-    order: Literal["stored", "shuffled"] = "stored"
+    order: Order = "stored"
+    block_shards: int = 8
+    """Of the order ``blocks``: shards whose samples are shuffled together."""
     seed: int = 0
     unit: Literal["samples", "tokens"] = "tokens"
     """Of the shares of a blend."""
@@ -53,6 +56,7 @@ class PlanSettings:
         return DrawSettings(
             capacity=self.capacity,
             order=self.order,
+            block_shards=self.block_shards,
             seed=self.seed,
             unit=self.unit,
             long_documents=self.long_documents,

@@ -10,6 +10,7 @@ from train_bridge.config import DataConfig, StageConfig
 from train_bridge.data.corpus import Corpus
 from train_bridge.data.dataset import DatasetSpec
 from train_bridge.data.exclude import read_excluded
+from train_bridge.data.index_summary import summarise_index
 from train_bridge.data.lengths import count_lengths
 from train_bridge.data.samples import ReadSettings
 from train_bridge.data.shard_files import check_shard_files
@@ -54,7 +55,7 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
     with failing_together():
         if ranks.local_rank == 0:
             for shards in config.data.shards:
-                check_shard_files(shards)
+                check_shard_files(shards, summarise_index(shards, cache_dir=config.cache_dir))
         if ranks.is_first:
             build_processor(config).save_pretrained(folder)
     processor = AutoProcessor.from_pretrained(folder)

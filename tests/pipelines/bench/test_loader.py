@@ -1,7 +1,10 @@
+import time
 from pathlib import Path
 
-from pipelines.bench.loader import rows_of, write_pairs
+from pipelines.bench.file_server import served
+from pipelines.bench.loader import rows_of, write_articles, write_pairs
 from shards.reader import ShardReader, read_index
+from shards.storage import open_folder
 
 VALUES = {
     "plan": [150_000.0],
@@ -49,3 +52,37 @@ def test_pairs_are_a_finished_set(tmp_path: Path) -> None:
     with ShardReader(str(tmp_path)) as reader:
         sizes = [len(reader.read(row, check_images=True).images[0]) for row in rows]
     assert min(sizes) > 30_000
+
+
+def test_reading_has_rows_beside_what_it_was() -> None:
+    reading = {
+        "long-document": [30.0],
+        "long-document short": [40.0],
+        "latency-30ms": [600.0],
+        "latency-30ms eight": [200.0],
+        "latency-30ms stored": [800.0],
+    }
+    rows = rows_of({"values": VALUES | reading, "versions": {"webdataset": "1.0", "megatron-energon": None}})
+    assert [(row["case"], row["unit"], row["ratio"]) for row in rows if row["case"] in reading] == [
+        ("long-document", "tokens/s", 0.75),
+        ("latency-30ms", "samples/s", 3.0),
+        ("latency-30ms stored", "samples/s", 4.0),
+    ]
+
+
+def test_articles_are_a_finished_set(tmp_path: Path) -> None:
+    write_articles(tmp_path, num_samples=2, num_words=900)
+    rows = read_index(str(tmp_path)).to_pylist()
+    assert [len(row["parts"]) for row in rows] == [4, 4]
+    with ShardReader(str(tmp_path)) as reader:
+        texts = [item["text"] for item in reader.read(rows[0]).record["items"] if item["type"] == "text"]
+    assert sum(len(text.split()) for text in texts) == 960
+
+
+def test_a_slow_store_answers_ranges_late(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"0123456789")
+    with served(tmp_path, delay_s=0.2) as url:
+        system, _ = open_folder(url)
+        start_s = time.perf_counter()
+        assert system.cat_file(f"{url}/file", start=2, end=5) == b"234"
+        assert time.perf_counter() - start_s >= 0.2

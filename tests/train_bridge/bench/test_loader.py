@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from train_bridge.bench import loader as bench_loader
-from train_bridge.bench.loader import decoded, loaded_samples, make_spec, measure, our_resume, raw_images
+from train_bridge.bench.loader import (
+    decoded,
+    loaded_samples,
+    make_spec,
+    measure,
+    measure_reading,
+    our_resume,
+    raw_images,
+)
 from train_bridge.data.dataset import DatasetSpec
 
 
@@ -41,3 +49,14 @@ def test_every_way_is_measured_in_every_turn(pairs: DatasetSpec, monkeypatch: py
         "state-bytes", "resume-s",
     }  # fmt: skip
     assert {len(turns) for turns in values.values()} == {2}
+
+
+def test_reading_is_measured_of_each_set(pairs: DatasetSpec) -> None:
+    values = measure_reading(dict.fromkeys(("long", "short", "remote"), pairs), num_turns=1)
+    assert {name: len(turns) for name, turns in values.items()} == {
+        "long-document": 1,
+        "long-document short": 1,
+        "latency-30ms": 1,
+        "latency-30ms eight": 1,
+        "latency-30ms stored": 1,
+    }

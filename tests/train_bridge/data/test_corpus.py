@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -7,6 +8,8 @@ from curate.contract.errors import RecipeError, ShardError
 from train_bridge.data.corpus import open_corpus
 from train_bridge.data.dataset import DatasetSpec
 from train_bridge.data.selection import Selection
+from train_bridge.packing.draw import rows_at
+from train_bridge.packing.plan import plan_packs
 
 SIDES: tuple[Literal["train"], Literal["validation"]] = ("train", "validation")
 
@@ -46,6 +49,19 @@ def test_documents_have_their_places(spec: DatasetSpec) -> None:
     assert len(document.image_at) == 2
     assert document.num_ids > max(document.image_at) > 0
     assert document.label_spans[-1] == document.num_ids
+
+
+def test_blocks_are_of_whole_shards_and_draw_every_sample_once(spec: DatasetSpec) -> None:
+    corpus = open_corpus(spec.length_paths * 3, folders=["a", "b", "c"], selection=Selection(kinds={"pair", "text"}))
+    (entry,) = corpus.entries
+    assert entry.shard_starts.tolist() == [0, 32, 64]
+    settings = replace(spec.plan, order="blocks", block_shards=1)
+    drawn = [row for pack in plan_packs(corpus, settings, num_epochs=1) for row in pack.table["row"].tolist()]
+    assert sorted(drawn) == entry.rows.tolist()
+    places = rows_at(entry, settings.draw, np.arange(96))
+    assert sorted(set((places // 48).tolist())) == [0, 1, 2]
+    assert [len(set((part // 48).tolist())) for part in np.split(places, 3)] == [1, 1, 1]
+    assert places.tolist() != sorted(places.tolist())
 
 
 def test_nothing_to_train_on_is_an_error(spec: DatasetSpec) -> None:

@@ -10,7 +10,8 @@ from shards.sample import Sample, SampleImage, SampleText
 from tests.train_bridge.conftest import TOKENS_PER_IMAGE, image_item, make_sample, write_set
 from train_bridge.data.corpus import Corpus, open_corpus
 from train_bridge.data.lengths import count_lengths
-from train_bridge.data.samples import LoadedSample, SampleReader, SkippedSample, read_packs
+from train_bridge.data.read_packs import read_packs
+from train_bridge.data.samples import LoadedSample, SampleReader, SkippedSample
 from train_bridge.model.images import image_form
 from train_bridge.packing.plan import Pack, PlanSettings, plan_packs
 from train_bridge.packing.split import Capacity

@@ -12,7 +12,7 @@ from tests.train_bridge import faulty_store
 from tests.train_bridge.conftest import stage_config
 from tests.train_bridge.faulty_store import faulty_set
 from train_bridge.config import RunConfig, StageConfig
-from train_bridge.data import samples
+from train_bridge.data import fetching, read_packs
 from train_bridge.data.exclude import read_excluded
 from train_bridge.training.budget import MIN_SKIPPED, RunStoppedError, check_budget, is_healthy
 from train_bridge.training.checkpoint import TrainProgress, list_checkpoints
@@ -52,7 +52,7 @@ def reads_of(config: StageConfig) -> int:
 def test_storage_that_refuses_for_a_while_is_waited_for(
     store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(samples, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(fetching, "FIRST_WAIT_S", 0.01)
     whole = train(config_of(store, tmp_path / "whole"))
     config = config_of(store, tmp_path / "out")
     faulty_store.refuse(after=reads_of(config), times=5)
@@ -64,7 +64,7 @@ def test_storage_that_refuses_for_a_while_is_waited_for(
 def test_credentials_that_expire_end_the_run_saved_and_it_goes_on_exactly(
     store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(samples, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(fetching, "FIRST_WAIT_S", 0.01)
     whole = train(config_of(store, tmp_path / "whole"))
     config = config_of(store, tmp_path / "out", read_patience_s=1)
     faulty_store.refuse(after=reads_of(config), times=10**9)
@@ -80,7 +80,7 @@ def test_credentials_that_expire_end_the_run_saved_and_it_goes_on_exactly(
 
 
 def test_a_read_that_hangs_is_named(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samples, "HANG_GRACE_S", 0.5)
+    monkeypatch.setattr(read_packs, "HANG_GRACE_S", 0.5)
     config = config_of(store, tmp_path, read_patience_s=1)
     faulty_store.hang(after=reads_of(config))
     with pytest.raises(RunStoppedError, match=r"rank 0 could not read sample \d+.*00000\.tar: no answer for 2 s"):
