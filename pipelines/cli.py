@@ -13,7 +13,7 @@ from rich.console import Console
 
 from curate.contract.errors import BlendError, CurateError, RecipeError
 from pipelines import views
-from pipelines.train_command import train_command
+from pipelines.train_command import count_command, train_command
 from shards.export.names import ExportFormat
 
 EXIT_FAILED = 1
@@ -203,6 +203,22 @@ def train(  # noqa: PLR0913 - a command line
     with _errors_to_exit_codes(debug=debug):
         command = train_command(str(stage), options, nproc=nproc, nnodes=nnodes, rdzv_endpoint=rdzv_endpoint)
     # This process becomes the launcher: signals and exit code are its own.
+    os.execv(command[0], command)  # noqa: S606 - our own module
+
+
+@app.command("count-tokens")
+def count_tokens(
+    stage: Annotated[Path, typer.Argument(help="YAML stage: its tokenizer, its shards.")],
+    *,
+    overrides: Sets = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="That count; default all processors.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Count the tokens of a stage's shards, and keep them beside the sets. After a kill it goes on."""
+    options = [part for override in overrides or [] for part in ("--set", override)]
+    options += ["--processes", str(processes)] if processes is not None else []
+    with _errors_to_exit_codes(debug=debug):
+        command = count_command(str(stage), [*options, *(["--debug"] if debug else [])])
     os.execv(command[0], command)  # noqa: S606 - our own module
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from curate.contract.errors import RecipeError
 
-LAUNCHER = "train_bridge.launch"
-"""Runs torchrun, and keeps what it promises of SIGTERM; see its docstring."""
+LAUNCHER, COUNTER = "train_bridge.launch", "train_bridge.count_tokens"
+"""The first runs torchrun, and keeps what it promises of SIGTERM; see its docstring."""
 
 
 def train_command(
@@ -29,8 +29,7 @@ def train_command(
     Raises:
         RecipeError: Several machines and no place to meet, or no YAML file.
     """
-    if not stage.endswith((".yaml", ".yml")):
-        raise RecipeError((f"{stage}: a stage file ends in .yaml",))
+    _check_stage(stage)
     if rdzv_endpoint is not None:
         meeting = [f"--nnodes={nnodes}", "--rdzv-backend=c10d", f"--rdzv-endpoint={rdzv_endpoint}"]
     elif nnodes == "1":
@@ -38,3 +37,18 @@ def train_command(
     else:
         raise RecipeError((f"--nnodes {nnodes}: --rdzv-endpoint HOST:PORT says where the machines meet",))
     return [sys.executable, "-m", LAUNCHER, *meeting, f"--nproc-per-node={nproc}", stage, *options]
+
+
+def count_command(stage: str, options: Sequence[str] = ()) -> list[str]:
+    """Return the command that counts the tokens of a stage's shards.
+
+    Raises:
+        RecipeError: No YAML file.
+    """
+    _check_stage(stage)
+    return [sys.executable, "-m", COUNTER, stage, *options]
+
+
+def _check_stage(stage: str) -> None:
+    if not stage.endswith((".yaml", ".yml")):
+        raise RecipeError((f"{stage}: a stage file ends in .yaml",))

@@ -16,8 +16,8 @@ from train_bridge.failures import EXIT_FAILED, tell_failure, write_error
 from train_bridge.options import parse_options
 from train_bridge.stage_file import load_stage
 from train_bridge.training.checkpoint import list_checkpoints
+from train_bridge.training.kept_plan import find_plan
 from train_bridge.training.loop import CHECKPOINTS, FINAL, train_stage
-from train_bridge.training.plan_summary import summarise_plan
 from train_bridge.training.prepare import prepare
 from train_bridge.training.ranks import Ranks, is_peer_loss, joined_ranks
 
@@ -82,7 +82,7 @@ def _check_output(config: StageConfig, *, resume: bool) -> None:
 def _print_plan(config: StageConfig, ranks: Ranks) -> None:
     prepared = prepare(config, ranks=ranks)
     if ranks.is_first:
-        summary = summarise_plan(prepared.corpus, prepared.spec.plan, config.optim)
+        summary = find_plan(prepared.corpus, prepared.spec, config.optim, cache_dir=config.cache_dir)
         sys.stdout.write("\n".join(summary.lines()) + "\n")
 
 

@@ -305,8 +305,9 @@ class RunConfig(BaseModel):
     """Steps between lines of metrics."""
     log_packs: bool = False
     """Also write which packs each step learned from, with a checksum of their labels: an audit of a run."""
-    peer_timeout_s: int = Field(7200, ge=1)
-    """Seconds that a rank waits for the others, who may be counting a large corpus, before it gives up."""
+    peer_timeout_s: int = Field(1800, ge=1)
+    """Seconds that a rank waits for the others in a step before it gives up; who counts tokens or reads a model before
+    the first step is waited for without end. A rank that does not move for 300 s is named."""
     tensorboard: bool = True
     """Also write TensorBoard files."""
     cache_dir: str | None = None

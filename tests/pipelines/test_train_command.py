@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from curate.contract.errors import RecipeError
-from pipelines.train_command import LAUNCHER, train_command
+from pipelines.train_command import COUNTER, LAUNCHER, count_command, train_command
 
 
 def test_torchruns_options_stand_before_the_stage_and_ours_behind() -> None:
@@ -24,3 +24,10 @@ def test_several_machines_meet_somewhere() -> None:
 def test_a_stage_is_a_yaml_file() -> None:
     with pytest.raises(RecipeError, match=r"ends in \.yaml"):
         train_command("stage.json")
+
+
+def test_counting_takes_the_stage_and_its_options() -> None:
+    assert count_command("stage.yaml", ["--debug"]) == [sys.executable, "-m", COUNTER, "stage.yaml", "--debug"]
+    assert callable(importlib.import_module(COUNTER).main)
+    with pytest.raises(RecipeError, match=r"ends in \.yaml"):
+        count_command("stage.json")

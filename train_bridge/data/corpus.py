@@ -42,7 +42,9 @@ class _SetSurvey:
 class Corpus:
     """Rows 0..num_rows-1, the sets one after the other."""
 
-    def __init__(self, paths: Sequence[str], *, folders: Sequence[str], selection: Selection) -> None:
+    def __init__(
+        self, paths: Sequence[str], *, folders: Sequence[str], selection: Selection, cache_dir: str | None = None
+    ) -> None:
         """Map files of ``lengths.count_lengths``, one per folder.
 
         Raises:
@@ -58,7 +60,7 @@ class Corpus:
         self._chunks = _Chunks(self._tables)
         self._places = [SamplePlaces(table) for table in self._tables]
         self._selection = selection
-        self._cache_dir = Path(paths[0]).parent
+        self._cache_dir = Path(cache_dir or Path(paths[0]).parent)
         self._key = [*(Path(path).name for path in paths), selection.side, str(selection.validation_share)]
         every = sorted({group for counted in self._sets for group in counted.groups if selection.takes(group)})
         self.groups = tuple(every)
@@ -221,10 +223,18 @@ class _Chunks:
         return batch["num_ids"][inside].as_py(), image_at, breaks, spans
 
 
-def open_corpus(paths: Sequence[str], *, folders: Sequence[str], selection: Selection | None = None) -> Corpus:
+def open_corpus(
+    paths: Sequence[str], *, folders: Sequence[str], selection: Selection | None = None, cache_dir: str | None = None
+) -> Corpus:
     """Map files of ``lengths.count_lengths``, one per folder.
+
+    Args:
+        paths: Of the files.
+        folders: Of the sets.
+        selection: What is taken of them.
+        cache_dir: Where the rows of an entry are kept once they are found; by default beside the first file.
 
     Raises:
         ShardError, RecipeError: See ``Corpus``.
     """
-    return Corpus(paths, folders=folders, selection=selection or Selection())
+    return Corpus(paths, folders=folders, selection=selection or Selection(), cache_dir=cache_dir)

@@ -34,7 +34,8 @@ class CountSummary:
         """Make room."""
         self._columns = {field.name: np.zeros(num_rows, dtype=field.type.to_pandas_dtype()) for field in COUNTS}
         self._groups: dict[tuple[str, str], int] = {}
-        self._num_rows = 0
+        self.num_rows = 0
+        """That were added."""
 
     def add(self, table: pa.Table) -> None:
         """Take the next rows of ``LENGTHS``."""
@@ -48,10 +49,10 @@ class CountSummary:
             "bucket": np.frombuffer(b"".join(digests), dtype=">u4"),
             "usable": usable.to_numpy(),
         }
-        stop = self._num_rows + table.num_rows
+        stop = self.num_rows + table.num_rows
         for name, values in found.items():
-            self._columns[name][self._num_rows : stop] = values
-        self._num_rows = stop
+            self._columns[name][self.num_rows : stop] = values
+        self.num_rows = stop
 
     def write(self, path: str, *, shard_starts: Sequence[int]) -> None:
         """Write ``COUNTS`` with the groups in their order, and the rows at which another shard begins."""

@@ -1,7 +1,7 @@
 """Counts the tokens of samples in several processes; what comes out does not depend on how many."""
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -40,11 +40,13 @@ class Counter:
     def __init__(self, folder: str, encoder: TextEncoder) -> None:
         """Open nothing yet."""
         self._reader, self._encoder = ShardReader(folder), encoder
-        self._threads = ThreadPoolExecutor(READ_THREADS)
+        # Local reads take microseconds: threads would take more to hand them over.
+        self._threads = None if self._reader.is_local else ThreadPoolExecutor(READ_THREADS)
 
-    def count(self, rows: list[dict[str, Any]]) -> pa.Table:
+    def count(self, batch: pa.RecordBatch) -> pa.Table:
         """Count rows of the index."""
-        records = list(self._threads.map(self._read, rows))
+        rows = batch.to_pylist()
+        records = list(map(self._read, rows) if self._threads is None else self._threads.map(self._read, rows))
         encoded = iter(self._encoder.encode([record for record in records if not isinstance(record, SampleFault)]))
         results = [record if isinstance(record, SampleFault) else next(encoded) for record in records]
         image_token_id = self._encoder.image_token_id
@@ -58,7 +60,8 @@ class Counter:
 
     def close(self) -> None:
         """Close what was opened."""
-        self._threads.shutdown()
+        if self._threads is not None:
+            self._threads.shutdown()
         self._reader.close()
 
 
@@ -77,7 +80,7 @@ def open_counter(folder: str, *, encoder: TextEncoder, num_processes: int) -> It
     if num_processes == 1:
         counter = Counter(folder, encoder)
         try:
-            yield lambda rows: pa.concat_tables([COUNTED.empty_table(), *map(counter.count, _batches(rows))])
+            yield lambda rows: _concat(map(counter.count, _batches(rows)))
         finally:
             counter.close()
         return
@@ -88,7 +91,9 @@ def open_counter(folder: str, *, encoder: TextEncoder, num_processes: int) -> It
         ProcessPoolExecutor(num_processes, mp_context=context, initializer=_start, initargs=(folder, encoder)) as pool,
     ):
         try:
-            yield lambda rows: pa.concat_tables([COUNTED.empty_table(), *pool.map(_count, _batches(rows))])
+            yield lambda rows: _concat(
+                pa.ipc.open_stream(counted).read_all() for counted in pool.map(_count, map(_to_bytes, _batches(rows)))
+            )
         except BrokenProcessPool as error:
             raise CurateError(
                 f"{folder}: a process that counts tokens has died; it may have run out of memory"
@@ -103,13 +108,27 @@ def _start(folder: str, encoder: TextEncoder) -> None:
     _of_process[:] = [Counter(folder, encoder)]
 
 
-def _count(rows: list[dict[str, Any]]) -> pa.Table:
-    return _of_process[0].count(rows)
+def _count(rows: bytes) -> bytes:
+    (batch,) = pa.ipc.open_stream(rows)
+    return _to_bytes(_of_process[0].count(batch).combine_chunks().to_batches()[0])
 
 
-def _batches(rows: pa.Table) -> Iterator[list[dict[str, Any]]]:
-    for batch in rows.to_batches(max_chunksize=BATCH_SAMPLES):
-        yield batch.to_pylist()
+def _to_bytes(batch: pa.RecordBatch) -> bytes:
+    """Return a batch alone: pickled, a slice takes all that it was cut from along."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def _batches(rows: pa.Table) -> list[pa.RecordBatch]:
+    batches: list[pa.RecordBatch] = rows.to_batches(max_chunksize=BATCH_SAMPLES)
+    return batches
+
+
+def _concat(counted: Iterable[pa.Table]) -> pa.Table:
+    return pa.concat_tables([COUNTED.empty_table(), *counted])
 
 
 def _counts(result: Encoded | SampleFault, *, image_token_id: int) -> dict[str, object]:

@@ -67,6 +67,8 @@ class DatasetSpec:
     always_image: bool = False
     """See ``CollateSettings``."""
     reading: ReadSettings = field(default_factory=ReadSettings)
+    cache_dir: str | None = None
+    """See ``open_corpus``."""
 
     @property
     def selection(self) -> Selection:
@@ -82,7 +84,7 @@ class DatasetSpec:
 
     def open_corpus(self) -> Corpus:
         """Map the counted samples."""
-        return open_corpus(self.length_paths, folders=self.folders, selection=self.selection)
+        return open_corpus(self.length_paths, folders=self.folders, selection=self.selection, cache_dir=self.cache_dir)
 
 
 class BatchDataset(IterableDataset[Batch]):

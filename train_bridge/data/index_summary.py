@@ -5,8 +5,8 @@ The index is read again when its file has changed: by size, time and, where stor
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ from curate.contract.schemas import SHARD_INDEX
 from shards.reader import INDEX_NAME
 from shards.storage import open_folder, write_bytes
 from shards.stream_index import stream_index
+from train_bridge.data.kept import find_kept
 
 BLOCK_ROWS = 65_536
 NUM_PROBES = 16
@@ -59,20 +60,19 @@ def summarise_index(folder: str, *, cache_dir: str) -> IndexSummary:
     Raises:
         ShardError: The folder is no finished shard set.
     """
-    path = _kept_at(folder, cache_dir)
-    if path is not None and path.exists():
-        try:
-            return _ADAPTER.validate_json(path.read_bytes())
-        except ValidationError:
-            pass  # of another version of this program
+    name = _kept_as(folder)
+    kept = find_kept(folder, name, cache_dir=cache_dir) if name is not None else None
+    if kept is not None:
+        with suppress(ValidationError):  # of another version of this program
+            return _ADAPTER.validate_json(kept.read_bytes())
     summary = _summarise(stream_index(folder, num_rows=BLOCK_ROWS))
-    if path is not None:
-        write_bytes(str(path), _ADAPTER.dump_json(summary))
+    if name is not None:
+        write_bytes(f"{cache_dir}/{name}", _ADAPTER.dump_json(summary))
     return summary
 
 
-def _kept_at(folder: str, cache_dir: str) -> Path | None:
-    """Return where a summary is kept; None if storage does not say when the index was written."""
+def _kept_as(folder: str) -> str | None:
+    """Return the name of the file that keeps a summary; None if storage does not say when the index was written."""
     file_system, root = open_folder(folder)
     try:
         info = file_system.info(f"{root}/{INDEX_NAME}")
@@ -81,8 +81,7 @@ def _kept_at(folder: str, cache_dir: str) -> Path | None:
     known = {name: str(info[name]) for name in CHANGES_WITH & info.keys()}
     if not known:
         return None
-    key = hashlib.sha256(repr((root, info["size"], sorted(known.items()))).encode()).hexdigest()[:16]
-    return Path(cache_dir) / f"index-{key}.json"
+    return f"index-{hashlib.sha256(repr((info['size'], sorted(known.items()))).encode()).hexdigest()[:16]}.json"
 
 
 def _summarise(blocks: Iterable[pa.Table]) -> IndexSummary:

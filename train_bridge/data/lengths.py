@@ -7,7 +7,7 @@ All ranks and loader processes of a machine share one copy through the page cach
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ from shards.stream_index import stream_index
 from train_bridge.data.count_summary import CountSummary, counts_path
 from train_bridge.data.counting import COUNTED, CountRows, open_counter
 from train_bridge.data.index_summary import IndexSummary, summarise_index
+from train_bridge.data.kept import find_kept
 from train_bridge.tokens.encoder import TextEncoder
 
 LENGTHS = pa.schema(
@@ -30,11 +31,18 @@ ENCODER_KEY = "encoder"
 LENGTHS_VERSION = 2
 """Part of every file's name: raise it when the files hold something else."""
 FILE_ROWS = 65_536
-LARGE_SET = 50_000
+LARGE_SET = 10_000
 """Samples from which on starting processes pays."""
 
 
-def count_lengths(folder: str, *, encoder: TextEncoder, cache_dir: str, num_processes: int | None = None) -> str:
+def count_lengths(
+    folder: str,
+    *,
+    encoder: TextEncoder,
+    cache_dir: str,
+    num_processes: int | None = None,
+    tell: Callable[[int, int], None] | None = None,
+) -> str:
     """Return the path of the lengths of a shard set, counting them unless they are there.
 
     The same set and encoder give the same bytes under the same name, so several machines may write it at once. What was
@@ -43,8 +51,9 @@ def count_lengths(folder: str, *, encoder: TextEncoder, cache_dir: str, num_proc
     Args:
         folder: Of the set.
         encoder: Of its text.
-        cache_dir: Where lengths are kept.
+        cache_dir: Where lengths are kept, unless they are beside the set already.
         num_processes: That count; by default all processors for a large set, this process alone for a small one.
+        tell: Is told after each block how many samples are counted, of how many.
 
     Raises:
         ShardError: The folder is no finished shard set.
@@ -52,8 +61,9 @@ def count_lengths(folder: str, *, encoder: TextEncoder, cache_dir: str, num_proc
     index = summarise_index(folder, cache_dir=cache_dir)
     key = hashlib.sha256(f"{LENGTHS_VERSION} {index.sha256} {encoder.fingerprint()}".encode()).hexdigest()[:16]
     path = Path(cache_dir) / f"lengths-{key}.arrow"
-    if path.exists() and Path(counts_path(str(path))).exists():
-        return str(path)
+    kept = [find_kept(folder, name, cache_dir=cache_dir) for name in (path.name, Path(counts_path(str(path))).name)]
+    if kept[0] is not None and kept[1] is not None and kept[0].parent == kept[1].parent:
+        return str(kept[0])
     schema, counts = LENGTHS.with_metadata({ENCODER_KEY: encoder.fingerprint()}), CountSummary(index.num_rows)
     processes = num_processes or (1 if index.num_rows < LARGE_SET else os.cpu_count() or 1)
     with atomic_path(str(path)) as partial:
@@ -65,6 +75,8 @@ def count_lengths(folder: str, *, encoder: TextEncoder, cache_dir: str, num_proc
             for table in _count_blocks(folder, index, count=count, part_of=path):
                 writer.write_table(table.replace_schema_metadata(schema.metadata))
                 counts.add(table)
+                if tell is not None:
+                    tell(counts.num_rows, index.num_rows)
         counts.write(counts_path(str(path)), shard_starts=[span.first_row for span in index.shards])
     for part in path.parent.glob(f"{path.name}.part-*"):
         part.unlink(missing_ok=True)

@@ -120,6 +120,7 @@ class ShardDataset(IterableDataset[ShardBatch]):
         self._spec = replace(
             spec,
             num_epochs=epochs,
+            cache_dir=target,
             packs_per_batch=batch_size,
             reading=ReadSettings(
                 cache=None if shard_cache is None else shard_cache.settings, patience_s=READ_PATIENCE_S

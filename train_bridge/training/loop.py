@@ -1,71 +1,41 @@
 """The training loop of a stage: steps, checkpoints, metrics, export."""
 
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch.utils.data import DataLoader
-from transformers import LlavaForConditionalGeneration
 
-from curate.contract.errors import RecipeError
 from curate.contract.ids import seed_for
 from train_bridge.config import StageConfig
 from train_bridge.data.collate import Batch
 from train_bridge.data.dataset import BatchDataset, load_batches
-from train_bridge.model.images import ImageForm, image_form
-from train_bridge.model.llava import build_model, enable_checkpointing, set_attention, set_stop, set_trainable
-from train_bridge.model.mask import Attention, resolve_attention
-from train_bridge.model.processor import tokens_per_image
 from train_bridge.packing.cursor import Cursor
 from train_bridge.signals import started_deaf
 from train_bridge.tokens.faults import SampleFault
 from train_bridge.training.budget import RunStoppedError, check_budget, describe_lost, is_healthy
 from train_bridge.training.checkpoint import CheckpointWriter, TrainProgress, load_newest
-from train_bridge.training.data_use import check_used
 from train_bridge.training.export import export_model
-from train_bridge.training.flops import ModelCost, cost_of, peak_flops
+from train_bridge.training.job import Job, say, start_job
 from train_bridge.training.metrics import MetricsLog, model_share, step_record
 from train_bridge.training.not_finite import describe_packs
-from train_bridge.training.optimiser import build_optimiser, learning_rate, set_learning_rate
-from train_bridge.training.prepare import Prepared, prepare, run_identity
+from train_bridge.training.optimiser import learning_rate, set_learning_rate
+from train_bridge.training.prepare import run_identity
 from train_bridge.training.ranks import (
     Ranks,
     autocast,
-    compute_dtype,
-    failing_together,
     gather,
-    layers_of,
-    spread_model,
     sum_over_ranks,
 )
-from train_bridge.training.shared_output import check_shared_output
 from train_bridge.training.step import StepTotals, accumulate, checksums, update
 from train_bridge.training.stopping import StopRequest
 from train_bridge.training.validation import held_out_loss, held_out_spec
 
 CHECKPOINTS = "checkpoints"
 FINAL = "final"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
-    """What a running stage works with."""
-
-    config: StageConfig
-    prepared: Prepared
-    ranks: Ranks
-    model: LlavaForConditionalGeneration
-    optimiser: torch.optim.Optimizer
-    form: ImageForm
-    dtype: torch.dtype
-    attention: Attention
-    cost: ModelCost
-    peak: float | None
-    """FLOPs per second of the device; None where there is no figure."""
 
 
 def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] | None = None) -> TrainProgress:
@@ -84,31 +54,31 @@ def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] 
         RunStoppedError: Too much went wrong on the way; what was learned is saved.
     """
     with StopRequest() as request:
-        job = _start(config, ranks)
+        job = start_job(config, ranks)
         identity = run_identity(config, job.prepared)
         folder = f"{config.output}/{CHECKPOINTS}"
         found = load_newest(folder, model=job.model, optimiser=job.optimiser, identity=identity)
         progress = found.progress
         for fault in found.faults:
-            _say(ranks, f"warning: {fault}; taking the checkpoint before")
+            say(ranks, f"warning: {fault}; taking the checkpoint before")
         if found.is_resumed:
-            _say(ranks, f"going on after step {progress.step} of {job.prepared.num_steps}")
+            say(ranks, f"going on after step {progress.step} of {job.prepared.num_steps}")
         for change in found.changes:
-            _say(ranks, f"changed: {change}")
+            say(ranks, f"changed: {change}")
         run = config.run
         writer = CheckpointWriter(
             folder, identity=identity, keep=run.keep_checkpoints, ranks=ranks, keep_every=run.keep_every
         )
-        with _log(job, progress) as log, writer:
+        with _log(job, progress) as log, writer, job.watchdog:
             if log is not None:
                 log.write_use(progress.step, job.prepared.use.record())
                 log.write_changes(progress.step, found.changes)
             progress, is_done = _train(job, progress, writer, asked=asked or request.asked, log=log)
         if not is_done:
-            _say(ranks, f"stopped after step {progress.step}, saved")
+            say(ranks, f"stopped after step {progress.step}, saved")
             return progress
     export_model(f"{config.output}/{FINAL}", model=job.model, processor=job.prepared.processor, ranks=ranks)
-    _say(ranks, f"exported to {config.output}/{FINAL}")
+    say(ranks, f"exported to {config.output}/{FINAL}")
     return progress
 
 
@@ -123,6 +93,7 @@ def _train(
     run, saved = job.config.run, progress
 
     def save(now: TrainProgress) -> TrainProgress:
+        job.watchdog.at(now.step, "saves a checkpoint")
         healthy = is_healthy(saved, now, run)
         writer.save(now, model=job.model, optimiser=job.optimiser, is_healthy=healthy)
         return now
@@ -155,6 +126,7 @@ def _validate(job: Job, step: int, *, log: MetricsLog | None) -> None:
     Raises:
         RunStoppedError: Their storage does not answer, or none of them can be read: there is no such loss.
     """
+    job.watchdog.at(step, "looks at held-out documents")
     found, own_skipped = held_out_loss(
         job.model,
         held_out_spec(job.prepared.spec, world_size=job.ranks.world_size),
@@ -174,68 +146,7 @@ def _validate(job: Job, step: int, *, log: MetricsLog | None) -> None:
         log.write_validation(step, found)
     parts = "  ".join(f"{source} {own['loss']:.4f}" for source, own in found["sources"].items())
     lost = f"  {found['skipped']:,} samples skipped" if found["skipped"] else ""
-    _say(job.ranks, f"step {step}: held-out loss {found['loss']:.4f}  {parts}{lost}")
-
-
-def _start(config: StageConfig, ranks: Ranks) -> Job:
-    check_shared_output(config.output, ranks=ranks)
-    prepared = prepare(config, ranks=ranks)
-    if config.run.eval_every is not None:
-        held_out_spec(prepared.spec, world_size=ranks.world_size).open_corpus()  # says now if there is nothing
-    _say(ranks, "\n".join(["data", *prepared.use.lines()]))
-    for warning in prepared.warnings:
-        _say(ranks, f"warning: {warning}")
-    check_used(prepared.use, max_unused=config.data.max_unused)
-    if num_excluded := len(prepared.spec.reading.excluded):
-        _say(ranks, f"data.exclude leaves out {num_excluded:,} documents")
-    attention = resolve_attention(config.run.attention, device=ranks.device)
-    if attention == "flex" and ranks.device.type == "cpu":
-        raise RecipeError(("run.attention: flex attention has no backward pass on the CPU; take segments",))
-    with failing_together():
-        model = build_model(config, processor=prepared.processor)
-        chosen = config.model
-        set_stop(model, prepared.stop_ids)
-        if not set_trainable(model, chosen.trainable, unfreeze=chosen.unfreeze, freeze=chosen.freeze):
-            raise RecipeError(("model.trainable: nothing learns",))
-    cost = cost_of(model, tokens_per_image=tokens_per_image(prepared.processor))
-    dtype = compute_dtype(config.run.precision, device=ranks.device)
-    _spread(model, config, ranks=ranks, dtype=dtype, attention=attention)
-    num_learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    num_all = sum(parameter.numel() for parameter in model.parameters())
-    _say(
-        ranks, f"{num_learning:,} of {num_all:,} weights learn; {prepared.num_steps} steps on {ranks.world_size} ranks"
-    )
-    return Job(
-        config=config,
-        prepared=prepared,
-        ranks=ranks,
-        model=model,
-        optimiser=build_optimiser(model, config.optim),
-        form=image_form(prepared.processor.image_processor),
-        dtype=dtype,
-        attention=attention,
-        cost=cost,
-        peak=peak_flops(ranks.device, dtype=dtype),
-    )
-
-
-def _spread(
-    model: LlavaForConditionalGeneration,
-    config: StageConfig,
-    *,
-    ranks: Ranks,
-    dtype: torch.dtype,
-    attention: Attention,
-) -> None:
-    """Make a model ready to train on all ranks."""
-    set_attention(model, attention)
-    if config.run.gradient_checkpointing:
-        enable_checkpointing(model)
-    model.train()
-    if config.run.compile:
-        for layer in layers_of(model):
-            layer.compile()
-    spread_model(model, ranks=ranks, dtype=dtype)
+    say(job.ranks, f"step {step}: held-out loss {found['loss']:.4f}  {parts}{lost}")
 
 
 def _steps(
@@ -261,7 +172,7 @@ def _steps(
         is_finite = math.isfinite(totals.loss) and math.isfinite(norm)
         if not is_finite:
             what = _name_not_finite(job, totals, norm, progress=progress, log=log)
-            _say(job.ranks, f"warning: {what}; the step is left out")
+            say(job.ranks, f"warning: {what}; the step is left out")
             if step + 1 == job.prepared.num_steps:
                 raise RunStoppedError(f"{what}, and it was the last")
         progress = TrainProgress(
@@ -290,12 +201,14 @@ def _one_step(
     scale = 1.0 / job.config.pack.seq_length
     cursor = Cursor()
     for _ in range(optim.global_batch // (ranks.world_size * optim.micro_batch)):
+        job.watchdog.at(step + 1, "reads its batch")
         start = time.perf_counter()
         batch = next(batches)
         totals.wait_s += time.perf_counter() - start
         cursor = Cursor.from_json(batch.cursor)
         if job.config.run.log_packs:
             totals.seen += checksums(batch)
+        job.watchdog.at(step + 1, "computes")
         context = autocast(ranks=ranks, dtype=job.dtype)
         batch = batch.to(ranks.device)
         accumulate(job.model, batch, totals, form=job.form, scale=scale, context=context, attention=job.attention)
@@ -338,7 +251,7 @@ def _write_metrics(job: Job, log: MetricsLog, totals: StepTotals, *, step: int, 
     record["mfu"] = model_share(totals, cost=job.cost, peak=job.peak, seconds=extra["seconds"], ranks=job.ranks)
     rate = learning_rate(step - 1, num_steps=num_steps, config=job.config.optim)
     log.write(step, {**record, "lr": rate, "grad_norm": extra["grad_norm"]})
-    _say(
+    say(
         job.ranks,
         f"step {step}/{num_steps}  loss {record['loss']:.4f}  lr {rate:.2e}  fill {record['fill']:.1%}  "
         f"{record['tokens_per_s']:,.0f} tokens/s",
@@ -354,9 +267,3 @@ def _log(job: Job, progress: TrainProgress) -> AbstractContextManager[MetricsLog
 def _loader(job: Job, cursor: Cursor) -> DataLoader[Batch]:
     dataset = BatchDataset(job.prepared.spec, rank=job.ranks.rank, world_size=job.ranks.world_size, cursor=cursor)
     return load_batches(dataset, num_workers=job.config.run.num_workers, pin_memory=job.ranks.device.type == "cuda")
-
-
-def _say(ranks: Ranks, text: str) -> None:
-    if ranks.is_first:
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()

@@ -12,13 +12,14 @@ from train_bridge.data.dataset import DatasetSpec
 from train_bridge.data.exclude import read_excluded
 from train_bridge.data.index_summary import summarise_index
 from train_bridge.data.lengths import count_lengths
+from train_bridge.data.progress import progress_of
 from train_bridge.data.samples import ReadSettings
 from train_bridge.data.shard_files import check_shard_files
 from train_bridge.data.spec import dataset_spec, plan_settings, text_form
 from train_bridge.model.processor import build_processor
 from train_bridge.tokens.encoder import TextEncoder
 from train_bridge.training.data_use import DataUse, survey_use
-from train_bridge.training.plan_summary import summarise_plan
+from train_bridge.training.kept_plan import find_plan
 from train_bridge.training.ranks import Ranks, failing_together, share
 
 PROCESSOR_FOLDER = "processor"
@@ -68,6 +69,7 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
         packs_per_batch=optim.micro_batch,
         round_packs=optim.global_batch,
         read_ahead=config.run.read_ahead,
+        cache_dir=config.cache_dir,
         always_image=ranks.world_size > 1,
         reading=ReadSettings(
             cache=None if (cache := config.run.shard_cache) is None else cache.settings,
@@ -76,7 +78,11 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
         ),
     )
     corpus = spec.open_corpus()
-    num_steps, use = share(_plan(corpus, spec, config) if ranks.is_first else None) or (0, DataUse(groups=()))
+    planned = None
+    with failing_together():
+        if ranks.is_first:
+            planned = _plan(corpus, spec, config)
+    num_steps, use = share(planned) or (0, DataUse(groups=()))
     if num_steps == 0:
         raise CurateError(f"{', '.join(spec.folders)}: fewer packs than optim.global_batch {optim.global_batch}")
     learns_chat = config.data.labels == "assistant"
@@ -101,7 +107,7 @@ def _plan(corpus: Corpus, spec: DatasetSpec, config: StageConfig) -> tuple[int, 
     """Return the number of steps, and what they use: of ``epochs`` by planning them all, of ``max_steps`` at sight."""
     optim, plan = config.optim, spec.plan
     if optim.max_steps is None:
-        summary = summarise_plan(corpus, plan, optim)
+        summary = find_plan(corpus, spec, optim, cache_dir=config.cache_dir)
         return summary.num_steps, summary.use
     places = None if config.data.weights else optim.max_steps * optim.global_batch * plan.capacity.seq_length
     use = survey_use(corpus.survey(), tokens_per_image=plan.capacity.tokens_per_image, steps_tokens=places)
@@ -125,6 +131,7 @@ def _count(config: StageConfig, encoder: TextEncoder, ranks: Ranks) -> tuple[str
     with failing_together():
         if ranks.local_rank == 0:
             paths = [
-                count_lengths(folder, encoder=encoder, cache_dir=config.cache_dir) for folder in config.data.shards
+                count_lengths(folder, encoder=encoder, cache_dir=config.cache_dir, tell=progress_of(folder))
+                for folder in config.data.shards
             ]
     return tuple(share(paths))

@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch._C._distributed_c10d import HashStore
+from torch._C._distributed_c10d import HashStore, Store
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
@@ -19,7 +19,9 @@ from train_bridge.failures import LIBRARY_ERRORS, one_line
 from train_bridge.model.parts import language_layers, vision_layers
 
 T = TypeVar("T")
-DEFAULT_TIMEOUT_S = 7200
+DEFAULT_TIMEOUT_S = 1800
+LONG_WAIT = timedelta(days=30)
+"""For what a rank does alone before the first step."""
 PEER_LOSS_MARKS = ("gloo", "nccl", "connection closed", "connection reset", "broken pipe")
 
 
@@ -123,7 +125,8 @@ def gather(value: T) -> list[T]:
 def failing_together() -> Iterator[None]:
     """Raise on every rank what a block raised on any, so that none waits for one that has failed.
 
-    The block must not talk to other ranks itself, and every rank must enter it.
+    The block must not talk to other ranks itself, and every rank must enter it. It may take hours on some: to count the
+    tokens of a corpus, to read a model.
 
     Raises:
         CurateError: Of the lowest rank that has one; what libraries raise becomes one.
@@ -136,9 +139,26 @@ def failing_together() -> Iterator[None]:
     except LIBRARY_ERRORS as error:
         fault = CurateError(one_line(error))
         fault.__cause__ = error
+    _wait_for_all()
     faults = [other for other in gather(fault) if other is not None]
     if faults:
         raise fault or faults[0]
+
+
+def job_store() -> Store:
+    """Return what all ranks of the group share beside collectives."""
+    store: Store = dist.distributed_c10d._get_default_store()  # noqa: SLF001 - torch has no other way
+    return store
+
+
+def _wait_for_all() -> None:
+    """Wait for all ranks longer than collectives do, which take one that is busy for one that hangs."""
+    store = job_store()
+    # Nobody comes to a meeting before the one before is over, so the number of those who came says which it is.
+    meeting, missing = divmod(-store.add("came", 1), dist.get_world_size())
+    if not missing:
+        store.set(f"meeting/{meeting}", "")
+    store.wait([f"meeting/{meeting}"], LONG_WAIT)
 
 
 def is_peer_loss(error: RuntimeError) -> bool:

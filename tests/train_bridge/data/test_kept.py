@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import fsspec
+
+from train_bridge.data.kept import BESIDE, find_kept, put_beside
+
+
+def test_what_is_beside_a_set_is_used_where_it_lies(tmp_path: Path) -> None:
+    folder, cache = tmp_path / "set", tmp_path / "cache"
+    (folder / BESIDE).mkdir(parents=True)
+    assert find_kept(str(folder), "file", cache_dir=str(cache)) is None
+    (folder / BESIDE / "file").write_bytes(b"beside")
+    assert find_kept(str(folder), "file", cache_dir=str(cache)) == folder / BESIDE / "file"
+    cache.mkdir()
+    (cache / "file").write_bytes(b"own")
+    assert find_kept(str(folder), "file", cache_dir=str(cache)) == cache / "file"
+
+
+def test_what_is_beside_a_remote_set_is_copied_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"counts")
+    put_beside("memory://kept-test/set", [tmp_path / "file"])
+    system = fsspec.filesystem("memory")
+    assert system.cat_file("/kept-test/set/token_counts/file") == b"counts"
+    found = find_kept("memory://kept-test/set", "file", cache_dir=str(tmp_path / "cache"))
+    assert found == tmp_path / "cache" / "file"
+    assert found.read_bytes() == b"counts"
+    system.rm("/kept-test/set", recursive=True)
+    assert find_kept("memory://kept-test/set", "file", cache_dir=str(tmp_path / "cache")) == found
+    assert find_kept("memory://kept-test/set", "other", cache_dir=str(tmp_path / "cache")) is None

@@ -1,0 +1,113 @@
+"""What a running stage works with, and how that is built before its first step."""
+
+import sys
+from dataclasses import dataclass
+
+import torch
+from transformers import LlavaForConditionalGeneration
+
+from curate.contract.errors import RecipeError
+from train_bridge.config import StageConfig
+from train_bridge.model.images import ImageForm, image_form
+from train_bridge.model.llava import build_model, enable_checkpointing, set_attention, set_stop, set_trainable
+from train_bridge.model.mask import Attention, resolve_attention
+from train_bridge.model.processor import tokens_per_image
+from train_bridge.training.data_use import check_used
+from train_bridge.training.flops import ModelCost, cost_of, peak_flops
+from train_bridge.training.optimiser import build_optimiser
+from train_bridge.training.prepare import Prepared, prepare
+from train_bridge.training.ranks import Ranks, compute_dtype, failing_together, layers_of, spread_model
+from train_bridge.training.shared_output import check_shared_output
+from train_bridge.training.validation import held_out_spec
+from train_bridge.training.watchdog import Watchdog
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """What a running stage works with."""
+
+    config: StageConfig
+    prepared: Prepared
+    ranks: Ranks
+    model: LlavaForConditionalGeneration
+    optimiser: torch.optim.Optimizer
+    form: ImageForm
+    dtype: torch.dtype
+    attention: Attention
+    cost: ModelCost
+    watchdog: Watchdog
+    """Closed."""
+    peak: float | None
+    """FLOPs per second of the device; None where there is no figure."""
+
+
+def start_job(config: StageConfig, ranks: Ranks) -> Job:
+    """Build all that a stage works with; say what it learns from.
+
+    Raises:
+        CurateError: Something about data, weights or settings cannot be used.
+    """
+    check_shared_output(config.output, ranks=ranks)
+    prepared = prepare(config, ranks=ranks)
+    if config.run.eval_every is not None:
+        held_out_spec(prepared.spec, world_size=ranks.world_size).open_corpus()  # says now if there is nothing
+    say(ranks, "\n".join(["data", *prepared.use.lines()]))
+    for warning in prepared.warnings:
+        say(ranks, f"warning: {warning}")
+    check_used(prepared.use, max_unused=config.data.max_unused)
+    if num_excluded := len(prepared.spec.reading.excluded):
+        say(ranks, f"data.exclude leaves out {num_excluded:,} documents")
+    attention = resolve_attention(config.run.attention, device=ranks.device)
+    if attention == "flex" and ranks.device.type == "cpu":
+        raise RecipeError(("run.attention: flex attention has no backward pass on the CPU; take segments",))
+    with failing_together():
+        model = build_model(config, processor=prepared.processor)
+        chosen = config.model
+        set_stop(model, prepared.stop_ids)
+        if not set_trainable(model, chosen.trainable, unfreeze=chosen.unfreeze, freeze=chosen.freeze):
+            raise RecipeError(("model.trainable: nothing learns",))
+    cost = cost_of(model, tokens_per_image=tokens_per_image(prepared.processor))
+    dtype = compute_dtype(config.run.precision, device=ranks.device)
+    _spread(model, config, ranks=ranks, dtype=dtype, attention=attention)
+    num_learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    num_all = sum(parameter.numel() for parameter in model.parameters())
+    say(ranks, f"{num_learning:,} of {num_all:,} weights learn; {prepared.num_steps} steps on {ranks.world_size} ranks")
+    return Job(
+        config=config,
+        prepared=prepared,
+        ranks=ranks,
+        model=model,
+        optimiser=build_optimiser(model, config.optim),
+        form=image_form(prepared.processor.image_processor),
+        dtype=dtype,
+        attention=attention,
+        cost=cost,
+        watchdog=Watchdog(ranks),
+        peak=peak_flops(ranks.device, dtype=dtype),
+    )
+
+
+def _spread(
+    model: LlavaForConditionalGeneration,
+    config: StageConfig,
+    *,
+    ranks: Ranks,
+    dtype: torch.dtype,
+    attention: Attention,
+) -> None:
+    """Make a model ready to train on all ranks."""
+    set_attention(model, attention)
+    if config.run.gradient_checkpointing:
+        enable_checkpointing(model)
+    model.train()
+    if config.run.compile:
+        for layer in layers_of(model):
+            layer.compile()
+    spread_model(model, ranks=ranks, dtype=dtype)
+
+
+def say(ranks: Ranks, text: str) -> None:
+    """Write a line on the first rank."""
+    if ranks.is_first:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
