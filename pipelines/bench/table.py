@@ -7,6 +7,7 @@ from pipelines.bench.decode import bench_decode
 from pipelines.bench.engine import bench_engine
 from pipelines.bench.fetch import bench_fetch
 from pipelines.bench.loader import bench_loader
+from pipelines.bench.plan import bench_plan
 from pipelines.bench.row import BenchRow
 from pipelines.bench.shards import bench_shards
 from pipelines.bench.train import bench_train
@@ -16,6 +17,7 @@ BENCHES: dict[str, Callable[[], list[BenchRow]]] = {
     "engine": bench_engine,
     "fetch": bench_fetch,
     "loader": bench_loader,
+    "plan": bench_plan,
     "shards": bench_shards,
     "train": bench_train,
 }

@@ -1,10 +1,12 @@
 """Counts the tokens of samples in several processes; what comes out does not depend on how many."""
 
 import multiprocessing
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -88,6 +90,7 @@ def open_counter(folder: str, *, encoder: TextEncoder, num_processes: int) -> It
     context = multiprocessing.get_context("forkserver")  # this process has threads, whose locks a fork would copy
     with (
         started_deaf(),
+        _without_main(),
         ProcessPoolExecutor(num_processes, mp_context=context, initializer=_start, initargs=(folder, encoder)) as pool,
     ):
         try:
@@ -98,6 +101,17 @@ def open_counter(folder: str, *, encoder: TextEncoder, num_processes: int) -> It
             raise CurateError(
                 f"{folder}: a process that counts tokens has died; it may have run out of memory"
             ) from error
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Keep processes from importing the main module of this one, which takes seconds and is of no use to them."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 _of_process: list[Counter] = []
