@@ -17,8 +17,8 @@ from train_bridge.options import parse_options
 from train_bridge.stage_file import load_stage
 from train_bridge.training.checkpoint import list_checkpoints
 from train_bridge.training.kept_plan import find_plan
-from train_bridge.training.loop import CHECKPOINTS, FINAL, train_stage
-from train_bridge.training.prepare import prepare
+from train_bridge.training.loop import FINAL, train_stage
+from train_bridge.training.prepare import CHECKPOINTS, prepare
 from train_bridge.training.ranks import Ranks, is_peer_loss, joined_ranks
 
 

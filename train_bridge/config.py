@@ -124,7 +124,11 @@ class ChatConfig(BaseModel):
 
 
 class DataConfig(BaseModel):
-    """What is read from the shards and how a document becomes tokens."""
+    """What is read from the shards and how a document becomes tokens.
+
+    A resumed run may change ``weights``, ``max_repeats``, ``weight_unit``, ``sources``, ``kinds``, ``order`` and the list
+    of ``shards``: the plan then begins anew after the step, without what was learned from in the pass.
+    """
 
     model_config = FROZEN
 

@@ -16,8 +16,7 @@ from train_bridge.stage_file import load_stage
 from train_bridge.tokens.encoder import TextEncoder
 from train_bridge.training.checkpoint import list_checkpoints, load_weights
 from train_bridge.training.export import export_model
-from train_bridge.training.loop import CHECKPOINTS
-from train_bridge.training.prepare import PROCESSOR_FOLDER, find_stop_ids
+from train_bridge.training.prepare import CHECKPOINTS, PROCESSOR_FOLDER, find_stop_ids
 from train_bridge.training.ranks import joined_ranks
 
 

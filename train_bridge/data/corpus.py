@@ -4,13 +4,14 @@ import hashlib
 import json
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from curate.blend.covering import assign_groups
@@ -19,10 +20,12 @@ from curate.blend.weights import resolve_course
 from curate.contract.errors import RecipeError, ShardError
 from shards.places import SamplePlaces
 from shards.storage import atomic_path
+from train_bridge.data.consumed import Consumed, Times
 from train_bridge.data.count_summary import MappedCounts, counts_path
 from train_bridge.data.selection import Selection
 from train_bridge.data.survey import NO_LABELS, NO_WEIGHT, GroupSurvey
 from train_bridge.packing.draw import Counts, DrawEntry, Rows
+from train_bridge.packing.seen import Seen
 from train_bridge.packing.split import Counted, Ints
 
 _PLACES = ("image_at", "breaks", "label_spans")
@@ -43,7 +46,13 @@ class Corpus:
     """Rows 0..num_rows-1, the sets one after the other."""
 
     def __init__(
-        self, paths: Sequence[str], *, folders: Sequence[str], selection: Selection, cache_dir: str | None = None
+        self,
+        paths: Sequence[str],
+        *,
+        folders: Sequence[str],
+        selection: Selection,
+        cache_dir: str | None = None,
+        consumed: str | None = None,
     ) -> None:
         """Map files of ``lengths.count_lengths``, one per folder.
 
@@ -61,6 +70,8 @@ class Corpus:
         self._places = [SamplePlaces(table) for table in self._tables]
         self._selection = selection
         self._cache_dir = Path(cache_dir or Path(paths[0]).parent)
+        self._names, self._sizes = [Path(path).stem for path in paths], [table.num_rows for table in self._tables]
+        self._consumed = None if consumed is None else Consumed(consumed)
         self._key = [*(Path(path).name for path in paths), selection.side, str(selection.validation_share)]
         every = sorted({group for counted in self._sets for group in counted.groups if selection.takes(group)})
         self.groups = tuple(every)
@@ -80,6 +91,15 @@ class Corpus:
     def num_rows(self) -> int:
         """Samples, usable or not."""
         return int(self._bounds[-1])
+
+    @property
+    def ends(self) -> list[int]:
+        """Row behind the last one of each set."""
+        return self._ends
+
+    def consumed_times(self) -> Times | None:
+        """Return how often earlier plans have drawn each row, [num_rows]; None in the first plan of a run."""
+        return None if self._consumed is None else self._consumed.times(self._names, self._sizes)
 
     @property
     def num_groups(self) -> int:
@@ -179,14 +199,9 @@ class Corpus:
         )
 
     def _open_entry(self, name: str, groups: set[tuple[str, str]], curve: ShareCurve) -> DrawEntry:
-        """Map the rows of an entry; they are found once and kept beside the lengths."""
+        """Map the rows of an entry, and those of them that an earlier plan has drawn."""
         key = hashlib.sha256(json.dumps([self._key, sorted(groups)]).encode()).hexdigest()[:16]
-        path = self._cache_dir / f"rows-{key}.npy"
-        if not path.exists():
-            found = self._find_rows(groups)
-            with atomic_path(str(path)) as partial, partial.open("wb") as file:
-                np.save(file, found.astype(np.uint32 if self.num_rows < 1 << 32 else np.int64))
-        rows: Rows = np.load(path, mmap_mode="r")
+        rows = self._kept_array(f"rows-{key}", lambda: self._find_rows(groups))
         if not len(rows):
             what = "" if name == "all" else f"data.weights.{name}: "
             raise ShardError(f"{what}{', '.join(self.folders)}: no sample that can be used; see --plan-only")
@@ -197,7 +212,30 @@ class Corpus:
             curve=curve,
             max_repeats=self._selection.max_repeats.get(name, 1),
             shard_starts=starts.astype(np.int64),
+            seen=None if self._consumed is None else self._find_seen(self._consumed, key, rows),
         )
+
+    def _find_seen(self, consumed: Consumed, key: str, rows: Rows) -> Seen:
+        """Map what was drawn of an entry; the file says how many passes are whole."""
+        kept = list(self._cache_dir.glob(f"seen-{key}-{consumed.key}-*.npy"))
+        if kept:
+            epoch = int(kept[0].stem.rpartition("-")[2])
+        else:
+            seen = Seen.of(consumed.times(self._names, self._sizes)[rows])
+            epoch = seen.epoch
+            self._kept_array(f"seen-{key}-{consumed.key}-{epoch}", lambda: seen.places)
+        places = np.load(self._cache_dir / f"seen-{key}-{consumed.key}-{epoch}.npy", mmap_mode="r")
+        return Seen(epoch=epoch, places=places, num_rows=len(rows))
+
+    def _kept_array(self, name: str, find: Callable[[], npt.NDArray[np.integer]]) -> Rows:
+        """Map an array of rows that is found once and kept in the cache."""
+        path = self._cache_dir / f"{name}.npy"
+        if not path.exists():
+            found = find()
+            with atomic_path(str(path)) as partial, partial.open("wb") as file:
+                np.save(file, found.astype(np.uint32 if self.num_rows < 1 << 32 else np.int64))
+        mapped: Rows = np.load(path, mmap_mode="r")
+        return mapped
 
     def _find_rows(self, groups: set[tuple[str, str]]) -> Rows:
         found, start = [], 0
@@ -224,7 +262,12 @@ class _Chunks:
 
 
 def open_corpus(
-    paths: Sequence[str], *, folders: Sequence[str], selection: Selection | None = None, cache_dir: str | None = None
+    paths: Sequence[str],
+    *,
+    folders: Sequence[str],
+    selection: Selection | None = None,
+    cache_dir: str | None = None,
+    consumed: str | None = None,
 ) -> Corpus:
     """Map files of ``lengths.count_lengths``, one per folder.
 
@@ -233,8 +276,9 @@ def open_corpus(
         folders: Of the sets.
         selection: What is taken of them.
         cache_dir: Where the rows of an entry are kept once they are found; by default beside the first file.
+        consumed: Folder of what an earlier plan has drawn, see ``Consumed``.
 
     Raises:
         ShardError, RecipeError: See ``Corpus``.
     """
-    return Corpus(paths, folders=folders, selection=selection or Selection(), cache_dir=cache_dir)
+    return Corpus(paths, folders=folders, selection=selection or Selection(), cache_dir=cache_dir, consumed=consumed)

@@ -69,6 +69,8 @@ class DatasetSpec:
     reading: ReadSettings = field(default_factory=ReadSettings)
     cache_dir: str | None = None
     """See ``open_corpus``."""
+    consumed: str | None = None
+    """See ``open_corpus``."""
 
     @property
     def selection(self) -> Selection:
@@ -84,7 +86,13 @@ class DatasetSpec:
 
     def open_corpus(self) -> Corpus:
         """Map the counted samples."""
-        return open_corpus(self.length_paths, folders=self.folders, selection=self.selection, cache_dir=self.cache_dir)
+        return open_corpus(
+            self.length_paths,
+            folders=self.folders,
+            selection=self.selection,
+            cache_dir=self.cache_dir,
+            consumed=self.consumed,
+        )
 
 
 class BatchDataset(IterableDataset[Batch]):

@@ -8,6 +8,7 @@ is drawn beyond the point at which the first entry has run out: weights hold to 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ from curate.blend.curve import ShareCurve
 from curate.contract.ids import seed_for
 from train_bridge.packing.blocks import shuffled_blocks
 from train_bridge.packing.order import shuffled_rows
+from train_bridge.packing.seen import Seen
 from train_bridge.packing.split import Capacity, Chunk, Counted, split_document
 
 Rows = npt.NDArray[np.int64]
@@ -69,6 +71,8 @@ class DrawEntry:
     """Times that a pass over the blend may use each of its documents."""
     shard_starts: Rows = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     """[S]: places in ``rows`` at which another shard begins, rising; the first is 0."""
+    seen: Seen | None = None
+    """What an earlier plan has drawn."""
 
 
 class SampleCounts(Protocol):
@@ -234,21 +238,26 @@ def look_up(source: SampleCounts, settings: DrawSettings, *, entry: int, places:
 def rows_at(entry: DrawEntry, settings: DrawSettings, places: Rows) -> Rows:
     """Return the corpus rows at ``places`` of an entry's order, which may span epochs."""
     epochs, inside = np.divmod(places, len(entry.rows))
-    if settings.order != "stored":
-        for epoch in np.unique(epochs).tolist():
-            of = epochs == epoch
-            inside[of] = _shuffle(entry, settings, inside[of], epoch=epoch)
+    for epoch in np.unique(epochs).tolist():
+        of = epochs == epoch
+        if entry.seen is not None and entry.seen.epoch == epoch:
+            num_left, starts = len(entry.rows) - len(entry.seen.places), entry.seen.starts_left(entry.shard_starts)
+            shuffle = partial(_shuffle, entry.name, settings, num_rows=num_left, starts=starts, epoch=epoch)
+            inside[of] = entry.seen.rows_of(inside[of], shuffle)
+        else:
+            num_rows, starts = len(entry.rows), entry.shard_starts
+            inside[of] = _shuffle(entry.name, settings, inside[of], num_rows=num_rows, starts=starts, epoch=epoch)
     return np.asarray(entry.rows[inside], dtype=np.int64)
 
 
-def _shuffle(entry: DrawEntry, settings: DrawSettings, places: Rows, *, epoch: int) -> Rows:
-    """Return what stands at ``places`` of an epoch."""
-    seed, num_rows = seed_for(settings.seed, f"order {entry.name}"), len(entry.rows)
+def _shuffle(name: str, settings: DrawSettings, places: Rows, *, num_rows: int, starts: Rows, epoch: int) -> Rows:
+    """Return what stands at ``places`` of an epoch of so many rows."""
+    if settings.order == "stored" or not len(places):
+        return places
+    seed = seed_for(settings.seed, f"order {name}")
     if settings.order == "shuffled":
         return shuffled_rows(places, num_rows=num_rows, seed=seed, epoch=epoch)
-    blocks = shuffled_blocks(
-        entry.shard_starts, num_rows=num_rows, block_shards=settings.block_shards, seed=seed, epoch=epoch
-    )
+    blocks = shuffled_blocks(starts, num_rows=num_rows, block_shards=settings.block_shards, seed=seed, epoch=epoch)
     return blocks.rows(places)
 
 

@@ -73,6 +73,8 @@ class ResumePoint:
     """What is wrong with newer checkpoints."""
     changes: tuple[str, ...] = ()
     """Settings that are others than before, and may be."""
+    plan_changes: tuple[str, ...] = ()
+    """Of these, those with which the plan is another."""
 
 
 class CheckpointWriter:
@@ -228,13 +230,7 @@ def load_checkpoint(
     Raises:
         CurateError: It was written with settings that must stay (names each, with both values), or cannot be read.
     """
-    try:
-        content = json.loads((path / PROGRESS_NAME).read_text(encoding="utf-8"))
-        saved = content.pop("identity")
-        content.pop("is_healthy", None)
-        progress = TrainProgress(**content)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UnreadableCheckpointError(f"{path / PROGRESS_NAME}: not the progress of a run ({error})") from error
+    progress, saved = _read_progress(path)
     changes = find_changes(saved, json.loads(json.dumps(identity)))
     if changes.refused:
         raise CurateError(
@@ -250,7 +246,29 @@ def load_checkpoint(
     set_state_dict(model, optimiser, model_state_dict=weights, optim_state_dict=state, options=LEARNING)
     for group, own in zip(optimiser.param_groups, options, strict=True):
         group.update(own)  # the checkpoint's are those of its own settings
-    return ResumePoint(progress=progress, is_resumed=True, changes=changes.allowed)
+    return ResumePoint(
+        progress=progress, is_resumed=True, changes=(*changes.allowed, *changes.plan), plan_changes=changes.plan
+    )
+
+
+def newest_progress(folder: str) -> tuple[TrainProgress, dict[str, Any]] | None:
+    """Return how far the newest complete checkpoint is, and the identity of its run; None if there is none to read."""
+    for path in reversed(list_checkpoints(folder)):
+        try:
+            return _read_progress(path)
+        except UnreadableCheckpointError:
+            continue
+    return None
+
+
+def _read_progress(path: Path) -> tuple[TrainProgress, dict[str, Any]]:
+    try:
+        content = json.loads((path / PROGRESS_NAME).read_text(encoding="utf-8"))
+        identity = content.pop("identity")
+        content.pop("is_healthy", None)
+        return TrainProgress(**content), identity
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UnreadableCheckpointError(f"{path / PROGRESS_NAME}: not the progress of a run ({error})") from error
 
 
 def load_weights(path: Path, *, model: nn.Module) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 from torch.utils.data import DataLoader
 
+from curate.contract.errors import CurateError
 from curate.contract.ids import seed_for
 from train_bridge.config import StageConfig
 from train_bridge.data.collate import Batch
@@ -17,13 +18,13 @@ from train_bridge.packing.cursor import Cursor
 from train_bridge.signals import started_deaf
 from train_bridge.tokens.faults import SampleFault
 from train_bridge.training.budget import RunStoppedError, check_budget, describe_lost, is_healthy
-from train_bridge.training.checkpoint import CheckpointWriter, TrainProgress, load_newest
+from train_bridge.training.checkpoint import CheckpointWriter, ResumePoint, TrainProgress, load_newest
 from train_bridge.training.export import export_model
 from train_bridge.training.job import Job, say, start_job
 from train_bridge.training.metrics import MetricsLog, model_share, step_record
 from train_bridge.training.not_finite import describe_packs
 from train_bridge.training.optimiser import learning_rate, set_learning_rate
-from train_bridge.training.prepare import run_identity
+from train_bridge.training.prepare import CHECKPOINTS, run_identity
 from train_bridge.training.ranks import (
     Ranks,
     autocast,
@@ -34,7 +35,6 @@ from train_bridge.training.step import StepTotals, accumulate, checksums, update
 from train_bridge.training.stopping import StopRequest
 from train_bridge.training.validation import held_out_loss, held_out_spec
 
-CHECKPOINTS = "checkpoints"
 FINAL = "final"
 
 
@@ -58,13 +58,15 @@ def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] 
         identity = run_identity(config, job.prepared)
         folder = f"{config.output}/{CHECKPOINTS}"
         found = load_newest(folder, model=job.model, optimiser=job.optimiser, identity=identity)
-        progress = found.progress
+        progress = _begin(job, found)
         for fault in found.faults:
             say(ranks, f"warning: {fault}; taking the checkpoint before")
         if found.is_resumed:
             say(ranks, f"going on after step {progress.step} of {job.prepared.num_steps}")
         for change in found.changes:
             say(ranks, f"changed: {change}")
+        for line in job.prepared.start.lines if job.prepared.start is not None else ():
+            say(ranks, line)
         run = config.run
         writer = CheckpointWriter(
             folder, identity=identity, keep=run.keep_checkpoints, ranks=ranks, keep_every=run.keep_every
@@ -80,6 +82,24 @@ def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] 
     export_model(f"{config.output}/{FINAL}", model=job.model, processor=job.prepared.processor, ranks=ranks)
     say(ranks, f"exported to {config.output}/{FINAL}")
     return progress
+
+
+def _begin(job: Job, found: ResumePoint) -> TrainProgress:
+    """Return how far the run is; where its plan is another than before, with where that begins.
+
+    Raises:
+        CurateError: The newest checkpoint, whose plan was changed, cannot be read.
+    """
+    start, progress = job.prepared.start, found.progress
+    if not found.plan_changes:
+        return progress
+    if start is None or start.step != progress.step:
+        settings = "; ".join(found.plan_changes)
+        raise CurateError(
+            f"the newest checkpoint cannot be read, and that of step {progress.step} has another plan: {settings}; "
+            "go on with its settings, or remove what is newer"
+        )
+    return replace(progress, cursor=start.cursor.to_json())
 
 
 def _train(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from train_bridge.config import OptimConfig
 from train_bridge.data.corpus import Corpus
+from train_bridge.packing.cursor import Cursor
 from train_bridge.packing.draw import Samples
 from train_bridge.packing.plan import PlanSettings, plan_packs
 from train_bridge.training.data_use import LAST_STEP, RAN_OUT, DataUse, GroupUse
@@ -61,6 +62,10 @@ class _Tally:
         self.samples, self.tokens, self.images = (np.zeros(corpus.num_groups, dtype=np.int64) for _ in range(3))
         self.drawn = np.zeros(len(corpus.entries), dtype=np.int64)
         """Documents of each entry, repeats too."""
+        for i, entry in enumerate(corpus.entries):
+            if entry.seen is not None:
+                self.used[entry.rows if entry.seen.epoch else entry.rows[entry.seen.places]] = True
+                self.drawn[i] = entry.seen.start
 
     def add(self, tables: Sequence[Samples]) -> None:
         """Count the packs of a step."""
@@ -86,12 +91,22 @@ class _Tally:
         return np.asarray(sums, dtype=np.int64)
 
 
-def summarise_plan(corpus: Corpus, settings: PlanSettings, optim: OptimConfig) -> PlanSummary:
-    """Run the whole plan and count."""
-    start = time.perf_counter()
+def summarise_plan(
+    corpus: Corpus, settings: PlanSettings, optim: OptimConfig, *, start: Cursor | None = None
+) -> PlanSummary:
+    """Run the whole plan and count.
+
+    Args:
+        corpus: What is planned.
+        settings: Of the plan.
+        optim: Of the run.
+        start: Where the plan begins, if an earlier one has drawn before it; what that has drawn counts as used.
+    """
+    start_s = time.perf_counter()
     tally, num_packs = _Tally(corpus), 0
     pending: list[Samples] = []
-    for pack in plan_packs(corpus, settings, num_epochs=None if optim.max_steps is not None else optim.epochs):
+    num_epochs = None if optim.max_steps is not None else optim.epochs
+    for pack in plan_packs(corpus, settings, cursor=start, num_epochs=num_epochs):
         pending.append(pack.table)
         if len(pending) < optim.global_batch:
             continue
@@ -110,7 +125,7 @@ def summarise_plan(corpus: Corpus, settings: PlanSettings, optim: OptimConfig) -
         num_tokens=num_tokens,
         fill=num_tokens / max(1, num_packs * settings.capacity.seq_length),
         use=_find_use(corpus, tally, ends_by_steps=optim.max_steps is not None),
-        seconds=time.perf_counter() - start,
+        seconds=time.perf_counter() - start_s,
     )
 
 

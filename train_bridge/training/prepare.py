@@ -1,5 +1,6 @@
 """All that stands before the first step: processor, token counts, plan, checks that the numbers fit."""
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,12 +18,16 @@ from train_bridge.data.samples import ReadSettings
 from train_bridge.data.shard_files import check_shard_files
 from train_bridge.data.spec import dataset_spec, plan_settings, text_form
 from train_bridge.model.processor import build_processor
+from train_bridge.packing.cursor import Cursor
 from train_bridge.tokens.encoder import TextEncoder
+from train_bridge.training.changed_plan import CONSUMED, PlanStart, change_plan, read_start
+from train_bridge.training.checkpoint import newest_progress
 from train_bridge.training.data_use import DataUse, survey_use
+from train_bridge.training.identity import find_changes
 from train_bridge.training.kept_plan import find_plan
 from train_bridge.training.ranks import Ranks, failing_together, share
 
-PROCESSOR_FOLDER = "processor"
+PROCESSOR_FOLDER, CHECKPOINTS = "processor", "checkpoints"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +38,8 @@ class Prepared:
     spec: DatasetSpec
     corpus: Corpus
     num_steps: int
+    start: PlanStart | None
+    """Where the plan began, if it is not the first of the run."""
     use: DataUse
     """What of the data the steps learn from."""
     stop_ids: tuple[int, ...]
@@ -77,11 +84,16 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
             excluded=read_excluded(config.data.exclude),
         ),
     )
-    corpus = spec.open_corpus()
-    planned = None
+    start, planned = None, None
     with failing_together():
         if ranks.is_first:
-            planned = _plan(corpus, spec, config)
+            start = _find_start(config, spec)
+    if (start := share(start)) is not None:
+        spec = replace(spec, consumed=f"{config.output}/{CONSUMED}/{start.consumed}")
+    corpus = spec.open_corpus()
+    with failing_together():
+        if ranks.is_first:
+            planned = _plan(corpus, spec, config, start)
     num_steps, use = share(planned) or (0, DataUse(groups=()))
     if num_steps == 0:
         raise CurateError(f"{', '.join(spec.folders)}: fewer packs than optim.global_batch {optim.global_batch}")
@@ -91,6 +103,7 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
         spec=spec,
         corpus=corpus,
         num_steps=num_steps,
+        start=start,
         use=use,
         stop_ids=find_stop_ids(encoder, config.data),
         warnings=tuple(encoder.prompt_warnings()) if learns_chat else (),
@@ -103,12 +116,30 @@ def find_stop_ids(encoder: TextEncoder, data: DataConfig) -> tuple[int, ...]:
     return tuple(dict.fromkeys(ends))
 
 
-def _plan(corpus: Corpus, spec: DatasetSpec, config: StageConfig) -> tuple[int, DataUse]:
+def _find_start(config: StageConfig, spec: DatasetSpec) -> PlanStart | None:
+    """Say where the plan began, or begins now because the run goes on with another; None for the first of a run."""
+    found = newest_progress(f"{config.output}/{CHECKPOINTS}")
+    if found is None:
+        return None
+    progress, saved = found
+    now = json.loads(json.dumps(_settings(config, spec)))
+    changes = find_changes({**saved, "consumed": None, "num_steps": None}, {**now, "consumed": None, "num_steps": None})
+    if changes.refused:
+        return None  # which whoever reads the checkpoint says
+    if changes.plan:
+        cursor = Cursor.from_json(progress.cursor)
+        return change_plan(saved, spec, step=progress.step, cursor=cursor, output=config.output)
+    consumed = saved.get("consumed")
+    return None if consumed is None else read_start(config.output, str(consumed))
+
+
+def _plan(corpus: Corpus, spec: DatasetSpec, config: StageConfig, start: PlanStart | None) -> tuple[int, DataUse]:
     """Return the number of steps, and what they use: of ``epochs`` by planning them all, of ``max_steps`` at sight."""
     optim, plan = config.optim, spec.plan
     if optim.max_steps is None:
-        summary = find_plan(corpus, spec, optim, cache_dir=config.cache_dir)
-        return summary.num_steps, summary.use
+        cursor, before = (None, 0) if start is None else (start.cursor, start.step)
+        summary = find_plan(corpus, spec, optim, cache_dir=config.cache_dir, start=cursor)
+        return before + summary.num_steps, summary.use
     places = None if config.data.weights else optim.max_steps * optim.global_batch * plan.capacity.seq_length
     use = survey_use(corpus.survey(), tokens_per_image=plan.capacity.tokens_per_image, steps_tokens=places)
     return optim.max_steps, use
@@ -116,13 +147,18 @@ def _plan(corpus: Corpus, spec: DatasetSpec, config: StageConfig) -> tuple[int, 
 
 def run_identity(config: StageConfig, prepared: Prepared) -> dict[str, object]:
     """Return the settings that a checkpoint insists on: those that decide what is learned, in which order."""
+    consumed = None if prepared.start is None else prepared.start.consumed
+    return {**_settings(config, prepared.spec), "num_steps": prepared.num_steps, "consumed": consumed}
+
+
+def _settings(config: StageConfig, spec: DatasetSpec) -> dict[str, object]:
     content = config.model_dump(mode="json", include={"model", "data", "pack", "optim", "init_from"})
     # Packs per forward pass are arithmetic, and the data are known by content: shards may have moved.
     del content["optim"]["micro_batch"], content["data"]["shards"]
     # What is left out is replaced where it stood: the plan is the same. A template is known by what it writes.
     del content["data"]["exclude"], content["data"]["chat"], content["data"]["max_unused"]
-    counted = [Path(path).name for path in prepared.spec.length_paths]  # names hash the index and the tokenizer
-    return {**content, "seed": config.run.seed, "counted": counted, "num_steps": prepared.num_steps}
+    counted = [Path(path).name for path in spec.length_paths]  # names hash the index and the tokenizer
+    return {**content, "seed": config.run.seed, "counted": counted}
 
 
 def _count(config: StageConfig, encoder: TextEncoder, ranks: Ranks) -> tuple[str, ...]:

@@ -20,20 +20,22 @@ def test_rates_schedule_and_the_number_of_steps_may_change() -> None:
     assert len(changes.allowed) == 5
 
 
-def test_what_decides_which_sample_comes_when_may_not() -> None:
+def test_what_decides_which_sample_comes_when_makes_another_plan() -> None:
     now = {
         "num_steps": 10,
         "counted": ["b"],
         "optim": {"lr": 1.0, "max_steps": None, "epochs": 2, "module_lr": {}, "schedule": "cosine"},
         "pack": {"seq_length": 128},
+        "data": {"weights": {"captions": 0.5}},
     }
-    assert find_changes(SAVED, now) == Changes(
+    saved = {**SAVED, "data": {"weights": {"captions": {"0": 0.2, "10B": 0.5}}}}
+    assert find_changes(saved, now) == Changes(
         allowed=(),
-        refused=(
+        refused=("optim.module_lr.vision was 0.1, is None", "pack.seq_length was 64, is 128"),
+        plan=(
             "the shards or the tokenizer, by what was counted of them was ['a'], is ['b']",
+            "data.weights.captions was {'0': 0.2, '10B': 0.5}, is 0.5",
             "optim.epochs was 1, is 2",
             "optim.max_steps was 10, is None",
-            "optim.module_lr.vision was 0.1, is None",
-            "pack.seq_length was 64, is 128",
         ),
     )
