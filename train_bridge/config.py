@@ -126,8 +126,8 @@ class ChatConfig(BaseModel):
 class DataConfig(BaseModel):
     """What is read from the shards and how a document becomes tokens.
 
-    A resumed run may change ``weights``, ``max_repeats``, ``weight_unit``, ``sources``, ``kinds``, ``order`` and the list
-    of ``shards``: the plan then begins anew after the step, without what was learned from in the pass.
+    A resumed run may change ``weights``, ``max_repeats``, ``weight_unit``, ``sources``, ``kinds``, ``order`` and the
+    list of ``shards``: the plan then begins anew after the step, without what was learned from in the pass.
     """
 
     model_config = FROZEN
@@ -266,6 +266,27 @@ class OptimConfig(BaseModel):
         return self
 
 
+class TaskConfig(BaseModel):
+    """Questions with known answers that are asked while a stage trains; see ``train_bridge.tasks``."""
+
+    model_config = FROZEN
+
+    shards: tuple[str, ...] = Field(min_length=1)
+    """Shard sets that hold them; not those that are learned from."""
+    task: Literal["caption", "vqa", "choice"]
+    shots: tuple[Annotated[int, Field(ge=0)], ...] = (0, 4)
+    """Examples before a question, asked in turn (VILA's tables: 0 and 4)."""
+    form: Literal["plain", "chat"] = "plain"
+    """How a prompt is written: as pre-training writes documents, or by the chat template."""
+    limit: int = Field(100, ge=1)
+    """Questions, the first of the sets."""
+    num_support: int = Field(400, ge=0)
+    """Examples behind them that are shots too."""
+    max_new_tokens: int = Field(32, ge=1)
+    seed: int = Field(0, ge=0)
+    """Of the shots."""
+
+
 class RunConfig(BaseModel):
     """How the stage runs. Nothing here changes what is learned, but for rounding and ``seed``."""
 
@@ -303,8 +324,10 @@ class RunConfig(BaseModel):
     keep_every: int | None = Field(None, ge=1)
     """Steps of which every multiple's checkpoint is kept for good."""
     eval_every: int | None = Field(None, ge=1)
-    """Steps between looks at the loss of the documents that ``data.validation_share`` holds out; also after the last
-    step. Null: never."""
+    """Steps between looks at the loss of the documents that ``data.validation_share`` holds out, and at ``tasks``; also
+    after the last step. Null: never."""
+    tasks: dict[str, TaskConfig] = Field(default_factory=dict)
+    """Few-shot tasks by name, such as ``{vqa: {shards: [runs/vqa/shards/main], task: vqa}}``."""
     log_every: int = Field(1, ge=1)
     """Steps between lines of metrics."""
     log_packs: bool = False
@@ -346,8 +369,10 @@ class StageConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check_held_out(self) -> Self:
-        if self.run.eval_every is not None and not self.data.validation_share:
-            raise ValueError("run.eval_every: data.validation_share holds nothing out")
+        if self.run.eval_every is not None and not self.data.validation_share and not self.run.tasks:
+            raise ValueError("run.eval_every: data.validation_share holds nothing out, and there are no run.tasks")
+        if self.run.tasks and self.run.eval_every is None:
+            raise ValueError("run.tasks: run.eval_every says how often they are asked")
         return self
 
     @property

@@ -8,7 +8,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from tests.integration.rank_processes import finish, start_ranks
 from tests.train_bridge.conftest import jpeg, make_sample, write_set
-from train_bridge.evaluate.answerer import Answerer
+from train_bridge.tasks.answerer import Answerer
 from train_bridge.training.metrics import read_metrics
 
 STAGES = ("demo_stage0", "demo_stage1", "demo_stage2")

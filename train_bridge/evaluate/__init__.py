@@ -1,1 +1,1 @@
-"""Few-shot tasks and validation loss of a trained model; start at ``run.py`` and ``losses.py``."""
+"""The validation loss and the tasks of ``train_bridge/tasks`` for an exported model; start at ``losses.py``."""

@@ -11,10 +11,10 @@ from transformers.utils import logging as transformers_logging
 
 from curate.contract.errors import CurateError
 from train_bridge.config import StageConfig
-from train_bridge.evaluate.answerer import load_answerer
-from train_bridge.evaluate.examples import read_examples
 from train_bridge.evaluate.losses import validation_loss
-from train_bridge.evaluate.run import Questions, ask_all
+from train_bridge.tasks.answerer import load_answerer
+from train_bridge.tasks.examples import read_examples
+from train_bridge.tasks.run import Questions, ask_all
 from train_bridge.training.ranks import Ranks, joined_ranks
 
 

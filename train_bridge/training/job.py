@@ -13,6 +13,7 @@ from train_bridge.model.llava import build_model, enable_checkpointing, set_atte
 from train_bridge.model.mask import Attention, resolve_attention
 from train_bridge.model.processor import tokens_per_image
 from train_bridge.training.data_use import check_used
+from train_bridge.training.few_shot import FewShotTask, read_tasks
 from train_bridge.training.flops import ModelCost, cost_of, peak_flops
 from train_bridge.training.optimiser import build_optimiser
 from train_bridge.training.prepare import Prepared, prepare
@@ -35,6 +36,8 @@ class Job:
     dtype: torch.dtype
     attention: Attention
     cost: ModelCost
+    tasks: tuple[FewShotTask, ...]
+    """Asked while the stage trains."""
     watchdog: Watchdog
     """Closed."""
     peak: float | None
@@ -49,7 +52,9 @@ def start_job(config: StageConfig, ranks: Ranks) -> Job:
     """
     check_shared_output(config.output, ranks=ranks)
     prepared = prepare(config, ranks=ranks)
-    if config.run.eval_every is not None:
+    with failing_together():
+        tasks = read_tasks(config.run.tasks)
+    if config.run.eval_every is not None and config.data.validation_share:
         held_out_spec(prepared.spec, world_size=ranks.world_size).open_corpus()  # says now if there is nothing
     say(ranks, "\n".join(["data", *prepared.use.lines()]))
     for warning in prepared.warnings:
@@ -82,6 +87,7 @@ def start_job(config: StageConfig, ranks: Ranks) -> Job:
         dtype=dtype,
         attention=attention,
         cost=cost,
+        tasks=tasks,
         watchdog=Watchdog(ranks),
         peak=peak_flops(ranks.device, dtype=dtype),
     )

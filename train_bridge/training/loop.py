@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import torch
 from torch.utils.data import DataLoader
@@ -20,6 +20,7 @@ from train_bridge.tokens.faults import SampleFault
 from train_bridge.training.budget import RunStoppedError, check_budget, describe_lost, is_healthy
 from train_bridge.training.checkpoint import CheckpointWriter, ResumePoint, TrainProgress, load_newest
 from train_bridge.training.export import export_model
+from train_bridge.training.few_shot import ask_tasks
 from train_bridge.training.job import Job, say, start_job
 from train_bridge.training.metrics import MetricsLog, model_share, step_record
 from train_bridge.training.not_finite import describe_packs
@@ -126,7 +127,7 @@ def _train(
                 saved = save(progress)
             check_budget(progress, run)
             if run.eval_every is not None and (is_last or progress.step % run.eval_every == 0):
-                _validate(job, progress.step, log=log)
+                _look(job, progress.step, log=log)
             if must_stop and not is_last:
                 writer.wait()
                 return progress, False
@@ -140,13 +141,37 @@ def _train(
     return progress, True
 
 
+def _look(job: Job, step: int, *, log: MetricsLog | None) -> None:
+    """Look at how good the model is: held-out documents, few-shot tasks."""
+    job.watchdog.at(step, "looks at held-out documents")
+    if job.config.data.validation_share:
+        _validate(job, step, log=log)
+    if job.tasks:
+        _ask(job, step, log=log)
+
+
+def _ask(job: Job, step: int, *, log: MetricsLog | None) -> None:
+    job.watchdog.at(step, "asks its tasks")
+    scores = ask_tasks(
+        job.tasks,
+        job.model,
+        job.prepared.processor,
+        ranks=job.ranks,
+        context=lambda: autocast(ranks=job.ranks, dtype=job.dtype),
+        attention=job.attention,
+    )
+    if log is not None:
+        log.write_tasks(step, [asdict(score) for score in scores])
+    for one in scores:
+        say(job.ranks, f"step {step}: {one.task}, {one.shots} shots: {one.metric} {one.score:.4f} of {one.examples:,}")
+
+
 def _validate(job: Job, step: int, *, log: MetricsLog | None) -> None:
     """Look at the documents that are held out.
 
     Raises:
         RunStoppedError: Their storage does not answer, or none of them can be read: there is no such loss.
     """
-    job.watchdog.at(step, "looks at held-out documents")
     found, own_skipped = held_out_loss(
         job.model,
         held_out_spec(job.prepared.spec, world_size=job.ranks.world_size),

@@ -106,6 +106,13 @@ class MetricsLog:
             for source, own in found["sources"].items():
                 self._board.add_scalar(f"validation_loss/{source}", own["loss"], step)
 
+    def write_tasks(self, step: int, scores: Sequence[Mapping[str, Any]]) -> None:
+        """Add the scores of few-shot tasks after a step."""
+        self._write_line({"step": step, "tasks": scores})
+        if self._board is not None:
+            for one in scores:
+                self._board.add_scalar(f"tasks/{one['task']}/{one['shots']} shots", one["score"], step)
+
     def write_use(self, step: int, use: Mapping[str, Any]) -> None:
         """Say what of the data the run learns from."""
         self._write_line({"step": step, "data": use})

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import nn
 from torch._C._distributed_c10d import HashStore, Store
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 
 from curate.contract.errors import CurateError
 from train_bridge.failures import LIBRARY_ERRORS, one_line
@@ -92,6 +92,21 @@ def spread_model(model: nn.Module, *, ranks: Ranks, dtype: torch.dtype) -> None:
             fully_shard(layer, mesh=mesh, mp_policy=policy)
         fully_shard(model, mesh=mesh, mp_policy=policy)
     model.to(ranks.device)
+
+
+@contextmanager
+def whole_weights(model: nn.Module) -> Iterator[None]:
+    """Let every rank hold all weights of a model, in the dtype of the computation, so that each may go its own way."""
+    sharded = [module for module in model.modules() if isinstance(module, FSDPModule)]
+    for module in sharded:
+        module.set_reshard_after_forward(False, recurse=False)
+        module.unshard()
+    try:
+        yield
+    finally:
+        for module in sharded:
+            module.set_reshard_after_forward(module is not model, recurse=False)
+            module.reshard()
 
 
 def autocast(*, ranks: Ranks, dtype: torch.dtype) -> AbstractContextManager[object]:

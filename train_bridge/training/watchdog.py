@@ -18,7 +18,7 @@ import torch.distributed as dist
 from train_bridge.failures import write_error
 from train_bridge.training.ranks import Ranks, job_store
 
-Doing = Literal["reads its batch", "computes", "saves a checkpoint", "looks at held-out documents"]
+Doing = Literal["reads its batch", "computes", "saves a checkpoint", "looks at held-out documents", "asks its tasks"]
 LIMIT_S = 300.0
 """Before a rank that does not move is told of."""
 NUM_LOOKS = 10

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tests.train_bridge.conftest import jpeg
-from train_bridge.evaluate.answerer import Answerer
+from train_bridge.tasks.answerer import Answerer
 
 
 def test_it_goes_on_after_images(answerer: Answerer) -> None:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from train_bridge.evaluate.cider import cider_d
+from train_bridge.tasks.cider import cider_d
 
 CATS = ["a black cat sits on a mat", "the cat is on the mat"]
 DOGS = ["two dogs run through tall grass"]

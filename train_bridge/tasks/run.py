@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
-from train_bridge.evaluate.answerer import Answerer
-from train_bridge.evaluate.cider import cider_d
-from train_bridge.evaluate.examples import EvalTask, Example
-from train_bridge.evaluate.prompts import Form, answer_space, build_prompt, cut_answer, prompt_images
-from train_bridge.evaluate.shots import choose_shots
-from train_bridge.evaluate.vqa_accuracy import vqa_accuracy
+from train_bridge.tasks.answerer import Answerer
+from train_bridge.tasks.cider import cider_d
+from train_bridge.tasks.examples import EvalTask, Example
+from train_bridge.tasks.prompts import Form, answer_space, build_prompt, cut_answer, prompt_images
+from train_bridge.tasks.shots import choose_shots
+from train_bridge.tasks.vqa_accuracy import vqa_accuracy
 
 METRICS = {"caption": "CIDEr-D", "vqa": "VQA accuracy", "choice": "accuracy"}
 
@@ -51,8 +51,8 @@ def ask_all(
 ) -> tuple[ShotsResult, list[Answered]]:
     """Return the result of one number of shots, and every answer with its score."""
     asked = list(examples[: questions.limit])
-    said = list(_answers(answerer, asked, examples, questions, num_shots=num_shots))
-    scores = _scores(asked, said, task=questions.task)
+    said = answer_all(answerer, asked, examples, questions, num_shots=num_shots)
+    scores = score_all(asked, said, task=questions.task)
     records: list[Answered] = [
         {"doc_id": example.doc_id, "shots": num_shots, "said": text, "answers": example.answers, "score": score}
         for example, text, score in zip(asked, said, scores, strict=True)
@@ -64,6 +64,30 @@ def ask_all(
         "examples": len(asked),
     }
     return result, records
+
+
+def answer_all(
+    answerer: Answerer, asked: Sequence[Example], support: Sequence[Example], questions: Questions, *, num_shots: int
+) -> list[str]:
+    """Return what the model says to each question.
+
+    Args:
+        answerer: The model.
+        asked: Questions.
+        support: Examples that shots are drawn from; those asked may be among them.
+        questions: How they are asked.
+        num_shots: Examples before each.
+    """
+    return list(_answers(answerer, asked, support, questions, num_shots=num_shots))
+
+
+def score_all(asked: Sequence[Example], said: Sequence[str], *, task: EvalTask) -> list[float]:
+    """Return the score of each answer; that of a caption depends on all of them."""
+    if task == "caption":
+        return cider_d(said, [example.answers for example in asked])
+    if task == "choice":
+        return [float(text == example.choices[example.label]) for example, text in zip(asked, said, strict=True)]
+    return [vqa_accuracy(text, example.answers) for example, text in zip(asked, said, strict=True)]
 
 
 def _answers(
@@ -89,11 +113,3 @@ def _answers(
         images = prompt_images(example, shots=shots)
         text = answerer.answer(prompt, images, max_new_tokens=questions.max_new_tokens, has_begin=is_chat)
         yield cut_answer(text)
-
-
-def _scores(asked: Sequence[Example], said: Sequence[str], *, task: EvalTask) -> list[float]:
-    if task == "caption":
-        return cider_d(said, [example.answers for example in asked])
-    if task == "choice":
-        return [float(text == example.choices[example.label]) for example, text in zip(asked, said, strict=True)]
-    return [vqa_accuracy(text, example.answers) for example, text in zip(asked, said, strict=True)]

@@ -5,7 +5,7 @@ import pytest
 from curate.contract.errors import ShardError
 from shards.sample import Sample, SampleText
 from tests.train_bridge.conftest import image_item, write_set
-from train_bridge.evaluate.examples import Example, read_examples
+from train_bridge.tasks.examples import Example, read_examples
 
 
 def by_id(examples: list[Example]) -> dict[str, Example]:

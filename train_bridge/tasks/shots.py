@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 
-from train_bridge.evaluate.examples import Example
+from train_bridge.tasks.examples import Example
 
 
 def choose_shots(example: Example, *, support: Sequence[Example], num_shots: int, seed: int) -> list[Example]:

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from curate.contract.reasons import Role
-from train_bridge.evaluate.examples import EvalTask, Example
+from train_bridge.tasks.examples import EvalTask, Example
 from train_bridge.tokens.chat import ChatTemplate, ChatTokenizer
 from train_bridge.tokens.layout import ImagePiece, TextPiece
 from train_bridge.tokens.turns import Turn

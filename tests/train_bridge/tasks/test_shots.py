@@ -1,5 +1,5 @@
-from train_bridge.evaluate.examples import Example
-from train_bridge.evaluate.shots import choose_shots
+from train_bridge.tasks.examples import Example
+from train_bridge.tasks.shots import choose_shots
 
 SUPPORT = [Example(doc_id=str(i), source="s", images=(bytes([i]),), answers=("x",)) for i in range(10)]
 

@@ -14,16 +14,18 @@ Documents that have not are passed over and counted.
 import itertools
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from curate.contract.errors import ShardError
-from shards.reader import ShardReader, StoredSample, read_index
+from shards.reader import ShardReader, StoredSample
+from shards.stream_index import stream_index
 from train_bridge.tokens.layout import JsonObject
 
 EvalTask = Literal["caption", "vqa", "choice"]
 NUM_DISTRACTORS = 3
+BLOCK_ROWS = 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,8 +43,16 @@ class Example:
     """Place of the right choice."""
 
 
-def read_examples(folders: Sequence[str], *, task: EvalTask, seed: int = 0) -> tuple[list[Example], int]:
+def read_examples(
+    folders: Sequence[str], *, task: EvalTask, seed: int = 0, max_examples: int | None = None
+) -> tuple[list[Example], int]:
     """Return the examples of shard sets in stored order, and the number of documents that are none.
+
+    Args:
+        folders: Of the sets.
+        task: Says what an example is.
+        seed: Of choices.
+        max_examples: Read no more than that many.
 
     Raises:
         ShardError: A folder is no shard set, or no document is an example.
@@ -51,15 +61,20 @@ def read_examples(folders: Sequence[str], *, task: EvalTask, seed: int = 0) -> t
     num_passed = 0
     for folder in folders:
         with ShardReader(folder) as reader:
-            for row in read_index(folder).to_pylist():
+            for row in _rows(folder):
+                if max_examples is not None and len(found) == max_examples:
+                    break
                 example = _example(reader.read(row), task=task)
                 num_passed += example is None
                 found += [example] if example is not None else []
     if not found:
-        raise ShardError(
-            f"{', '.join(folders)}: no document is an example of {task}; see train_bridge.evaluate.examples"
-        )
+        raise ShardError(f"{', '.join(folders)}: no document is an example of {task}; see train_bridge.tasks.examples")
     return (_with_choices(found, seed=seed) if task == "choice" else found), num_passed
+
+
+def _rows(folder: str) -> Iterator[dict[str, Any]]:
+    for block in stream_index(folder, num_rows=BLOCK_ROWS):
+        yield from block.to_pylist()
 
 
 def _example(sample: StoredSample, *, task: EvalTask) -> Example | None:

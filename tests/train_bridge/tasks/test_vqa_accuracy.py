@@ -1,6 +1,6 @@
 import pytest
 
-from train_bridge.evaluate.vqa_accuracy import normalise_answer, vqa_accuracy
+from train_bridge.tasks.vqa_accuracy import normalise_answer, vqa_accuracy
 
 
 @pytest.mark.parametrize(

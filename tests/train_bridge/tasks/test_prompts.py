@@ -1,7 +1,7 @@
 from transformers import LlavaProcessor
 
-from train_bridge.evaluate.examples import EvalTask, Example
-from train_bridge.evaluate.prompts import Form, answer_space, build_prompt, cut_answer, prompt_images
+from train_bridge.tasks.examples import EvalTask, Example
+from train_bridge.tasks.prompts import Form, answer_space, build_prompt, cut_answer, prompt_images
 
 ONE = Example(doc_id="1", source="s", images=(b"one",), question="What?", answers=("a cat", "cat"))
 TWO = Example(doc_id="2", source="s", images=(b"two",), question="And this?", answers=("a dog",))

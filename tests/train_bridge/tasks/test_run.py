@@ -1,9 +1,9 @@
 import pytest
 
-from train_bridge.evaluate.answerer import Answerer
-from train_bridge.evaluate.examples import EvalTask, read_examples
-from train_bridge.evaluate.prompts import Form
-from train_bridge.evaluate.run import Questions, ask_all
+from train_bridge.tasks.answerer import Answerer
+from train_bridge.tasks.examples import EvalTask, read_examples
+from train_bridge.tasks.prompts import Form
+from train_bridge.tasks.run import Questions, ask_all
 
 pytestmark = pytest.mark.slow
 
