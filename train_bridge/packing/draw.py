@@ -38,6 +38,7 @@ SAMPLE = np.dtype(
         ("num_images", np.int32),
         ("num_labels", np.int32),
         ("window", np.int64),  # that saw it first
+        ("num_cut", np.int64),  # tokens of the document that none of its samples has, on its first sample
     ]
 )
 REFILL = 4096
@@ -266,23 +267,36 @@ def split_long(source: SampleCounts, settings: DrawSettings, documents: Samples)
     is_long = documents["num_tokens"] > settings.capacity.seq_length
     if not is_long.any():
         return documents
-    found: list[list[Chunk]] = []
-    for row in documents["row"][is_long].tolist():
-        chunks = split_document(source.document(row), settings.capacity)
-        found.append(chunks[: _num_kept(chunks, settings.long_documents)])
+    found = [_kept_chunks(source.document(row), settings) for row in documents["row"][is_long].tolist()]
     repeats = np.ones(len(documents), dtype=np.int64)
     repeats[is_long] = [len(chunks) for chunks in found]
     samples = np.repeat(documents, repeats)
     of = np.repeat(is_long, repeats)
     columns = [
-        (i, chunk.start, chunk.stop, chunk.num_tokens, chunk.num_images, chunk.num_labels)
+        (i, chunk.start, chunk.stop, chunk.num_tokens, chunk.num_images, chunk.num_labels, num_cut)
         for chunks in found
-        for i, chunk in enumerate(chunks)
+        for i, chunk, num_cut in chunks
     ]
-    names = ("chunk", "start", "stop", "num_tokens", "num_images", "num_labels")
+    names = ("chunk", "start", "stop", "num_tokens", "num_images", "num_labels", "num_cut")
     for name, column in zip(names, zip(*columns, strict=True), strict=True):
         samples[name][of] = column
-    return samples[samples["num_labels"] > 0]  # such a chunk would only cost time
+    return samples
+
+
+def _kept_chunks(document: Counted, settings: DrawSettings) -> list[tuple[int, Chunk, int]]:
+    """Return the chunks of a document that are used, by number, and with the first the tokens of the others.
+
+    A chunk without a token to learn would only cost time.
+    """
+    chunks = split_document(document, settings.capacity)
+    num_kept = _num_kept(chunks, settings.long_documents)
+    kept, num_cut = list[tuple[int, Chunk, int]](), 0
+    for i, chunk in enumerate(chunks):
+        if i < num_kept and chunk.num_labels:
+            kept.append((i, chunk, 0))
+        else:
+            num_cut += chunk.num_tokens - int(settings.capacity.has_bos and i > 0)
+    return [(i, chunk, 0 if place else num_cut) for place, (i, chunk, _) in enumerate(kept)]
 
 
 def _num_kept(chunks: Sequence[Chunk], policy: LongDocuments) -> int:

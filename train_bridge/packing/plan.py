@@ -264,6 +264,7 @@ def _sample(  # noqa: PLR0913, PLR0917 - a row of SAMPLE
     num_images: int,
     num_labels: int,
     window: int,
+    _num_cut: int,
 ) -> PlannedSample:
     span = Chunk(start=start, stop=stop, num_tokens=num_tokens, num_images=num_images, num_labels=num_labels)
     return PlannedSample(entry=entry, place=place, row=row, group=group, chunk=chunk, span=span, first_window=window)

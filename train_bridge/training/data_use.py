@@ -46,6 +46,8 @@ class GroupUse:
     num_images: int
     unused: dict[str, int]
     """Documents by reason."""
+    num_tokens_cut: int = 0
+    """Of the documents that are used: in parts that ``data.long_documents`` leaves out, or without a label."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +82,12 @@ class DataUse:
             f"{group.num_samples:,} samples, {group.num_tokens:,} tokens ({share:.2%}), {group.num_images:,} images"
         )
         ordered = sorted(group.unused.items(), key=lambda item: (-item[1], item[0]))
-        return [head + held_out, *(f"    not used {count:,}: {self._why(reason)}" for reason, count in ordered)]
+        cut = f"    {group.num_tokens_cut:,} tokens cut off documents that are longer than a sequence"
+        return [
+            head + held_out,
+            *([cut] if group.num_tokens_cut else []),
+            *(f"    not used {count:,}: {self._why(reason)}" for reason, count in ordered),
+        ]
 
     def _why(self, reason: str) -> str:
         return f"{reason} ({self.first_out} ran out)" if reason == RAN_OUT else str(reason)

@@ -15,7 +15,7 @@ from train_bridge.data.dataset import DatasetSpec
 from train_bridge.packing.cursor import Cursor
 from train_bridge.training.plan_summary import PlanSummary, summarise_plan
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 """Raise it when the same settings give another plan."""
 _ADAPTER = TypeAdapter(PlanSummary)
 

@@ -59,7 +59,9 @@ class _Tally:
     def __init__(self, corpus: Corpus) -> None:
         self.used: Flags = np.zeros(corpus.num_rows, dtype=np.bool_)
         self.left: Flags = np.zeros(corpus.num_rows, dtype=np.bool_)
-        self.samples, self.tokens, self.images = (np.zeros(corpus.num_groups, dtype=np.int64) for _ in range(3))
+        self.samples, self.tokens, self.images, self.cut = (
+            np.zeros(corpus.num_groups, dtype=np.int64) for _ in range(4)
+        )
         self.drawn = np.zeros(len(corpus.entries), dtype=np.int64)
         """Documents of each entry, repeats too."""
         for i, entry in enumerate(corpus.entries):
@@ -73,6 +75,7 @@ class _Tally:
         self.used[table["row"]] = True
         self.samples += np.bincount(table["group"], minlength=len(self.samples))
         self.tokens += self._sum(table, "num_tokens")
+        self.cut += self._sum(table, "num_cut")
         self.images += self._sum(table, "num_images")
         self.draw(table)
 
@@ -153,6 +156,7 @@ def _find_use(corpus: Corpus, tally: _Tally, *, ends_by_steps: bool) -> DataUse:
             num_samples=int(tally.samples[i]),
             num_tokens=int(tally.tokens[i]),
             num_images=int(tally.images[i]),
+            num_tokens_cut=int(tally.cut[i]),
             unused={**survey.unusable, **(+reasons[i])},
         )
         for i, survey in enumerate(corpus.survey())

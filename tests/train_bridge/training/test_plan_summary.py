@@ -1,10 +1,12 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from curate.blend.weights import Weight
 from train_bridge.config import OptimConfig
 from train_bridge.data.dataset import DatasetSpec
+from train_bridge.packing.draw import LongDocuments
 from train_bridge.packing.plan import plan_packs
 from train_bridge.training.plan_summary import summarise_plan
 
@@ -64,3 +66,19 @@ def test_fewer_packs_than_a_step(spec: DatasetSpec) -> None:
     summary = summarise_plan(spec.open_corpus(), spec.plan, OptimConfig(lr=1.0, global_batch=1000))
     assert (summary.num_steps, summary.num_tokens, summary.fill) == (0, 0, 0.0)
     assert any("last_step" in line for line in summary.lines())
+
+
+@pytest.mark.parametrize("policy", ["split", "with_images", "truncate"])
+def test_tokens_that_are_cut_off_are_counted(spec: DatasetSpec, policy: LongDocuments) -> None:
+    corpus = spec.open_corpus()
+    settings = replace(spec.plan, long_documents=policy, capacity=replace(spec.plan.capacity, seq_length=24))
+    use = summarise_plan(corpus, settings, OptimConfig(lr=1.0, global_batch=1)).use
+    counts = corpus.counts(np.arange(corpus.num_rows))
+    whole = int((counts.num_ids + 3 * counts.num_images).sum())
+    samples = [sample for pack in plan_packs(corpus, settings, num_epochs=1) for sample in pack.samples]
+    num_begins = sum(sample.span.start > 0 for sample in samples)
+    num_cut = sum(group.num_tokens_cut for group in use.groups)
+    assert sum(group.num_tokens for group in use.groups) + num_cut == whole + num_begins
+    assert all(group.num_used == group.num_documents for group in use.groups)
+    assert (num_cut > 0) == (policy != "split")
+    assert any("tokens cut off" in line for line in use.lines()) == (policy != "split")
