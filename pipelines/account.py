@@ -21,6 +21,9 @@ from pipelines.run.context import RunContext, load_documents
 from pipelines.run.folder import read_json, write_json, write_text
 from pipelines.run.tables import BLEND_ORDER, CLIP_MEASURES, IMAGES, ITEMS, MATCHES, POOL, TEXT_MEASURES, VERDICTS
 
+NUM_FIRST_FAULTS = 3
+"""Of a source that cannot be read, told with it."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
@@ -28,7 +31,18 @@ class Account:
 
     ledger: dict[str, Any]
     unreadable_sources: tuple[str, ...]
-    """Sources of which not one record could be read."""
+    """Sources of which not one record became a document."""
+
+    def describe_unreadable(self) -> str:
+        """Return each of these sources with its first faults, a line each; empty if there is none."""
+        lines = []
+        for name in self.unreadable_sources:
+            lines.append(f"no record of {name} could be read:")
+            faults = [fault["detail"] for fault in self.ledger["faults"] if fault["source"] == name]
+            lines += [f"  {detail}" for detail in faults[:NUM_FIRST_FAULTS]] or ["  its files hold no record"]
+            if len(faults) > NUM_FIRST_FAULTS:
+                lines.append("  and more; see ledger.json")
+        return "\n".join(lines)
 
 
 def account_for(
@@ -113,11 +127,9 @@ def _facts(context: RunContext) -> dict[str, str]:
 
 
 def _unreadable(ledger: Mapping[str, Any]) -> tuple[str, ...]:
-    file_faults = (str(IngestReason.MISSING_FILE), str(IngestReason.UNREADABLE_FILE))
     found = []
     for name, counts in ledger["sources"].items():
         documents = counts["documents"]
-        num_faults = sum(documents["rejected"].get(reason, 0) for reason in file_faults)
-        if num_faults and num_faults == documents["in"]:
+        if documents["in"] == sum(documents["rejected"].get(str(reason), 0) for reason in IngestReason):
             found.append(name)
     return tuple(found)

@@ -21,7 +21,7 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 Out = Annotated[str | None, typer.Option(help="Run folder, local or a URL; default runs/NAME-OF-RECIPE.")]
 OutArgument = Annotated[str, typer.Argument(help="Run folder, local or a URL.")]
@@ -48,7 +48,7 @@ def run(  # noqa: PLR0913 - one parameter per option
 ) -> None:
     """Build a corpus from a recipe; run it again to resume or to apply changed rules."""
     with _errors_to_exit_codes(debug=debug):
-        from pipelines.session import NO_RECORD, RunOptions, open_context, run_recipe  # noqa: PLC0415 - imports torch and Dask
+        from pipelines.session import RunOptions, open_context, run_recipe  # noqa: PLC0415 - imports torch and Dask
 
         options = RunOptions(
             out=str(out or Path("runs", recipe.stem)),
@@ -64,8 +64,7 @@ def run(  # noqa: PLR0913 - one parameter per option
         finished = run_recipe(str(recipe), options)
         views.show_finished(finished)
         if finished.account.unreadable_sources:
-            names = ", ".join(finished.account.unreadable_sources)
-            raise CurateError(NO_RECORD.format(names=names))
+            raise CurateError(finished.account.describe_unreadable())
 
 
 @app.command()

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import itertools
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import fsspec
 
 from curate.contract.errors import BlendError, CurateError, RecipeError
+from curate.contract.reasons import Reason
 from pipelines.account import Account, account_for
 from pipelines.build import Built, build, decide_and_write, iterate_partitions
 from pipelines.engine.cluster import connect, count_gpus
@@ -22,8 +24,8 @@ from pipelines.run.progress import Progress
 from pipelines.write.blend_plan import Planned, plan_again
 
 NAME_OVERRIDE = "blend.name="
-NO_RECORD = "no record of {names} could be read; the ledger's faults say why"
-"""Of sources, which make a run fail however much the others gave."""
+NUM_REASONS = 5
+"""Commonest ones, told where nothing is kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,11 +114,16 @@ def _account_without_plan(context: RunContext, error: BlendError) -> None:
     """Write the ledger and the report of a run that cannot be blended.
 
     Raises:
-        CurateError: A source could not be read, which tells more than the blend's error.
+        CurateError: A source could not be read, or nothing was kept, which tells more than the blend's error.
     """
     account = account_for(context, tuple(iterate_partitions(context)), is_planned=False)
-    if names := ", ".join(account.unreadable_sources):
-        raise CurateError(f"{NO_RECORD.format(names=names)}, and without it: {error}") from error
+    if account.unreadable_sources:
+        raise CurateError(f"{account.describe_unreadable()}\nand without it: {error}") from error
+    documents = account.ledger["totals"]["documents"]
+    reasons = Counter({reason: n for reason, n in documents["rejected"].items() if reason != Reason.BLEND_NOT_DRAWN})
+    if reasons.total() == documents["in"]:
+        told = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common(NUM_REASONS))
+        raise CurateError(f"nothing was kept of {documents['in']:,} documents: {told}") from error
 
 
 def blend_again(options: RunOptions) -> Finished:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # these import torch and Dask
     from pipelines.write.blend_plan import Planned
 
 BYTES_PER_MB = 1e6
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, emoji=False)  # ":100:" is a line of a file
 
 
 def show_input(context: "RunContext") -> None:

@@ -4,6 +4,7 @@
 two functions that share no arithmetic: ``check_ledger`` reads the finished dictionary only, as a person would.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -91,9 +92,15 @@ class LedgerCounter:
         self._num_faults += faults.num_rows
         for row in faults.to_pylist():
             group = (source_of[row["doc_id"]], row["reason"])
-            # The smallest details are kept, so the list depends on no order of arrival.
+            # The first details are kept, so the list depends on no order of arrival.
             details = [*self._faults.get(group, []), row.get("detail") or f"document {row['doc_id']}"]
-            self._faults[group] = sorted(details)[: self._max_faults]
+            self._faults[group] = sorted(details, key=_by_number)[: self._max_faults]
+
+
+def _by_number(detail: str) -> list[tuple[int, str]]:
+    """Order texts with numbers in them as a person counts: line 2 before line 10."""
+    parts = re.split(r"([0-9]{1,18})", detail)
+    return [(int(part), "") if place % 2 else (-1, part) for place, part in enumerate(parts)]
 
 
 def check_ledger(ledger: Mapping[str, Any]) -> list[str]:

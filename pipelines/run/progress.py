@@ -23,7 +23,7 @@ class Progress:
 
     def __init__(self, folder: RunFolder, *, console: Console | None = None) -> None:
         self.folder = folder
-        self.console = console or Console(stderr=True)
+        self.console = console or Console(stderr=True, emoji=False)
         self.counters: dict[str, Counter[str]] = {}
         self._phase, self._done, self._total = "start", 0, 0
         self._bar: TaskID | None = None

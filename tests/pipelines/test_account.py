@@ -127,6 +127,23 @@ def test_a_source_of_which_nothing_could_be_read_is_named(context: RunContext) -
     assert account_for(context, names).unreadable_sources == ("flan",)
 
 
+@pytest.mark.parametrize("reason", list(IngestReason))
+def test_records_that_are_all_faults_are_a_source_that_cannot_be_read(
+    context: RunContext, reason: IngestReason
+) -> None:
+    names = [MMC4, COYO, FLAN]
+    write_flan_fault(context, FLAN, reason, detail="flan.jsonl:1: [bad] :100:")
+    blended(context, names, drawn={"z", "p"})
+    account = account_for(context, names)
+    assert account.describe_unreadable() == "no record of flan could be read:\n  flan.jsonl:1: [bad] :100:"
+
+
+def test_a_source_without_a_record_cannot_be_read_either(context: RunContext) -> None:
+    blended(context, [MMC4, COYO], drawn={"z", "p"})
+    account = account_for(context, [MMC4, COYO])
+    assert account.describe_unreadable() == "no record of flan could be read:\n  its files hold no record"
+
+
 def test_a_source_of_which_something_could_be_read_is_not_named(context: RunContext) -> None:
     write_flan_fault(context, "flan-00001-00000", IngestReason.MISSING_FILE)
     names = [MMC4, COYO, FLAN, "flan-00001-00000"]
@@ -134,10 +151,10 @@ def test_a_source_of_which_something_could_be_read_is_not_named(context: RunCont
     assert account_for(context, names).unreadable_sources == ()
 
 
-def write_flan_fault(context: RunContext, partition: str, reason: IngestReason) -> None:
+def write_flan_fault(context: RunContext, partition: str, reason: IngestReason, *, detail: str | None = None) -> None:
     broken = Doc(doc_id=f"fault of {partition}", items=(), source="flan", kind="text")
     write_partition(context, partition, [broken])
-    verdicts = verdict_table([Verdict(doc_id=broken.doc_id, stage=Stage.INGEST, reason=reason)])
+    verdicts = verdict_table([Verdict(doc_id=broken.doc_id, stage=Stage.INGEST, reason=reason, detail=detail)])
     context.folder.write(tables.INGEST_VERDICTS, partition, rows=verdicts, made_from="by hand")
 
 

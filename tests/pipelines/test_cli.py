@@ -31,6 +31,7 @@ COMMANDS = {
     "report": ["out", "--debug"],
     "export": ["shards", "--format", "--out", "--debug"],
     "demo": ["--out", "--docs", "--workers", "--debug"],
+    "count-tokens": ["stage", "--set", "--processes", "--debug"],
     "train": [
         "stage",
         "--set",

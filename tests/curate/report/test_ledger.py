@@ -6,7 +6,9 @@ import pyarrow as pa
 import pytest
 
 from curate.contract.errors import CurateError
+from curate.contract.reasons import IngestReason, Stage
 from curate.contract.schemas import VERDICTS, table_from_rows
+from curate.contract.verdicts import Verdict, verdict_table
 from curate.report.gallery import PartitionTables
 from curate.report.ledger import LedgerCounter, check_ledger
 from tests.curate.report import tables as make
@@ -129,3 +131,21 @@ def test_equal_sums_with_other_reasons_are_found() -> None:
 )
 def test_a_malformed_ledger_is_a_fault_not_an_exception(ledger: dict[str, Any]) -> None:
     assert check_ledger(ledger)
+
+
+def test_faults_are_in_the_order_of_their_numbers() -> None:
+    numbers = [100, 9, 10, 1, 99]
+    docs = make.documents(*((f"d{number}", "a", "pair") for number in numbers))
+    verdicts = [
+        Verdict(
+            doc_id=f"d{number}",
+            stage=Stage.INGEST,
+            reason=IngestReason.MALFORMED_RECORD,
+            detail=f"part-2.csv:{number}: bad",
+        )
+        for number in numbers
+    ]
+    counter = LedgerCounter(sources=["a"], max_faults=4)
+    counter.add_partition(docs, make.items(), verdict_table(verdicts))
+    details = [fault["detail"] for fault in counter.to_dict()["faults"]]
+    assert details == [f"part-2.csv:{number}: bad" for number in (1, 9, 10, 99)]
