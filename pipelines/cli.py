@@ -76,13 +76,28 @@ def init(
 ) -> None:
     """Guess what files hold and write a commented recipe for them."""
     with _errors_to_exit_codes(debug=debug):
-        from pipelines.recipes.guess import write_recipe  # noqa: PLC0415 - keeps --help fast
+        from pipelines.recipes.guess import SCHEMA_NAME, write_recipe  # noqa: PLC0415 - keeps --help fast
+        from pipelines.recipes.reference import recipe_schema  # noqa: PLC0415
 
         text = write_recipe(files, folder=out.parent if out is not None else Path())
         if out is None:
             typer.echo(text, nl=False)
         else:
             out.write_text(text, encoding="utf-8")
+            out.with_name(SCHEMA_NAME).write_text(recipe_schema(), encoding="utf-8")
+
+
+@app.command()
+def schema(
+    *,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print it as a page for people.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Print the JSON schema of a recipe, by which editors complete keys."""
+    with _errors_to_exit_codes(debug=debug):
+        from pipelines.recipes.reference import recipe_reference, recipe_schema  # noqa: PLC0415 - keeps --help fast
+
+        typer.echo(recipe_reference() if markdown else recipe_schema(), nl=False)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from shards.index import SEQUENCE_DIGITS
 class ShardsConfig(BaseModel):
     """How large a shard may become; whichever limit comes first closes it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     samples: int = Field(default=10_000, ge=1, le=10**SEQUENCE_DIGITS)
     """Samples per shard; img2dataset's default too."""

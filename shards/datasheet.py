@@ -19,7 +19,7 @@ OPT_OUT_RULES = ("fetch.robots_disallowed", "fetch.robots_unreachable", "fetch.o
 class DatasheetConfig(BaseModel):
     """What only the people who build a set know about it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     description: str | None = None
     """A sentence or two: what the set is for."""

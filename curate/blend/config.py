@@ -33,7 +33,7 @@ def name_places(value: object) -> object:
 class BlendConfig(BaseModel):
     """Which samples, how many, and in which proportion."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str = Field(default="main", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
     """Of the shard set; also its folder's name."""

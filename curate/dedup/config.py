@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class ImageDedupConfig(BaseModel):
     """When two images are one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     exact: bool = True
     """The stored bytes are the same."""
@@ -20,7 +20,7 @@ class ImageDedupConfig(BaseModel):
 class DedupConfig(BaseModel):
     """How duplicates are found and who survives."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     mode: Literal["ordered"] = "ordered"
     """``ordered``: the first in input order survives, so documents can be decided while later ones are on their way."""

@@ -43,7 +43,7 @@ def missing_for_img2dataset() -> list[str]:
 class ResizeConfig(BaseModel):
     """How decoded images are scaled; the aspect ratio never changes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     shorter_side: int = Field(default=384, ge=1, le=16_384)
     """Target of the shorter side, px. 384 is the input size of the larger open vision towers (SigLIP so400m)."""
@@ -54,7 +54,7 @@ class ResizeConfig(BaseModel):
 class FetchConfig(BaseModel):
     """Limits, manners and image output of the fetch stage."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     backend: Backend = Backend.OWN
     """Who fetches images; pages are always fetched by `own`.

@@ -22,7 +22,7 @@ InputPath = Annotated[str, Field(min_length=1)]
 class PagesSource(BaseModel):
     """Web pages by URL: each becomes an interleaved document once its HTML has been fetched."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: SourceName
     """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
@@ -37,7 +37,7 @@ class PagesSource(BaseModel):
 class Mmc4Source(BaseModel):
     """Records in the shape of MMC4 (https://github.com/allenai/mmc4): jsonl, jsonl.gz or jsonl.zip."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: SourceName
     """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
@@ -50,7 +50,7 @@ class Mmc4Source(BaseModel):
 class PairsSource(BaseModel):
     """Image URLs with a text each: parquet, csv, tsv, jsonl or txt (``URL text`` a line)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: SourceName
     """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
@@ -72,7 +72,7 @@ class PairsSource(BaseModel):
 class InstructionsSource(BaseModel):
     """Text-only conversations, a JSON object a line: messages, conversations or instruction/input/output."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: SourceName
     """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
@@ -85,7 +85,7 @@ class InstructionsSource(BaseModel):
 class ObelicsSource(BaseModel):
     """Rows in the shape of OBELICS (arXiv 2306.16527), MINT-1T's HTML part or OmniCorpus: parquet or jsonl."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: SourceName
     """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""

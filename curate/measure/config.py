@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class ClipConfig(BaseModel):
     """Which model scores images and texts, and how it is run."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     model: str = Field(min_length=1)
     """open_clip's name of a model (``ViT-L-14``), ``local-dir:/path`` or ``hf-hub:owner/name``; ``tiny`` is the

@@ -13,7 +13,7 @@ from filters.outcome import INTERLEAVED_ONLY, Kinds, reject_unless
 class ImagesConfig(BaseModel):
     """Images a document may have, both ends inclusive."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     min: int = Field(default=1, ge=0)
     """OBELICS, MINT-1T and OmniCorpus ask for one image; MMC4-core for 2."""

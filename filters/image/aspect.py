@@ -11,7 +11,7 @@ from filters.outcome import WITH_IMAGES, Kinds, reject_unless
 class AspectConfig(BaseModel):
     """How long an image may be."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     max: float = Field(default=2.0, ge=1, allow_inf_nan=False)
     """Longer side over shorter side, inclusive. 2 in MMC4, OBELICS, MINT-1T HTML and OmniCorpus; 3 in COYO and

@@ -12,7 +12,7 @@ from filters.outcome import WITH_IMAGES, Kinds, reject_unless
 class ClipFloorConfig(BaseModel):
     """The floor of similarity."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     min: float = Field(default=0.15, ge=-1, le=1)
     """Cosine, inclusive. MMC4 drops images whose best sentence is below 0.15 by OpenAI's ViT-L/14; LAION-5B, on

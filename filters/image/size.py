@@ -13,7 +13,7 @@ from filters.outcome import WITH_IMAGES, Kinds, reject_unless
 class SizeConfig(BaseModel):
     """Sides an image may have, in pixels before resizing, both ends inclusive."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     min: int = Field(default=150, ge=1)
     """MMC4, OBELICS, MINT-1T and OmniCorpus drop images with a side under 150; COYO and DataComp use 200."""

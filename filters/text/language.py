@@ -15,7 +15,7 @@ LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 class LanguageConfig(BaseModel):
     """Wanted languages."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     allow: tuple[LanguageCode, ...] = Field(default=("en",), min_length=1)
     """Codes of fastText lid.176: ISO 639-1 where there is one ("en"), else 639-3 ("ceb"). MMC4, OBELICS and MINT-1T are

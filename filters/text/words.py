@@ -13,7 +13,7 @@ from filters.outcome import INTERLEAVED_ONLY, Kinds, reject_unless
 class WordsConfig(BaseModel):
     """Words a document may have, both ends inclusive."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     min: int = Field(default=10, ge=0)
     """OBELICS asks for 10 words a document, OmniCorpus for 50."""

@@ -11,7 +11,7 @@ from filters.outcome import WITH_IMAGES, Kinds, reject_unless
 class FrequencyConfig(BaseModel):
     """How often a URL may occur."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     max: int = Field(default=10, ge=1)
     """Occurrences in the whole run, inclusive. OBELICS drops image URLs that occur more than 10 times in its corpus;

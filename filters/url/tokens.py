@@ -22,7 +22,7 @@ def _lower_case_word(token: str) -> str:
 class TokensConfig(BaseModel):
     """Unwanted tokens."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     deny: tuple[Annotated[str, AfterValidator(_lower_case_word)], ...] = Field(
         default=("logo", "button", "icon", "plugin", "widget"), min_length=1

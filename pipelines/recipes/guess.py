@@ -11,6 +11,7 @@ from curate.contract.errors import RecipeError
 from curate.contract.records import Document, Fault
 from curate.ingest.config import Source
 from curate.ingest.readers import read_file
+from pipelines.recipes.reference import EDITOR_LINE
 
 NUM_RECORDS = 20
 """Records read to tell what a file holds."""
@@ -18,7 +19,10 @@ SOURCE_TYPES = ("mmc4", "obelics", "instructions", "pairs", "pages")
 """From the most to the least particular: any pair list would do as a list of pages."""
 PAGE_LIST_SUFFIX = ".txt"
 
+SCHEMA_NAME = "recipe.schema.json"
+"""Of the schema that editors look for beside a recipe."""
 TEMPLATE = """\
+{editor_line}
 # Made by `curate init`. Look it over, put in your address, then: curate run THIS-FILE
 sources:
 {sources}
@@ -66,7 +70,7 @@ def write_recipe(files: Sequence[str], *, folder: Path = Path()) -> str:
         f"  - {{name: {name}, type: {guesses[file]}, path: {_quoted(_seen_from(folder, file))}}}"
         for name, file in zip(names, files, strict=True)
     ]
-    return TEMPLATE.format(sources="\n".join(lines))
+    return TEMPLATE.format(sources="\n".join(lines), editor_line=EDITOR_LINE.format(schema=SCHEMA_NAME))
 
 
 def guess_type(file: str) -> str | None:

@@ -29,7 +29,7 @@ _BYTES = TypeAdapter(ByteSize)
 class EngineConfig(BaseModel):
     """How the work is laid out; nothing here changes a byte of the shards."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     workers: PositiveInt | None = None
     """Worker processes on this machine; null means one per CPU."""
@@ -57,9 +57,10 @@ class EngineConfig(BaseModel):
 class Recipe(BaseModel):
     """One corpus: sources, what is admitted, fetched, measured, kept, blended and written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    """What is read, in this order; each entry has a name and a type, which says what else it may have."""
     partition_num_docs: PositiveInt = 1000
     """Documents per partition, the unit of work and of resuming."""
     admit: AdmitRules = Field(default_factory=AdmitRules)  # type: ignore[valid-type]

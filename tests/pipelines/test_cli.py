@@ -25,6 +25,7 @@ COMMANDS = {
         "--debug",
     ],
     "init": ["files", "--out", "--debug"],
+    "schema": ["--markdown", "--debug"],
     "status": ["out", "--json", "--debug"],
     "blend": ["out", "--name", "--set", "--workers", "--dry-run", "--compare", "--debug"],
     "verify": ["path", "--deep", "--repair-index", "--debug"],
