@@ -59,7 +59,7 @@ def run(  # noqa: PLR0913 - one parameter per option
             retry_failed=retry_failed,
         )
         if dry_run:
-            views.show_input(open_context(str(recipe), options))
+            views.show_input(open_context(str(recipe), options, contact=views.DRY_CONTACT))
             return
         finished = run_recipe(str(recipe), options)
         views.show_finished(finished)

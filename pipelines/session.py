@@ -49,13 +49,23 @@ class Finished:
     account: Account
 
 
-def open_context(recipe_path: str, options: RunOptions) -> RunContext:
+def open_context(recipe_path: str, options: RunOptions, *, contact: str | None = None) -> RunContext:
     """Read the recipe and return the run's context; nothing is written.
+
+    Args:
+        recipe_path: YAML file.
+        options: Of the command line.
+        contact: ``fetch.contact`` of a recipe that has none.
 
     Raises:
         RecipeError: The recipe's faults.
     """
-    recipe = load_recipe(recipe_path, overrides=options.overrides)
+    try:
+        recipe = load_recipe(recipe_path, overrides=options.overrides)
+    except RecipeError as error:
+        if contact is None or not any(fault.startswith("fetch.contact: required") for fault in error.faults):
+            raise
+        recipe = load_recipe(recipe_path, overrides=(*options.overrides, f"fetch.contact={contact}"))
     return RunContext(
         folder=RunFolder(options.out.rstrip("/")),
         recipe=recipe,

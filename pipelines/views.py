@@ -1,6 +1,7 @@
 """What the command line shows: tables of input, progress, ledger and benchmarks."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,18 +19,36 @@ if TYPE_CHECKING:  # these import torch and Dask
     from pipelines.write.blend_plan import Planned
 
 BYTES_PER_MB = 1e6
+NUM_FIRST_FAULTS, NUM_HOSTS = 3, 10
+"""Of a file, and of all files, that a dry run shows."""
+DRY_CONTACT = "mailto:nobody@dry-run.invalid"
+"""Stands for a contact that a recipe does not have yet, while nothing is fetched."""
 console = Console(highlight=False, soft_wrap=True, emoji=False)  # ":100:" is a line of a file
 
 
 def show_input(context: "RunContext") -> None:
-    """List the files a recipe would read, and the stages they would go through."""
+    """List what a recipe would read, with the first records of each file, and the stages they would go through."""
     from pipelines.road import ROAD  # noqa: PLC0415 - imports torch and Dask
     from pipelines.stages.ingest import input_files  # noqa: PLC0415 - ditto
+    from pipelines.stages.preview import MAX_RECORDS, preview_file  # noqa: PLC0415 - ditto
 
-    table = Table("source", "type", "file")
+    table = Table("source", "type", "file", "documents", "images", "faults")
+    hosts, faults, is_whole = Counter[str](), list[str](), True
     for file in input_files(context):
-        table.add_row(file.source.name, file.source.type, escape(file.label))
+        seen = preview_file(file)
+        more = "" if seen.is_whole else "+"
+        counts = (f"{number:,}{more}" for number in (seen.num_documents, seen.num_images, len(seen.faults)))
+        table.add_row(file.source.name, file.source.type, escape(file.label), *counts)
+        hosts, is_whole = hosts + seen.hosts, is_whole and seen.is_whole
+        faults += seen.faults[:NUM_FIRST_FAULTS]
     console.print(table)
+    if not is_whole:
+        console.print(f"+: of the first {MAX_RECORDS:,} records; the file has more")
+    for detail in faults:
+        console.print(detail, markup=False)
+    if hosts:
+        first = ", ".join(f"{host} ({count:,})" for host, count in hosts.most_common(NUM_HOSTS))
+        console.print(f"hosts that would be asked: {len(hosts):,}, most often {first}", markup=False)
     sources = context.recipe.sources
     road = Table("stage", "one task per", "does", "sources")
     for spec in ROAD:
@@ -39,6 +58,8 @@ def show_input(context: "RunContext") -> None:
             road.add_row(spec.stage, where, spec.does, "all" if len(names) == len(sources) else ", ".join(names))
     console.print(road)
     console.print("the recipe is good; nothing was run")
+    if context.recipe.fetch.contact == DRY_CONTACT:
+        console.print("fetch.contact: to be set before it runs; site owners reach you there", markup=False)
 
 
 def show_finished(finished: "Finished") -> None:

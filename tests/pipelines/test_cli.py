@@ -142,6 +142,25 @@ def test_faults_that_verify_finds_are_1_and_said_as_they_are(tmp_path: Path) -> 
     assert "good" not in result.stdout
 
 
+def test_a_dry_run_needs_no_address_but_asks_for_one(tmp_path: Path) -> None:
+    (tmp_path / "pairs.jsonl").write_text('{"url": "http://a.example/1.jpg", "text": "a cat"}\n' * 3, encoding="utf-8")
+    assert curate("init", f"{tmp_path}/pairs.jsonl", "--out", f"{tmp_path}/mine.yaml").exit_code == 0
+    assert (
+        (tmp_path / "mine.yaml").read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=recipe.schema")
+    )
+    assert json.loads((tmp_path / "recipe.schema.json").read_text(encoding="utf-8"))["title"] == "Recipe"
+    result = curate("run", f"{tmp_path}/mine.yaml", "--dry-run")
+    assert result.exit_code == 0
+    assert "hosts that would be asked: 1, most often a.example (3)" in result.stdout
+    assert "fetch.contact: to be set before it runs" in result.stdout
+    assert curate("run", f"{tmp_path}/mine.yaml", "--out", f"{tmp_path}/out").exit_code == 2
+
+
+def test_the_schema_is_printed_both_ways() -> None:
+    assert json.loads(curate("schema").stdout)["title"] == "Recipe"
+    assert curate("schema", "--markdown").stdout.startswith("# Recipes")
+
+
 def test_init_writes_a_recipe_that_runs(tmp_path: Path) -> None:
     (tmp_path / "flan.jsonl").write_text('{"instruction": "say yes", "output": "yes"}\n', encoding="utf-8")
     result = curate("init", f"{tmp_path}/flan.jsonl", "--out", f"{tmp_path}/mine.yaml")
