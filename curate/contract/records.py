@@ -17,6 +17,8 @@ class Item:
     alt_text: str | None = None
     expected_sha256: str | None = None
     """Of the image's original bytes, lower-case hex, where the source promises them."""
+    image_bytes: bytes | None = None
+    """The image itself, where the source holds it: nothing is fetched then, and ``image_url`` may be a name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

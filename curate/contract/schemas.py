@@ -63,6 +63,15 @@ PAGES = pa.schema(
     ]
 )
 
+HELD_IMAGES = pa.schema(
+    [
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("position", pa.int32(), nullable=False),
+        pa.field("data", pa.large_binary(), nullable=False),  # as the source holds it
+    ]
+)
+"""Images whose bytes come with the source, and are not fetched."""
+
 IMAGES = pa.schema(
     [
         pa.field("doc_id", pa.string(), nullable=False),

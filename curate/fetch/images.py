@@ -76,7 +76,7 @@ async def _fetch_all(
 
             async def fetch_one(url: str) -> FetchRow:
                 checks = Checks()
-                decode = partial(_decode_row, expected=expected[url], config=config)
+                decode = partial(decode_row, expected=expected[url], config=config)
                 row = await _fetch_image(url, client=client, threads=threads, decode=decode, checks=checks)
                 return checks.to_row() | row
 
@@ -97,7 +97,17 @@ async def _fetch_image(
         return {"status": error.status, "http_status": error.http_status or http_status, "detail": error.detail}
 
 
-def _decode_row(data: bytes, *, expected: set[str | None], config: FetchConfig) -> FetchRow:
+def decode_row(data: bytes, *, expected: set[str | None], config: FetchConfig) -> FetchRow:
+    """Return the columns of IMAGES that come of an image's bytes.
+
+    Args:
+        data: As received.
+        expected: Promised hashes; None among them promises nothing.
+        config: Limits and output size.
+
+    Raises:
+        FetchError: HASH_MISMATCH, NOT_AN_IMAGE, TOO_MANY_PIXELS or BROKEN_IMAGE.
+    """
     original_sha256 = sha256_hex(data)
     if expected.isdisjoint({None, original_sha256}):  # nobody wants other bytes than promised, so nobody decodes them
         raise FetchError(FetchStatus.HASH_MISMATCH, f"sha256 is {original_sha256}")

@@ -112,3 +112,8 @@ _KINDS = {
 def source_kind(source: Source) -> Kind:
     """Return the kind of every document of ``source``, unreadable ones included."""
     return _KINDS[source.type]
+
+
+def may_hold_images(source: Source) -> bool:
+    """Say whether records of ``source`` may come with the bytes of their images."""
+    return source.type in {"pairs", "obelics"}

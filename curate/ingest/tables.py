@@ -11,7 +11,7 @@ import pyarrow as pa
 from curate.contract.ids import doc_id
 from curate.contract.reasons import Kind, Stage
 from curate.contract.records import Document, Fault, Item
-from curate.contract.schemas import DOCUMENTS, ITEMS, check_schema, table_from_rows
+from curate.contract.schemas import DOCUMENTS, HELD_IMAGES, ITEMS, check_schema, table_from_rows
 from curate.contract.verdicts import Verdict, verdict_table
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -27,6 +27,8 @@ class IngestTables:
     """ITEMS, positions from 0 within each document."""
     verdicts: pa.Table
     """VERDICTS: a row per fault."""
+    held: pa.Table
+    """HELD_IMAGES: a row per image whose bytes came with its record."""
 
 
 def chunk_records(records: Iterable[Document | Fault], *, num_docs: int) -> Iterator[list[Document | Fault]]:
@@ -47,6 +49,7 @@ def build_tables(records: Sequence[Document | Fault], *, source: str, kind: Kind
     documents: list[dict[str, object]] = []
     items: list[dict[str, object]] = []
     verdicts: list[Verdict] = []
+    held: list[dict[str, object]] = []
     for record in records:
         if isinstance(record, Fault):
             row_id = doc_id(source, "", record.ordinal)
@@ -58,10 +61,16 @@ def build_tables(records: Sequence[Document | Fault], *, source: str, kind: Kind
             row_id = doc_id(source, record.native_id, record.ordinal)
             documents.append(_document_row(row_id, source, record))
             items.extend(item_rows(row_id, record.items))
+            held += [
+                {"doc_id": row_id, "position": position, "data": item.image_bytes}
+                for position, item in enumerate(record.items)
+                if item.image_bytes is not None
+            ]
     return IngestTables(
         documents=_build(documents, DOCUMENTS, "documents"),
         items=_build(items, ITEMS, "items"),
         verdicts=verdict_table(verdicts),
+        held=_build(held, HELD_IMAGES, "images"),
     )
 
 

@@ -34,6 +34,8 @@ DOCUMENTS = Table(place="ingest/documents", schema=schemas.DOCUMENTS, stage=Stag
 ITEMS = Table(place="ingest/items", schema=schemas.ITEMS, stage=Stage.INGEST)
 INGEST_VERDICTS = Table(place="ingest/verdicts", schema=schemas.VERDICTS, stage=Stage.INGEST)
 """On records that never became documents."""
+HELD_IMAGES = Table(place="ingest/images", schema=schemas.HELD_IMAGES, stage=Stage.INGEST)
+"""Of partitions whose source holds images."""
 PAGES = Table(place="fetch/pages", schema=schemas.PAGES, stage=Stage.FETCH_PAGES, version=2)
 PAGE_ITEMS = Table(place=ITEMS.place, schema=schemas.ITEMS, stage=Stage.PARSE_PAGES, version=2)
 """ITEMS of partitions whose documents are pages: they come from the HTML."""

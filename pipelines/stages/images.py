@@ -1,15 +1,17 @@
-"""Images: fetch those that admit rules let through."""
+"""Images: fetch those that admit rules let through, or take them from their source where that holds them."""
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.fetch.config import Backend
+from curate.fetch.held import Key, decode_held
 from curate.fetch.images import fetch_images
 from curate.fetch.img2dataset.images import fetch_images_by_img2dataset
 from pipelines.decide.admit import admit
 from pipelines.engine.host_leases import leased_slots
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext
-from pipelines.run.tables import IMAGES
+from pipelines.run.tables import HELD_IMAGES, IMAGES
 from pipelines.stages.refetch import fetch_missing, fetcher_config
 
 
@@ -19,9 +21,28 @@ def fetch_admitted_images(context: RunContext, partition: str) -> Report:
     config = fetcher_config(context)
 
     def fetch(missing: pa.Table) -> pa.Table:
+        held = _load_held(context, partition, missing)
+        is_held = pa.array([key in held for key in _keys(missing)], pa.bool_())
+        own = decode_held(missing.filter(is_held), held, config=config)
+        rest = missing.filter(pc.invert(is_held))
+        return pa.concat_tables([own, fetch_rest(rest)]) if rest.num_rows else own
+
+    def fetch_rest(missing: pa.Table) -> pa.Table:
         if config.backend is Backend.IMG2DATASET:
             return fetch_images_by_img2dataset(missing, config=config)
         with leased_slots(per_host=config.per_host) as slots:
             return fetch_images(missing, config=config, slots=slots)
 
     return fetch_missing(context, partition, IMAGES, wanted=wanted, url_column="image_url", fetch=fetch)
+
+
+def _load_held(context: RunContext, partition: str, missing: pa.Table) -> dict[Key, bytes]:
+    """Return the bytes that the source holds of missing images."""
+    if not missing.num_rows or context.folder.stamp(HELD_IMAGES, partition) is None:
+        return {}
+    held, wanted = context.folder.read(HELD_IMAGES, partition), set(_keys(missing))
+    return {key: data for key, data in zip(_keys(held), held["data"].to_pylist(), strict=True) if key in wanted}
+
+
+def _keys(rows: pa.Table) -> list[Key]:
+    return list(zip(rows["doc_id"].to_pylist(), rows["position"].to_pylist(), strict=True))

@@ -9,13 +9,13 @@ import fsspec
 
 from curate.contract.reasons import Stage
 from curate.contract.records import Document, Fault
-from curate.ingest.config import Source, source_kind
+from curate.ingest.config import Source, may_hold_images, source_kind
 from curate.ingest.readers import expand_paths, read_file
 from curate.ingest.tables import build_tables, chunk_records
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext, stage_fingerprint
 from pipelines.run.folder import read_json, write_json
-from pipelines.run.tables import DOCUMENTS, INGEST_VERDICTS, ITEMS, Table
+from pipelines.run.tables import DOCUMENTS, HELD_IMAGES, INGEST_VERDICTS, ITEMS, Table
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +69,12 @@ def _write_chunk(
     if _is_written(context, partition, source, made_from):
         return
     built = build_tables(chunk, source=source.name, kind=source_kind(source))
-    rows = {ITEMS: built.items, INGEST_VERDICTS: built.verdicts, DOCUMENTS: built.documents}
+    rows = {
+        HELD_IMAGES: built.held,
+        ITEMS: built.items,
+        INGEST_VERDICTS: built.verdicts,
+        DOCUMENTS: built.documents,
+    }
     for table in _tables(source):
         context.folder.write(table, partition, rows=rows[table], made_from=made_from)
 
@@ -88,7 +93,10 @@ def _is_written(context: RunContext, partition: str, source: Source, made_from: 
 
 def _tables(source: Source) -> tuple[Table, ...]:
     """Return what is written of a source's partitions, in order; a page's items come from its HTML later."""
-    return (INGEST_VERDICTS, DOCUMENTS) if source.type == "pages" else (ITEMS, INGEST_VERDICTS, DOCUMENTS)
+    if source.type == "pages":
+        return (INGEST_VERDICTS, DOCUMENTS)
+    held = (HELD_IMAGES,) if may_hold_images(source) else ()
+    return (*held, ITEMS, INGEST_VERDICTS, DOCUMENTS)
 
 
 def _fingerprint(context: RunContext, file: InputFile) -> str:

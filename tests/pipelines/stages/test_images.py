@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from curate.contract.schemas import table_from_rows
 from curate.fetch.config import missing_for_img2dataset
 from pipelines.recipes.load import parse_recipe
 from pipelines.run import tables
@@ -73,3 +74,17 @@ def test_another_backend_fetches_nothing_that_is_there(online: RunContext, web: 
         ("a", "ok"),
     ]
     assert [row["robots"] for row in rows] == ["allowed", "allowed", None, None]
+
+
+def test_images_that_the_source_holds_are_not_asked_for(online: RunContext, web: Web) -> None:
+    rows = [{"doc_id": "b", "position": 1, "data": jpeg(7)}, {"doc_id": "b", "position": 3, "data": b"no image"}]
+    held = table_from_rows(rows, tables.HELD_IMAGES.schema)
+    online.folder.write(tables.HELD_IMAGES, P, rows=held, made_from="test")
+    fetch_admitted_images(online, P)
+    found = online.folder.read(tables.IMAGES, P).to_pylist()
+    assert [(row["position"], row["status"], row["data"]) for row in found] == [
+        (1, "ok", jpeg(7)),
+        (2, "ok", jpeg(2)),
+        (3, "not_an_image", None),
+    ]
+    assert web.asked == ["/2.jpg"]
