@@ -13,7 +13,8 @@ from curate.fetch.config import FetchConfig, user_agent
 from curate.fetch.errors import FetchError
 from curate.fetch.memory import Memory
 from curate.fetch.network.answers import check_status, redirect_location
-from curate.fetch.network.body import ACCEPT_ENCODING, OutgrownError, Pace, content_length, read_body
+from curate.fetch.network.body import OutgrownError, Pace, content_length, read_body
+from curate.fetch.network.codings import ACCEPT_ENCODING
 from curate.fetch.network.transport import Response, Transport
 from curate.fetch.optouts.headers import Checks, check_headers
 from curate.fetch.optouts.robots import MAX_ROBOTS_BYTES, MAX_ROBOTS_REDIRECTS, Robots

@@ -16,19 +16,20 @@ from curate.contract.reasons import FetchStatus
 from curate.fetch.addresses import AddressPolicy
 from curate.fetch.config import FetchConfig
 from curate.fetch.errors import FetchError
+from curate.fetch.network.head import MAX_HEADERS, MAX_LINE_BYTES
+from curate.fetch.network.lenient_protocol import LenientConnector
 from curate.fetch.network.proxies import Proxies
 from curate.fetch.network.resolver import AddressCache, CheckedResolver, SystemLookup
 
 READ_BUFFER_BYTES = 1 << 17
 """Bytes a connection may hold unread before its sender is stopped."""
 
-MAX_HEADER_BYTES = 32_768
-"""Of one header line; content security policies outgrow aiohttp's 8,190."""
-
 KEEP_ALIVE_S = 2.0
 """How long an unused connection is kept: long enough from robots.txt to the next image, short for 10,000 hosts."""
 
 WANTED_SOCKETS = 65_536
+SPARE_HEADERS = 8
+"""What mending may add to a head."""
 
 
 @functools.cache
@@ -64,7 +65,7 @@ class AiohttpTransport:
         near = AddressPolicy((*config.allow_private, *self._proxies.hosts))
         self._resolver = CheckedResolver(near, lookup=self._lookup, cache=addresses)
         # Limits are kept by the client, and the resolver remembers; aiohttp does neither here.
-        connector = aiohttp.TCPConnector(
+        connector = LenientConnector(
             resolver=self._resolver,
             use_dns_cache=False,
             ssl=tls_context(config.ca_file),
@@ -78,8 +79,9 @@ class AiohttpTransport:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=config.connect_timeout_s),
             auto_decompress=False,
             read_bufsize=READ_BUFFER_BYTES,
-            max_line_size=MAX_HEADER_BYTES,
-            max_field_size=MAX_HEADER_BYTES,
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_LINE_BYTES,
+            max_headers=MAX_HEADERS + SPARE_HEADERS,
         )
 
     async def request(self, url: URL, headers: Mapping[str, str]) -> "AiohttpResponse":
@@ -171,5 +173,15 @@ def _is_cut_chunk(cause: BaseException) -> bool:
 
 
 def _describe(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
+    """Return what is wrong in words. aiohttp's parser numbers its errors 400, which no server has said."""
+    told: BaseException = error
+    while isinstance(told, aiohttp.ClientPayloadError) and told.__cause__ is not None:
+        told = told.__cause__
+    text = str(told)
+    if isinstance(told, aiohttp.ClientHttpProxyError):
+        text = f"the proxy answered {told.status}: {told.message}"
+    elif isinstance(told, aiohttp.ClientResponseError | HttpProcessingError):
+        text = told.message
+    text = " ".join(text.split())
+    name = type(error.__cause__ if isinstance(error, aiohttp.ClientResponseError) else told).__name__
+    return f"{name}: {text}"[:300] if text else name

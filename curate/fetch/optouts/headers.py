@@ -84,8 +84,9 @@ def parse_x_robots(line: str) -> Iterator[tuple[str, str]]:
 
 def _check_tdm(headers: CIMultiDictProxy[str], checks: Checks) -> str | None:
     """Return what reserves the content: the header's word, or that of tdmrep.json where the header says nothing."""
-    value = headers.get("TDM-Reservation", "").strip()
-    if value in {"0", "1"}:
+    values = {part.strip() for part in ",".join(headers.getall("TDM-Reservation", [])).split(",")} & {"0", "1"}
+    if values:
+        value = max(values)  # of contradicting ones the stricter counts
         checks.tdm_reservation = int(value)
         return "TDM-Reservation: 1" if value == "1" else None
     return "tdmrep.json: tdm-reservation 1" if checks.tdm_reservation == 1 else None

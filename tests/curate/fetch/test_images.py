@@ -56,7 +56,7 @@ EXPECTED: dict[str, tuple[str, int | None]] = {
     "/not-http.jpg": ("protocol_error", None),
     "/zipped.jpg": ("ok", 200),
     "/zip-bomb.jpg": ("too_large", 200),
-    "/not-zipped.jpg": ("protocol_error", 200),
+    "/not-zipped.jpg": ("ok", 200),
     "/noai.jpg": ("opted_out", 200),
     "/moved.jpg": ("ok", 200),
     "/moved-to-private.jpg": ("robots_disallowed", None),
