@@ -108,6 +108,9 @@ class FetchConfig(BaseModel):
     """URL or mail address that the User-Agent names, so that a site's owner can reach whoever runs this."""
     allow_private: Annotated[tuple[str, ...], AfterValidator(_check_allow_private)] = ()
     """Host names, addresses and CIDR blocks that may be fetched although they are not public, such as 127.0.0.1."""
+    send_referer: bool = True
+    """Name the page of an image in its request, as browsers do: some hosts refuse images that no page seems to show.
+    From an https page to an http image only the page's origin is sent, a user name or password never."""
     respect_robots: bool = True
     """Obey robots.txt (RFC 9309)."""
     respect_x_robots: bool = True

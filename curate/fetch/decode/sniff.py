@@ -14,10 +14,12 @@ _BMP_HEADER_BYTES = frozenset({12, 40, 52, 56, 64, 108, 124})  # sizes of the he
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _MARKUP = re.compile(
     # A comment must not be able to swallow the next one, or hostile input would take exponential time.
-    rb"(?:\xef\xbb\xbf)?\s*(?:(?:<\?xml[^>]*>|<!--(?:(?!-->).)*-->)\s*)*<(?:!doctype\s+)?(html|svg|head|body)\b",
+    rb"(?:\xef\xbb\xbf)?\s*(?:(?:<\?xml[^>]*>|<!--(?:(?!-->).)*-->)\s*)*"
+    rb"<(?:(?:!doctype\s+)?(html|svg|head|body)|(?:script|iframe|h1|div|font|table|a|style|title|b|br|p))\b",
     re.IGNORECASE | re.DOTALL,
 )
 _HEAD_BYTES = 4_096
+_UTF_16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
 def image_format(data: bytes) -> str | None:
@@ -37,11 +39,17 @@ def image_format(data: bytes) -> str | None:
 
 
 def markup_kind(data: bytes) -> str | None:
-    """Return "html" or "svg" for bytes that begin as such a document, else None."""
-    match = _MARKUP.match(data[:_HEAD_BYTES])
+    """Return "html" or "svg" for bytes that begin as such a document, else None (MIME Sniffing Standard, 7.1)."""
+    match = _MARKUP.match(as_utf8(data[:_HEAD_BYTES]))
     if match is None:
         return None
-    return "svg" if match[1].lower() == b"svg" else "html"
+    return "svg" if (match[1] or b"").lower() == b"svg" else "html"
+
+
+def as_utf8(data: bytes) -> bytes:
+    """Return UTF-16 text with a byte order mark as UTF-8, anything else as it is."""
+    coding = _UTF_16.get(data[:2])
+    return data if coding is None else data[2:].decode(coding, "replace").encode("utf-8", "replace")
 
 
 def webp_size(data: bytes) -> tuple[int, int] | None:

@@ -108,4 +108,5 @@ class LenientConnector(aiohttp.TCPConnector):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         # aiohttp has no public place for it. A test with a broken head would tell of a version that has another.
-        self._factory: functools.partial[ResponseHandler] = functools.partial(LenientHandler, loop=self._loop)
+        handler: type[ResponseHandler] = LenientHandler
+        self._factory = functools.partial(handler, loop=self._loop)

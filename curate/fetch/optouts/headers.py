@@ -35,6 +35,10 @@ class Checks:
         """Return the columns OPT_OUT_CHECKS, dated now."""
         return {"fetched_at": int(time.time()) * MS_PER_S, **asdict(self)}
 
+    def add_robots_tag(self, directives: str) -> None:
+        """Record directives beside those found before."""
+        self.x_robots_tag = ", ".join(part for part in (self.x_robots_tag, directives) if part)[:_STORED_CHARS]
+
     def add_usage(self, preference: str) -> None:
         """Record a Content-Usage preference beside those found before."""
         parts = [part for part in (self.content_usage, preference) if part]

@@ -1,3 +1,4 @@
+import base64
 import io
 import json
 import subprocess
@@ -259,6 +260,28 @@ def test_bytes_are_held_against_the_hash_that_was_promised() -> None:
     assert rows[1]["detail"] == rows[3]["detail"] == f"sha256 is {right}"
     assert {(row["http_status"], row["robots"]) for row in rows} == {(200, "allowed")}
     assert transport.requested.count(url) == 1
+
+
+def test_an_image_is_asked_for_with_the_first_page_that_shows_it() -> None:
+    shown, alone = "http://example.org/a.jpg", "http://example.org/b.jpg"
+    table = wanted([shown, shown, alone]).append_column("page_url", [[None, "https://e.example/p?q#part", None]])
+    referers = []
+    for send in (True, False):
+        transport = FakeTransport({url: [FakeResponse(samples.jpeg())] for url in (shown, alone)})
+        config = FetchConfig(send_referer=send, respect_robots=False, respect_tdmrep=False)
+        assert set(fetch_images(table, config=config, transport=transport)["status"].to_pylist()) == {"ok"}
+        asked = dict(zip(transport.requested, transport.headers, strict=True))
+        referers.append((asked[shown].get("Referer"), asked[alone].get("Referer")))
+    assert referers == [("https://e.example/", None), (None, None)]
+
+
+def test_images_that_stand_in_their_page_need_no_request() -> None:
+    whole = "data:image/jpeg;base64," + base64.b64encode(samples.jpeg()).decode()
+    transport = FakeTransport({})
+    rows = fetch_images(wanted([whole, "data:,words", "data:x"]), config=FetchConfig(), transport=transport).to_pylist()
+    assert [row["status"] for row in rows] == ["ok", "not_an_image", "bad_url"]
+    assert (rows[0]["data"], rows[0]["http_status"], rows[0]["width"]) == (samples.jpeg(), None, samples.WIDTH)
+    assert transport.requested == []
 
 
 @pytest.mark.slow
