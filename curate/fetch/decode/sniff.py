@@ -9,9 +9,12 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"GIF89a", "GIF"),
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
+    (b"\xff\x4f\xff\x51", "JPEG2000"),
 )
 _BMP_HEADER_BYTES = frozenset({12, 40, 52, 56, 64, 108, 124})  # sizes of the header versions; "BM" alone is two letters
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _MARKUP = re.compile(
     # A comment must not be able to swallow the next one, or hostile input would take exponential time.
     rb"(?:\xef\xbb\xbf)?\s*(?:(?:<\?xml[^>]*>|<!--(?:(?!-->).)*-->)\s*)*"
@@ -23,7 +26,7 @@ _UTF_16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
 def image_format(data: bytes) -> str | None:
-    """Return JPEG, PNG, GIF, WEBP, BMP, TIFF or AVIF, or None for anything else."""
+    """Return JPEG, PNG, GIF, WEBP, BMP, TIFF, JPEG2000, AVIF or HEIC, or None for anything else."""
     for magic, name in _MAGIC:
         if data.startswith(magic):
             return name
@@ -34,7 +37,7 @@ def image_format(data: bytes) -> str | None:
     if data[4:8] == b"ftyp":
         box = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
         brands = {box[:4], *(box[start : start + 4] for start in range(8, len(box), 4))}
-        return "AVIF" if brands & _AVIF_BRANDS else None
+        return "AVIF" if brands & _AVIF_BRANDS else "HEIC" if brands & _HEIC_BRANDS else None
     return None
 
 

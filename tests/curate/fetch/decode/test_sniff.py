@@ -6,7 +6,7 @@ from curate.fetch.decode.sniff import image_format, markup_kind, webp_size
 from tests.curate.fetch import samples
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000"])
 def test_image_formats(kind: str) -> None:
     data = samples.encoded(samples.picture(), kind)
     assert image_format(data) == kind
@@ -19,7 +19,7 @@ def test_image_formats(kind: str) -> None:
         b"",
         b"BMW drives",
         b"RIFF\0\0\0\0AVI LIST",
-        b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+        b"\0\0\0\x18ftypisom\0\0\0\0isommp42",
         b"\0\0\0\0ftyp",
         b"II+\0",
         b"<svg>",
