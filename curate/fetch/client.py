@@ -45,6 +45,7 @@ class Body:
     http_status: int
     final_url: str
     headers: CIMultiDictProxy[str]
+    tls_fault: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -276,7 +277,13 @@ class FetchClient:
         job.lease.settle(len(data))
         if not data:
             raise FetchError(FetchStatus.EMPTY_BODY, "no bytes", response.status)
-        return Body(data=data, http_status=response.status, final_url=str(url), headers=response.headers)
+        return Body(
+            data=data,
+            http_status=response.status,
+            final_url=str(url),
+            headers=response.headers,
+            tls_fault=response.tls_fault,
+        )
 
 
 def _refreshed(body: Body, url: URL, refresh: Refresh | None) -> URL | None:

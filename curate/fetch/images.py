@@ -121,8 +121,9 @@ async def _fetch_image(
             image.url, accept=ACCEPT, checks=checks, check_headers=_refuse_streams, page_url=image.page_url
         ) as body:
             http_status = body.http_status
+            told = {"status": FetchStatus.OK, "http_status": http_status, "detail": body.tls_fault}
             row = await loop.run_in_executor(threads, decode, body.data)
-            return checks.to_row() | {"status": FetchStatus.OK, "http_status": http_status} | row
+            return checks.to_row() | told | row
     except FetchError as error:
         failure = {"status": error.status, "http_status": error.http_status or http_status, "detail": error.detail}
         return checks.to_row() | failure

@@ -77,6 +77,7 @@ async def _fetch_page(url: str, *, client: FetchClient, config: FetchConfig) -> 
             return checks.to_row() | {
                 "status": FetchStatus.OK,
                 "http_status": body.http_status,
+                "detail": body.tls_fault,
                 "final_url": body.final_url,
                 "charset": content_type(body.headers)[1],
                 "data": body.data,

@@ -14,7 +14,7 @@ from yarl import URL
 
 from curate.contract.reasons import FetchStatus
 from curate.fetch.addresses import AddressPolicy
-from curate.fetch.config import FetchConfig
+from curate.fetch.config import FetchConfig, Tls
 from curate.fetch.errors import FetchError
 from curate.fetch.network.head import MAX_HEADERS, MAX_LINE_BYTES
 from curate.fetch.network.lenient_protocol import LenientConnector
@@ -45,6 +45,16 @@ def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
 
 
 @functools.cache
+def trusting_tls_context() -> ssl.SSLContext:
+    """Return a context that takes any certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+@functools.cache
 def allow_many_sockets() -> None:
     """Raise this process's soft limit on open files, once: a crawl of many hosts outgrows the usual 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -64,6 +74,8 @@ class AiohttpTransport:
         # Proxies may be private, and only they are connected to by these names; see `Proxies.proxy_for`.
         near = AddressPolicy((*config.allow_private, *self._proxies.hosts))
         self._resolver = CheckedResolver(near, lookup=self._lookup, cache=addresses)
+        self._reports_tls_faults = config.tls is Tls.REPORT
+        self._tls_faults: dict[tuple[str | None, int | None], str] = {}
         # Limits are kept by the client, and the resolver remembers; aiohttp does neither here.
         connector = LenientConnector(
             resolver=self._resolver,
@@ -87,8 +99,25 @@ class AiohttpTransport:
     async def request(self, url: URL, headers: Mapping[str, str]) -> "AiohttpResponse":
         """See `Transport.request`. A literal address never reaches the resolver, so `proxy_for` checks it."""
         proxy = self._proxies.proxy_for(url)
+        place = (url.host, url.port)
+        if place not in self._tls_faults:
+            try:
+                return AiohttpResponse(await self._get(url, headers, proxy=proxy))
+            except FetchError as error:
+                is_reported = self._reports_tls_faults and isinstance(
+                    error.__cause__, aiohttp.ClientConnectorCertificateError
+                )
+                if not is_reported:
+                    raise
+                self._tls_faults[place] = error.detail
+        response = await self._get(url, headers, proxy=proxy, ssl=trusting_tls_context())
+        return AiohttpResponse(response, tls_fault=self._tls_faults[place])
+
+    async def _get(
+        self, url: URL, headers: Mapping[str, str], *, proxy: URL | None, ssl: ssl.SSLContext | bool = True
+    ) -> aiohttp.ClientResponse:
         with _translated():
-            return AiohttpResponse(await self._session.get(url, headers=headers, allow_redirects=False, proxy=proxy))
+            return await self._session.get(url, headers=headers, allow_redirects=False, proxy=proxy, ssl=ssl)
 
     async def close(self) -> None:
         """See `Transport.close`."""
@@ -100,8 +129,9 @@ class AiohttpTransport:
 class AiohttpResponse:
     """See `transport.Response`."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, *, tls_fault: str | None = None) -> None:
         self._response = response
+        self._tls_fault = tls_fault
 
     @property
     def status(self) -> int:
@@ -112,6 +142,11 @@ class AiohttpResponse:
     def headers(self) -> CIMultiDictProxy[str]:
         """See `Response.headers`."""
         return self._response.headers
+
+    @property
+    def tls_fault(self) -> str | None:
+        """See `Response.tls_fault`."""
+        return self._tls_fault
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """See `Response.chunks`."""

@@ -11,7 +11,7 @@ from PIL import Image
 
 from curate.contract.ids import sha256_hex
 from curate.contract.schemas import IMAGES, check_schema
-from curate.fetch.config import FetchConfig, ResizeConfig
+from curate.fetch.config import FetchConfig, ResizeConfig, Tls
 from curate.fetch.images import fetch_images
 from tests.curate.fetch import samples
 from tests.curate.fetch.fake_transport import FakeResponse, FakeTransport
@@ -297,8 +297,13 @@ def test_a_host_with_few_requests_to_give_ends_with_all_its_images(server: Fault
 def test_an_untrusted_certificate(server: FaultServer, ca_file: str) -> None:
     urls: list[str | None] = [server.tls_url("/ok.jpg")]
     assert fetch_images(wanted(urls), config=CONFIG)["status"].to_pylist() == ["tls_error"]
+    reporting = CONFIG.model_copy(update={"tls": Tls.REPORT})
+    row = fetch_images(wanted(urls), config=reporting).to_pylist()[0]
+    assert (row["status"], row["data"], row["http_status"]) == ("ok", samples.jpeg(), 200)
+    assert "certificate verify failed" in str(row["detail"])
     trusting = CONFIG.model_copy(update={"ca_file": ca_file})
-    assert fetch_images(wanted(urls), config=trusting)["status"].to_pylist() == ["ok"]
+    table = fetch_images(wanted(urls), config=trusting)
+    assert (table["status"].to_pylist(), table["detail"].to_pylist()) == (["ok"], [None])
 
 
 FAULTS_IN_A_CHILD = """
