@@ -15,6 +15,7 @@ MAX_HEADERS = 2_000
 
 _CRLF = b"\r\n"
 _END = _CRLF * 2
+_PROTOCOLS = (b"HTTP/", b"ICY ")
 _INTERIM = (b"HTTP/1.1 1", b"HTTP/1.0 1")
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110, section 5.6.2
 _PLAIN = re.compile(
@@ -39,6 +40,11 @@ def is_plain_answer(data: bytes) -> bool:
     """Return whether bytes begin with a whole head that needs no mending and is not an interim one."""
     end = data.find(_END) + len(_END)
     return end >= len(_END) and not data.startswith(_INTERIM) and _is_plain(data[:end])
+
+
+def may_be_status_line(begin: bytes) -> bool:
+    """Return whether a line that begins so can be a status line; the end of it may still be missing."""
+    return any(begin[: len(word)].upper() == word[: len(begin)] for word in _PROTOCOLS)
 
 
 def mend_head(head: bytes) -> bytes:

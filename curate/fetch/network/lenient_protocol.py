@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import BadHttpMessage
 
-from curate.fetch.network.head import HeadError, is_plain_answer, mend_head
+from curate.fetch.network.head import HeadError, is_plain_answer, may_be_status_line, mend_head
 
 MAX_HEAD_BYTES = 262_144
 """Of all headers together, Chrome's limit; also of what comes before the first of them."""
@@ -23,6 +23,7 @@ MAX_INTERIM_ANSWERS = 8
 _END = re.compile(rb"\n\r?\n")
 _INTERIM = re.compile(rb"HTTP/1\.. 1(?!01)\d\d")
 _END_BYTES = 3
+_BEGIN_BYTES = 5
 
 
 class HeadMender:
@@ -30,7 +31,7 @@ class HeadMender:
 
     def __init__(self) -> None:
         self._held = bytearray()
-        self._num_interim = 0
+        self._num_blank = self._num_interim = 0
         self.is_done = False
         """The head has been passed on: what follows is body."""
 
@@ -47,18 +48,29 @@ class HeadMender:
         self._held += data
         passed = bytearray()
         while not self.is_done:
-            start = len(self._held) - len(self._held.lstrip(b"\r\n"))
-            end = _END.search(self._held, max(seen, start))
-            if (end.end() if end else len(self._held)) > MAX_HEAD_BYTES:
+            seen = self._skip_blank_lines(seen)
+            if not may_be_status_line(bytes(self._held[:_BEGIN_BYTES])):
+                raise HeadError("no status line")
+            end = _END.search(self._held, seen)
+            if self._num_blank + (end.end() if end else len(self._held)) > MAX_HEAD_BYTES:
                 raise HeadError(f"more than {MAX_HEAD_BYTES} bytes of headers")
             if end is None:
                 return bytes(passed)
-            head = mend_head(bytes(self._held[start : end.end()]))
+            head = mend_head(bytes(self._held[: end.end()]))
             del self._held[: end.end()]
             passed += head
             seen = 0
             self._count(head)
         return bytes(passed + self._held)
+
+    def _skip_blank_lines(self, seen: int) -> int:
+        """Drop line ends before a head; return from where its end is to be looked for."""
+        if not self._held.startswith((b"\r", b"\n")):
+            return seen
+        num_bytes = len(self._held)
+        self._held = self._held.lstrip(b"\r\n")
+        self._num_blank += num_bytes - len(self._held)
+        return 0
 
     def _count(self, head: bytes) -> None:
         self.is_done = _INTERIM.match(head) is None

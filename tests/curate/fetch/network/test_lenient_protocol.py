@@ -38,6 +38,8 @@ def test_half_a_head_is_held_back() -> None:
         (b"\r\n" * MAX_HEAD_BYTES, "bytes of headers"),
         (HINTS * (MAX_INTERIM_ANSWERS + 1), "interim answers"),
         (b"<html>\n\n", "no status line"),
+        (b"\xff\xd8\xff\xe0 a picture without a head", "no status line"),
+        (b"HTTP200 OK\r\n", "no status line"),
     ],
 )
 def test_no_head_is_waited_for_without_end(data: bytes, text: str) -> None:
