@@ -33,6 +33,7 @@ _RAW_DEFLATE = -zlib.MAX_WBITS
 _GZIP_MAGIC = b"\x1f\x8b\x08"  # RFC 1952, section 2.3.1; 8 is the only method
 _ZLIB_METHOD_MASK, _ZLIB_METHOD, _ZLIB_CHECK = 0x0F, 8, 31  # RFC 1950, section 2.2
 _SNIFFED_BYTES = 32
+_UTF8_MARK = b"\xef\xbb\xbf"
 _SEPARATOR = re.compile(r"[,;\s]+")
 
 
@@ -98,7 +99,7 @@ class _Sniffing:
         start = self._held
         if start.startswith(_GZIP_MAGIC):
             return _Layer(_Inflate(), _Sniffing(frozenset(), layers=self._layers - 1)) if self._layers else _Identity()
-        if image_format(start) is not None or start.lstrip()[:1] == b"<":
+        if image_format(start) is not None or start.removeprefix(_UTF8_MARK).lstrip()[:1] == b"<":
             return _Identity()
         if "deflate" in self._labels or (self._labels & _OWN and _is_zlib(start)):
             return _Inflate()
