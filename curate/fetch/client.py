@@ -13,7 +13,8 @@ from curate.fetch.config import FetchConfig, user_agent
 from curate.fetch.errors import FetchError
 from curate.fetch.memory import Memory
 from curate.fetch.network.answers import check_status, redirect_location
-from curate.fetch.network.body import ACCEPT_ENCODING, OutgrownError, Pace, content_length, read_body
+from curate.fetch.network.body import OutgrownError, Pace, content_length, read_body
+from curate.fetch.network.codings import ACCEPT_ENCODING
 from curate.fetch.network.transport import Response, Transport
 from curate.fetch.optouts.headers import Checks, check_headers
 from curate.fetch.optouts.robots import MAX_ROBOTS_BYTES, MAX_ROBOTS_REDIRECTS, Robots
@@ -23,6 +24,7 @@ from curate.fetch.politeness.hosts import HostLimits, host_key
 from curate.fetch.politeness.limits import ByteGate, ByteLease, Clock
 from curate.fetch.politeness.retry import asks_to_come_back, backoff_delay_s, is_retried
 from curate.fetch.politeness.slots import HostSlots
+from curate.fetch.referer import referer
 from curate.fetch.urls import join_redirect, parse_url
 
 UNKNOWN_BODY_BYTES = 1 << 18
@@ -30,6 +32,9 @@ UNKNOWN_BODY_BYTES = 1 << 18
 
 HeadersCheck = Callable[[CIMultiDictProxy[str]], None]
 """Raises FetchError for an answer whose body is not worth reading."""
+
+Refresh = Callable[[bytes], str | None]
+"""Returns where a body sends its reader on to, if it does."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +45,7 @@ class Body:
     http_status: int
     final_url: str
     headers: CIMultiDictProxy[str]
+    tls_fault: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +64,8 @@ class _Job:
     is_rules_file: bool = False
     """robots.txt or tdmrep.json: bound by no rules, and its beginning is enough."""
     check_headers: HeadersCheck | None = None
+    refresh: Refresh | None = None
+    page_url: str | None = None
 
 
 class FetchClient:
@@ -82,7 +90,14 @@ class FetchClient:
 
     @asynccontextmanager
     async def fetch(
-        self, url: str, *, accept: str, checks: Checks, check_headers: HeadersCheck | None = None
+        self,
+        url: str,
+        *,
+        accept: str,
+        checks: Checks,
+        check_headers: HeadersCheck | None = None,
+        refresh: Refresh | None = None,
+        page_url: str | None = None,
     ) -> AsyncIterator[Body]:
         """Fetch one URL and hold its share of the bytes in flight until the block ends.
 
@@ -91,11 +106,20 @@ class FetchClient:
             accept: The Accept header.
             checks: Takes down what the site says about the use of its content, also if the fetch fails.
             check_headers: Looks at a successful answer before its body is read.
+            refresh: Looks into the body for one more redirect.
+            page_url: Where the URL was found.
 
         Raises:
             FetchError: There is no such body.
         """
-        job = replace(self._new_job(), accept=accept, checks=checks, check_headers=check_headers)
+        job = replace(
+            self._new_job(),
+            accept=accept,
+            checks=checks,
+            check_headers=check_headers,
+            refresh=refresh,
+            page_url=page_url if self._config.send_referer else None,
+        )
         try:
             yield await self._fetch_with_retries(parse_url(url), job)
         finally:
@@ -162,6 +186,7 @@ class FetchClient:
         """Request a URL and what it redirects to, one hop after the other, each checked like the first."""
         seen = set[URL]()
         http_status: int | None = None
+        refresh = job.refresh
         while len(seen) <= job.max_redirects and url not in seen:
             seen.add(url)
             if not job.is_rules_file:
@@ -170,7 +195,12 @@ class FetchClient:
                     await self._reservations.check(url, job.checks)
             answer = await self._exchange(url, job, first=first)
             if isinstance(answer, Body):
-                return answer
+                target = _refreshed(answer, url, refresh)
+                if target is None or target in seen:
+                    return answer
+                job.lease.release()
+                url, http_status, refresh = target, answer.http_status, None
+                continue
             http_status, location = answer
             try:
                 url = join_redirect(url, location)
@@ -196,6 +226,9 @@ class FetchClient:
 
     async def _request(self, url: URL, job: _Job, turn: HostTurn) -> Response:
         headers = {"User-Agent": self._agent, "Accept": job.accept, "Accept-Encoding": ACCEPT_ENCODING}
+        found_on = referer(job.page_url, url)
+        if found_on is not None:
+            headers["Referer"] = found_on
         if turn.is_last and not job.is_rules_file:
             headers["Connection"] = "close"
         try:
@@ -244,4 +277,19 @@ class FetchClient:
         job.lease.settle(len(data))
         if not data:
             raise FetchError(FetchStatus.EMPTY_BODY, "no bytes", response.status)
-        return Body(data=data, http_status=response.status, final_url=str(url), headers=response.headers)
+        return Body(
+            data=data,
+            http_status=response.status,
+            final_url=str(url),
+            headers=response.headers,
+            tls_fault=response.tls_fault,
+        )
+
+
+def _refreshed(body: Body, url: URL, refresh: Refresh | None) -> URL | None:
+    """Return the URL that a body sends its reader on to; one that cannot be requested is no reason to lose the body."""
+    location = refresh(body.data) if refresh is not None else None
+    try:
+        return None if location is None else join_redirect(url, location)
+    except FetchError:
+        return None

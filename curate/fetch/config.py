@@ -35,6 +35,13 @@ class Backend(StrEnum):
     IMG2DATASET = "img2dataset"
 
 
+class Tls(StrEnum):
+    """What becomes of a server whose certificate cannot be verified."""
+
+    VERIFY = "verify"
+    REPORT = "report"
+
+
 def missing_for_img2dataset() -> list[str]:
     """Return the modules that its backend needs and does not find; it imports imghdr, which Python 3.13 dropped."""
     return [name for name in ("img2dataset", "imghdr") if importlib.util.find_spec(name) is None]
@@ -62,10 +69,11 @@ class FetchConfig(BaseModel):
     `img2dataset` (1.47, the extra of that name, for Python 3.11 and 3.12) gives the same table through its `Downloader`
     and `Resizer`. It has our address checks, byte and pixel caps and X-Robots-Tag, and a time limit for each wait and
     for a body. It has none of the rest: no robots.txt, TDMRep or Content-Usage, which a recipe has to switch off to
-    choose it, and no record of headers; no `per_host`, no Retry-After, no attempts but those of `--retry-failed`; no
-    deadline over all hops; it calls itself Firefox, with our name in brackets and without `contact`; bodies in memory
-    are bounded by count (two per `concurrency`). Its images are as it makes them: all encoded anew, EXIF orientation
-    ignored, 16-bit samples clipped, and transparent ones take some 70 bytes per pixel on the way.
+    choose it, and no record of headers; no `per_host`, no `send_referer`, no `tls`, no Retry-After, no attempts but
+    those of `--retry-failed`; no deadline over all hops; it calls itself Firefox, with our name in brackets and without
+    `contact`; bodies in memory are bounded by count (two per `concurrency`). Its images are as it makes them: all
+    encoded anew, EXIF orientation ignored, 16-bit samples clipped, and transparent ones take some 70 bytes per pixel on
+    the way.
     """
     concurrency: int = Field(default=256, ge=1)
     """Requests in flight per worker process."""
@@ -108,6 +116,9 @@ class FetchConfig(BaseModel):
     """URL or mail address that the User-Agent names, so that a site's owner can reach whoever runs this."""
     allow_private: Annotated[tuple[str, ...], AfterValidator(_check_allow_private)] = ()
     """Host names, addresses and CIDR blocks that may be fetched although they are not public, such as 127.0.0.1."""
+    send_referer: bool = True
+    """Name the page of an image in its request, as browsers do: some hosts refuse images that no page seems to show.
+    From an https page to an http image only the page's origin is sent, a user name or password never."""
     respect_robots: bool = True
     """Obey robots.txt (RFC 9309)."""
     respect_x_robots: bool = True
@@ -118,6 +129,9 @@ class FetchConfig(BaseModel):
     """Obey Content-Usage preferences against training (IETF aipref): the header and the rules of robots.txt."""
     ca_file: str | None = None
     """PEM file of certificate authorities to trust instead of the system's, such as a company's or a test's."""
+    tls: Tls = Tls.VERIFY
+    """`verify` refuses a server whose certificate is out of date, of an unknown authority or for another name. `report`
+    takes what it sends, which anybody on the way may have changed, and says so in `detail` of the image or page."""
     use_proxies: bool = True
     """Take proxies from the environment: HTTP_PROXY, HTTPS_PROXY, NO_PROXY; see `proxies.py`."""
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from curate.contract.reasons import FetchStatus
 from curate.contract.schemas import IMAGES, OPT_OUT_CHECKS, table_from_rows
 from curate.fetch.client import FetchClient
 from curate.fetch.config import FetchConfig
+from curate.fetch.data_urls import is_data_url, read_data_url
 from curate.fetch.decode.decode import decode_image
 from curate.fetch.errors import FetchError
 from curate.fetch.network.answers import content_type
@@ -25,6 +27,16 @@ ACCEPT = "image/jpeg,image/*;q=0.9,*/*;q=0.5"
 """Servers that can choose send JPEG, which is stored as it is."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _WantedImage:
+    """What is known of a URL before it is fetched."""
+
+    url: str
+    expected: set[str | None]
+    """Promised hashes of its bytes; None among them promises nothing."""
+    page_url: str | None
+
+
 def fetch_images(
     wanted: pa.Table, *, config: FetchConfig, transport: Transport | None = None, slots: HostSlots | None = None
 ) -> pa.Table:
@@ -32,7 +44,7 @@ def fetch_images(
 
     Args:
         wanted: Columns doc_id, position, image_url, and perhaps expected_sha256 (hex; null expects nothing); N rows.
-            Each distinct URL is requested once.
+            Each distinct URL is requested once. A column page_url, where there is one, names the page of each image.
         config: Limits and output size.
         transport: Stands in for the network in tests.
         slots: Shares each host's connections with other processes; None fetches alone.
@@ -40,7 +52,8 @@ def fetch_images(
     Returns:
         IMAGES, N rows in the order of `wanted`. A URL that failed is a row with its status, never an exception.
     """
-    fetched = run_loop(_fetch_all(expected_hashes(wanted), config=config, transport=transport, slots=slots))
+    images = _wanted_images(wanted)
+    fetched = run_loop(_fetch_all(images, config=config, transport=transport, slots=slots))
     return images_table(wanted, fetched)
 
 
@@ -50,6 +63,17 @@ def expected_hashes(wanted: pa.Table) -> dict[str, set[str | None]]:
     for url, sha256 in zip(*_urls_and_hashes(wanted), strict=True):
         expected.setdefault(url, set()).add(sha256)
     return expected
+
+
+def _wanted_images(wanted: pa.Table) -> list[_WantedImage]:
+    """Return what is wanted of each distinct URL; of several pages that show it, the first that is known."""
+    pages: dict[str, str] = {}
+    if "page_url" in wanted.column_names:
+        for url, page in zip(wanted["image_url"].to_pylist(), wanted["page_url"].to_pylist(), strict=True):
+            pages.setdefault(url, page or "")
+            pages[url] = pages[url] or page or ""
+    hashes = expected_hashes(wanted).items()
+    return [_WantedImage(url=url, expected=expected, page_url=pages.get(url) or None) for url, expected in hashes]
 
 
 def images_table(wanted: pa.Table, fetched: dict[str, FetchRow]) -> pa.Table:
@@ -69,32 +93,44 @@ def _urls_and_hashes(wanted: pa.Table) -> tuple[list[str], list[str | None]]:
 
 
 async def _fetch_all(
-    expected: dict[str, set[str | None]], *, config: FetchConfig, transport: Transport | None, slots: HostSlots | None
+    wanted: list[_WantedImage], *, config: FetchConfig, transport: Transport | None, slots: HostSlots | None
 ) -> dict[str, FetchRow]:
+    by_url = {image.url: image for image in wanted}
     with ThreadPoolExecutor(config.decode_threads, thread_name_prefix="decode") as threads:
         async with open_client(config, transport=transport, slots=slots) as client:
 
             async def fetch_one(url: str) -> FetchRow:
-                checks = Checks()
-                decode = partial(decode_row, expected=expected[url], config=config)
-                row = await _fetch_image(url, client=client, threads=threads, decode=decode, checks=checks)
-                return checks.to_row() | row
+                return await _fetch_image(by_url[url], client=client, threads=threads, config=config)
 
-            return await fetch_each(expected, fetch_one)
+            return await fetch_each(by_url, fetch_one)
 
 
 async def _fetch_image(
-    url: str, *, client: FetchClient, threads: ThreadPoolExecutor, decode: Callable[[bytes], FetchRow], checks: Checks
+    image: _WantedImage, *, client: FetchClient, threads: ThreadPoolExecutor, config: FetchConfig
 ) -> FetchRow:
+    checks = Checks()
     http_status: int | None = None
+    decode = partial(decode_row, expected=image.expected, config=config)
+    loop = asyncio.get_running_loop()
     try:
+        if is_data_url(image.url):
+            row = await loop.run_in_executor(threads, _decode_data_url, image.url, decode, config.max_bytes)
+            return checks.to_row() | {"status": FetchStatus.OK} | row
         # The block ends after decoding: until then the body counts as bytes in flight.
-        async with client.fetch(url, accept=ACCEPT, checks=checks, check_headers=_refuse_streams) as body:
+        async with client.fetch(
+            image.url, accept=ACCEPT, checks=checks, check_headers=_refuse_streams, page_url=image.page_url
+        ) as body:
             http_status = body.http_status
-            row = await asyncio.get_running_loop().run_in_executor(threads, decode, body.data)
-            return {"status": FetchStatus.OK, "http_status": http_status} | row
+            told = {"status": FetchStatus.OK, "http_status": http_status, "detail": body.tls_fault}
+            row = await loop.run_in_executor(threads, decode, body.data)
+            return checks.to_row() | told | row
     except FetchError as error:
-        return {"status": error.status, "http_status": error.http_status or http_status, "detail": error.detail}
+        failure = {"status": error.status, "http_status": error.http_status or http_status, "detail": error.detail}
+        return checks.to_row() | failure
+
+
+def _decode_data_url(url: str, decode: Callable[[bytes], FetchRow], max_bytes: int) -> FetchRow:
+    return decode(read_data_url(url, max_bytes=max_bytes))
 
 
 def decode_row(data: bytes, *, expected: set[str | None], config: FetchConfig) -> FetchRow:

@@ -7,16 +7,32 @@ from curate.contract.reasons import FetchStatus
 from curate.contract.schemas import PAGES, table_from_rows
 from curate.fetch.client import Body, FetchClient
 from curate.fetch.config import FetchConfig
-from curate.fetch.decode.sniff import markup_kind
+from curate.fetch.decode.sniff import image_format, markup_kind
 from curate.fetch.errors import FetchError
 from curate.fetch.network.answers import content_type
 from curate.fetch.network.transport import Transport
 from curate.fetch.optouts.headers import Checks
+from curate.fetch.optouts.page import check_page
 from curate.fetch.politeness.slots import HostSlots
+from curate.fetch.refresh import refresh_target
 from curate.fetch.session import FetchRow, fetch_each, open_client, run_loop
 
 ACCEPT = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5"
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+UNTOLD_TYPES = frozenset(
+    {
+        None,
+        "application/octet-stream",
+        "application/unknown",
+        "application/xml",
+        "binary/octet-stream",
+        "text/xml",
+        "unknown/unknown",
+    }
+)
+"""Types that may be HTML or not: the first bytes decide (MIME Sniffing Standard, 7). XHTML is often sent as XML."""
+
+_NOT_TEXT = (b"%PDF-", b"PK\x03\x04", b"\x1f\x8b")
 
 
 def fetch_pages(
@@ -45,19 +61,23 @@ async def _fetch_all(
     async with open_client(config, transport=transport, slots=slots) as client:
 
         async def fetch_one(url: str) -> FetchRow:
-            return await _fetch_page(url, client=client)
+            return await _fetch_page(url, client=client, config=config)
 
         return await fetch_each(urls, fetch_one)
 
 
-async def _fetch_page(url: str, *, client: FetchClient) -> FetchRow:
+async def _fetch_page(url: str, *, client: FetchClient, config: FetchConfig) -> FetchRow:
     checks = Checks()
     try:
-        async with client.fetch(url, accept=ACCEPT, checks=checks, check_headers=_check_type) as body:
+        async with client.fetch(
+            url, accept=ACCEPT, checks=checks, check_headers=_check_type, refresh=refresh_target
+        ) as body:
             _check_start(body)
+            check_page(body.data, status=body.http_status, config=config, checks=checks)
             return checks.to_row() | {
                 "status": FetchStatus.OK,
                 "http_status": body.http_status,
+                "detail": body.tls_fault,
                 "final_url": body.final_url,
                 "charset": content_type(body.headers)[1],
                 "data": body.data,
@@ -68,11 +88,15 @@ async def _fetch_page(url: str, *, client: FetchClient) -> FetchRow:
 
 def _check_type(headers: CIMultiDictProxy[str]) -> None:
     media_type, _ = content_type(headers)
-    if media_type is not None and media_type not in HTML_TYPES:
-        raise FetchError(FetchStatus.NOT_HTML, f"Content-Type is {media_type[:80]}")
+    if media_type not in HTML_TYPES | UNTOLD_TYPES:
+        raise FetchError(FetchStatus.NOT_HTML, f"Content-Type is {str(media_type)[:80]}")
 
 
 def _check_start(body: Body) -> None:
     media_type, _ = content_type(body.headers)
-    if media_type is None and markup_kind(body.data) != "html":
-        raise FetchError(FetchStatus.NOT_HTML, "no Content-Type, and the body does not begin as HTML", body.http_status)
+    kind = image_format(body.data)
+    if kind is not None or body.data.startswith(_NOT_TEXT):
+        raise FetchError(FetchStatus.NOT_HTML, f"the body is {kind or 'no text'}", body.http_status)
+    if media_type in UNTOLD_TYPES and markup_kind(body.data) != "html":
+        text = f"Content-Type is {media_type or 'not said'}, and the body does not begin as HTML"
+        raise FetchError(FetchStatus.NOT_HTML, text, body.http_status)

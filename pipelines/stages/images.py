@@ -10,8 +10,8 @@ from curate.fetch.img2dataset.images import fetch_images_by_img2dataset
 from pipelines.decide.admit import admit
 from pipelines.engine.host_leases import leased_slots
 from pipelines.engine.loop import Report
-from pipelines.run.context import RunContext
-from pipelines.run.tables import HELD_IMAGES, IMAGES
+from pipelines.run.context import RunContext, load_documents
+from pipelines.run.tables import HELD_IMAGES, IMAGES, PAGES
 from pipelines.stages.refetch import fetch_missing, fetcher_config
 
 
@@ -31,7 +31,7 @@ def fetch_admitted_images(context: RunContext, partition: str) -> Report:
         if config.backend is Backend.IMG2DATASET:
             return fetch_images_by_img2dataset(missing, config=config)
         with leased_slots(per_host=config.per_host) as slots:
-            return fetch_images(missing, config=config, slots=slots)
+            return fetch_images(_with_pages(missing, context, partition), config=config, slots=slots)
 
     return fetch_missing(context, partition, IMAGES, wanted=wanted, url_column="image_url", fetch=fetch)
 
@@ -46,3 +46,16 @@ def _load_held(context: RunContext, partition: str, missing: pa.Table) -> dict[K
 
 def _keys(rows: pa.Table) -> list[Key]:
     return list(zip(rows["doc_id"].to_pylist(), rows["position"].to_pylist(), strict=True))
+
+
+def _with_pages(images: pa.Table, context: RunContext, partition: str) -> pa.Table:
+    """Append page_url: the page of each image's document, null where it has none."""
+    documents = load_documents(context, partition)
+    pages = dict(zip(documents["doc_id"].to_pylist(), documents["url"].to_pylist(), strict=True))
+    if context.folder.stamp(PAGES, partition) is not None:
+        fetched = context.folder.read(PAGES, partition, columns=["doc_id", "final_url"])
+        final = zip(fetched["doc_id"].to_pylist(), fetched["final_url"].to_pylist(), strict=True)
+        pages |= {doc_id: url for doc_id, url in final if url is not None}
+    return images.append_column(
+        "page_url", pa.array([pages.get(one) for one in images["doc_id"].to_pylist()], pa.string())
+    )

@@ -18,6 +18,8 @@ class Web:
     answers: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     """Paths in order of arrival, those of MANNERS left out."""
+    referers: dict[str, str | None] = field(default_factory=dict)
+    """Path -> the Referer it was last asked for with."""
 
 
 @contextmanager
@@ -28,6 +30,7 @@ def serve() -> Iterator[Web]:
         def do_GET(self) -> None:
             if self.path not in MANNERS:
                 web.asked.append(self.path)
+                web.referers[self.path] = self.headers.get("Referer")
             status, content_type, body = web.answers.get(self.path, (404, "text/plain", b"nothing here"))
             self.send_response(status)
             self.send_header("Content-Type", content_type)

@@ -1,6 +1,5 @@
 """Image bytes as fetched -> image bytes as stored, within a pixel cap that is checked before anything is decoded."""
 
-import io
 import logging
 import struct
 import threading
@@ -13,16 +12,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from PIL import Image, ImageFile
-from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from curate.contract.reasons import FetchStatus
 from curate.fetch.config import ResizeConfig
+from curate.fetch.decode.colour import to_srgb
 from curate.fetch.decode.jpeg import check_scans, is_whole, read_jpeg, write_jpeg
 from curate.fetch.decode.pixels import (
     REDUCING_GAP,
@@ -33,6 +27,7 @@ from curate.fetch.decode.pixels import (
     turn_upright,
     upright_size,
 )
+from curate.fetch.decode.readers import open_image, profile_of
 from curate.fetch.decode.sniff import image_format, markup_kind, webp_size
 from curate.fetch.errors import FetchError
 
@@ -41,17 +36,6 @@ MAX_SIDE = 65_500
 
 LARGE_IMAGE_PIXELS = 16_000_000
 """Images above are decoded one at a time: each may need several copies of itself in memory."""
-
-# Pillow's own opener is avoided: it tries every plugin and warns about size before the size can be asked.
-_READERS: dict[str, type[ImageFile.ImageFile]] = {
-    "JPEG": JpegImageFile,
-    "PNG": PngImageFile,
-    "GIF": GifImageFile,
-    "WEBP": WebPImageFile,
-    "BMP": BmpImageFile,
-    "TIFF": TiffImageFile,
-    "AVIF": AvifImageFile,
-}
 
 # What Pillow's plugins raise on hostile bytes, found in their sources and by mutating files of each format.
 _BROKEN = (
@@ -135,7 +119,7 @@ def quiet_pillow() -> None:
 
 def _header_size(data: bytes, *, kind: str) -> tuple[int, int]:
     """Return width and height, px, as the file claims; opening a file costs about 30 us and decodes nothing."""
-    return webp_size(data) or (0, 0) if kind == "WEBP" else _READERS[kind](io.BytesIO(data)).size
+    return webp_size(data) or (0, 0) if kind == "WEBP" else open_image(data, kind).size
 
 
 def check_size(size: tuple[int, int], *, max_pixels: int) -> None:
@@ -152,23 +136,38 @@ def check_size(size: tuple[int, int], *, max_pixels: int) -> None:
 
 
 def _store(data: bytes, *, kind: str, resize: ResizeConfig | None, max_pixels: int) -> StoredImage:
-    image = _READERS[kind](io.BytesIO(data))
+    image = open_image(data, kind)
+    profile = profile_of(image, data)
     # Pillow turns TIFF files itself while it loads them.
-    turn = 1 if kind == "TIFF" else orientation(image)
+    turn = 1 if kind == "TIFF" else _orientation(image)
     size = image.size
     target = target_size(size, resize=resize)
     for one in (size, target):
         check_size(one, max_pixels=max_pixels)
-    stored = _store_jpeg(data, image, turn=turn, target=target) if isinstance(image, JpegImageFile) else None
+    stored = (
+        _store_jpeg(data, image, turn=turn, target=target, profile=profile)
+        if isinstance(image, JpegImageFile)
+        else None
+    )
     if stored is None:
-        stored = _encode(image, turn=turn, target=target)
+        stored = _encode(image, turn=turn, target=target, profile=profile)
     (width, height), (original_width, original_height) = (upright_size(one, turn) for one in (target, size))
     return StoredImage(
         data=stored, width=width, height=height, original_width=original_width, original_height=original_height
     )
 
 
-def _store_jpeg(data: bytes, image: JpegImageFile, *, turn: int, target: tuple[int, int]) -> bytes | None:
+def _orientation(image: ImageFile.ImageFile) -> int:
+    """Return the EXIF orientation; EXIF that cannot be read tells of none."""
+    try:
+        return orientation(image)
+    except _BROKEN:
+        return 1
+
+
+def _store_jpeg(
+    data: bytes, image: JpegImageFile, *, turn: int, target: tuple[int, int], profile: bytes | None
+) -> bytes | None:
     """Return the file itself or its scaled copy, by the fast decoder where it has no doubts; None if neither goes."""
     if "progressive" in image.info:
         check_scans(data)
@@ -184,10 +183,12 @@ def _store_jpeg(data: bytes, image: JpegImageFile, *, turn: int, target: tuple[i
         return None
     _keep_opencv_on_one_thread()
     scaled = shrink(pixels, size=target)
-    return write_jpeg(scaled if turn == 1 else np.asarray(turn_upright(Image.fromarray(scaled), turn)))
+    if turn == 1 and profile is None:
+        return write_jpeg(scaled)
+    return _write(to_srgb(Image.fromarray(scaled), profile), turn=turn)
 
 
-def _encode(image: ImageFile.ImageFile, *, turn: int, target: tuple[int, int]) -> bytes:
+def _encode(image: ImageFile.ImageFile, *, turn: int, target: tuple[int, int], profile: bytes | None) -> bytes:
     if target != image.size:
         # JPEG only: decodes at 1/2, 1/4 or 1/8 of the scale, never below REDUCING_GAP times the target.
         image.draft(None, (int(target[0] * REDUCING_GAP), int(target[1] * REDUCING_GAP)))
@@ -195,6 +196,10 @@ def _encode(image: ImageFile.ImageFile, *, turn: int, target: tuple[int, int]) -
     pixels = to_opaque(image)
     if pixels.size != target:
         pixels = pixels.resize(target, Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
+    return _write(to_srgb(pixels, profile), turn=turn)
+
+
+def _write(pixels: Image.Image, *, turn: int) -> bytes:
     return write_jpeg(np.asarray(turn_upright(pixels if pixels.mode == "RGB" else pixels.convert("RGB"), turn)))
 
 

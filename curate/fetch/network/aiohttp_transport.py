@@ -14,21 +14,22 @@ from yarl import URL
 
 from curate.contract.reasons import FetchStatus
 from curate.fetch.addresses import AddressPolicy
-from curate.fetch.config import FetchConfig
+from curate.fetch.config import FetchConfig, Tls
 from curate.fetch.errors import FetchError
+from curate.fetch.network.head import MAX_HEADERS, MAX_LINE_BYTES
+from curate.fetch.network.lenient_protocol import LenientConnector
 from curate.fetch.network.proxies import Proxies
 from curate.fetch.network.resolver import AddressCache, CheckedResolver, SystemLookup
 
 READ_BUFFER_BYTES = 1 << 17
 """Bytes a connection may hold unread before its sender is stopped."""
 
-MAX_HEADER_BYTES = 32_768
-"""Of one header line; content security policies outgrow aiohttp's 8,190."""
-
 KEEP_ALIVE_S = 2.0
 """How long an unused connection is kept: long enough from robots.txt to the next image, short for 10,000 hosts."""
 
 WANTED_SOCKETS = 65_536
+SPARE_HEADERS = 8
+"""What mending may add to a head."""
 
 
 @functools.cache
@@ -39,6 +40,16 @@ def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
         ca_file: PEM file of the authorities to trust instead of the system's.
     """
     context = ssl.create_default_context(cafile=ca_file)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+@functools.cache
+def trusting_tls_context() -> ssl.SSLContext:
+    """Return a context that takes any certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["http/1.1"])
     return context
 
@@ -63,8 +74,10 @@ class AiohttpTransport:
         # Proxies may be private, and only they are connected to by these names; see `Proxies.proxy_for`.
         near = AddressPolicy((*config.allow_private, *self._proxies.hosts))
         self._resolver = CheckedResolver(near, lookup=self._lookup, cache=addresses)
+        self._reports_tls_faults = config.tls is Tls.REPORT
+        self._tls_faults: dict[tuple[str | None, int | None], str] = {}
         # Limits are kept by the client, and the resolver remembers; aiohttp does neither here.
-        connector = aiohttp.TCPConnector(
+        connector = LenientConnector(
             resolver=self._resolver,
             use_dns_cache=False,
             ssl=tls_context(config.ca_file),
@@ -78,15 +91,33 @@ class AiohttpTransport:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=config.connect_timeout_s),
             auto_decompress=False,
             read_bufsize=READ_BUFFER_BYTES,
-            max_line_size=MAX_HEADER_BYTES,
-            max_field_size=MAX_HEADER_BYTES,
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_LINE_BYTES,
+            max_headers=MAX_HEADERS + SPARE_HEADERS,
         )
 
     async def request(self, url: URL, headers: Mapping[str, str]) -> "AiohttpResponse":
         """See `Transport.request`. A literal address never reaches the resolver, so `proxy_for` checks it."""
         proxy = self._proxies.proxy_for(url)
+        place = (url.host, url.port)
+        if place not in self._tls_faults:
+            try:
+                return AiohttpResponse(await self._get(url, headers, proxy=proxy))
+            except FetchError as error:
+                is_reported = self._reports_tls_faults and isinstance(
+                    error.__cause__, aiohttp.ClientConnectorCertificateError
+                )
+                if not is_reported:
+                    raise
+                self._tls_faults[place] = error.detail
+        response = await self._get(url, headers, proxy=proxy, ssl=trusting_tls_context())
+        return AiohttpResponse(response, tls_fault=self._tls_faults[place])
+
+    async def _get(
+        self, url: URL, headers: Mapping[str, str], *, proxy: URL | None, ssl: ssl.SSLContext | bool = True
+    ) -> aiohttp.ClientResponse:
         with _translated():
-            return AiohttpResponse(await self._session.get(url, headers=headers, allow_redirects=False, proxy=proxy))
+            return await self._session.get(url, headers=headers, allow_redirects=False, proxy=proxy, ssl=ssl)
 
     async def close(self) -> None:
         """See `Transport.close`."""
@@ -98,8 +129,9 @@ class AiohttpTransport:
 class AiohttpResponse:
     """See `transport.Response`."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, *, tls_fault: str | None = None) -> None:
         self._response = response
+        self._tls_fault = tls_fault
 
     @property
     def status(self) -> int:
@@ -110,6 +142,11 @@ class AiohttpResponse:
     def headers(self) -> CIMultiDictProxy[str]:
         """See `Response.headers`."""
         return self._response.headers
+
+    @property
+    def tls_fault(self) -> str | None:
+        """See `Response.tls_fault`."""
+        return self._tls_fault
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """See `Response.chunks`."""
@@ -171,5 +208,15 @@ def _is_cut_chunk(cause: BaseException) -> bool:
 
 
 def _describe(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
+    """Return what is wrong in words. aiohttp's parser numbers its errors 400, which no server has said."""
+    told: BaseException = error
+    while isinstance(told, aiohttp.ClientPayloadError) and told.__cause__ is not None:
+        told = told.__cause__
+    text = str(told)
+    if isinstance(told, aiohttp.ClientHttpProxyError):
+        text = f"the proxy answered {told.status}: {told.message}"
+    elif isinstance(told, aiohttp.ClientResponseError | HttpProcessingError):
+        text = told.message
+    text = " ".join(text.split())
+    name = type(error.__cause__ if isinstance(error, aiohttp.ClientResponseError) else told).__name__
+    return f"{name}: {text}"[:300] if text else name

@@ -1,5 +1,7 @@
 """What an answer's status line and headers mean, before its body is read."""
 
+import re
+
 from multidict import CIMultiDictProxy
 
 from curate.contract.reasons import FetchStatus
@@ -11,7 +13,11 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _OWN_STATUS = {404: FetchStatus.HTTP_404, 410: FetchStatus.HTTP_410, 429: FetchStatus.HTTP_429}
 _CLASS_STATUS = {4: FetchStatus.HTTP_4XX, 5: FetchStatus.HTTP_5XX}
+_RANGE_FROM_START = re.compile(r"bytes[ =]+0-(\d{1,18})/(\d{1,18})")
+_MEDIA_TYPE = re.compile(r"\s*((?!\*)[\w!#$&^.+-]+/(?!\*)[\w!#$&^.+-]+)\s*(?=[;\s]|$)", re.ASCII)
+_CHARSET = re.compile(r"charset\s*=[\s\"']*([^\s\"';,]+)")
 _SUCCESS = frozenset({200, 203})
+_PARTIAL = 206
 _EMPTY_SUCCESS = frozenset({204, 205})
 
 
@@ -22,11 +28,18 @@ def check_status(response: Response) -> None:
         FetchError: HTTP_* or EMPTY_BODY, with the host's Retry-After.
     """
     code = response.status
-    if code in _SUCCESS:
+    if code in _SUCCESS or (code == _PARTIAL and _is_whole(response.headers)):
         return
     if code in _EMPTY_SUCCESS:
         raise FetchError(FetchStatus.EMPTY_BODY, f"HTTP {code}", code)
     raise FetchError(status_of(code), f"HTTP {code}", code, retry_after_s(response.headers))
+
+
+def _is_whole(headers: CIMultiDictProxy[str]) -> bool:
+    """Return whether a 206, which nobody has asked for, brings all there is; one that names no range says so, too."""
+    ranges = headers.getall("Content-Range", [])
+    matches = [_RANGE_FROM_START.fullmatch(text.strip().lower()) for text in ranges]
+    return all(match is not None and int(match[1]) + 1 == int(match[2]) for match in matches)
 
 
 def status_of(code: int) -> FetchStatus:
@@ -40,11 +53,15 @@ def redirect_location(response: Response) -> str | None:
 
 
 def content_type(headers: CIMultiDictProxy[str]) -> tuple[str | None, str | None]:
-    """Return the media type and the charset of a Content-Type header, in lower case, None where not said."""
-    media_type, *parameters = headers.get("Content-Type", "").lower().split(";")
-    charset = None
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "charset":
-            charset = charset or value.strip().strip("\"'") or None
-    return media_type.strip() or None, charset
+    """Return the media type and the charset of a Content-Type header, in lower case, None where not said.
+
+    Several values are one list, of which the last type counts (Fetch Standard, "extract a MIME type"): servers and
+    scripts behind them both write one. Separators may be missing; ``*/*`` and what is no type say nothing.
+    """
+    media_type = charset = None
+    for part in ",".join(headers.getall("Content-Type", [])).lower().split(","):
+        typed, said = _MEDIA_TYPE.match(part), _CHARSET.search(part)
+        if typed is not None and typed[1] != media_type:
+            media_type, charset = typed[1], None
+        charset = said[1] if said is not None else charset
+    return media_type, charset

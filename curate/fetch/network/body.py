@@ -2,26 +2,15 @@
 
 import asyncio
 import re
-import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 from curate.contract.reasons import FetchStatus
 from curate.fetch.errors import FetchError
+from curate.fetch.network.codings import decoder_for
 from curate.fetch.network.transport import Response
 
-ACCEPT_ENCODING = "gzip, deflate"
-"""What `read_body` can undo; nothing else is asked for."""
-
-MAX_GZIP_MEMBERS = 64
-"""Real bodies have one; thousands of empty ones are an attack on the processor."""
-
-_AUTO_HEADER = 32 + zlib.MAX_WBITS  # zlib or gzip, told by the header
-_RAW_DEFLATE = -zlib.MAX_WBITS
-_GZIP_MAGIC = b"\x1f"
-_ZLIB_METHOD_MASK, _ZLIB_METHOD = 0x0F, 8  # RFC 1950, section 2.2
 _DIGITS = re.compile(r"\d{1,18}")
 
 
@@ -65,7 +54,7 @@ async def read_body(
     announced = content_length(response.headers)
     if announced is not None and announced > max_bytes and not keep_prefix:
         raise FetchError(FetchStatus.TOO_LARGE, f"Content-Length is {announced}", response.status)
-    decoder = _decoder_for(response.headers)
+    decoder = decoder_for(response.headers)
     received, decoded, parts = 0, 0, list[bytes]()
     async with _watched(pace, response.status) as watch:
         async for chunk in response.chunks():
@@ -80,8 +69,10 @@ async def read_body(
                 raise FetchError(FetchStatus.TOO_LARGE, f"more than {max_bytes} bytes", response.status)
             if not try_grow(decoded):
                 raise OutgrownError
-    decoder.finish()
-    return b"".join(parts)
+    parts.append(decoder.finish(max_bytes - decoded + 1))  # a few bytes: what it takes to tell a coding
+    if decoded + len(parts[-1]) > max_bytes and not keep_prefix:
+        raise FetchError(FetchStatus.TOO_LARGE, f"more than {max_bytes} bytes", response.status)
+    return b"".join(parts)[:max_bytes]
 
 
 @asynccontextmanager
@@ -113,62 +104,3 @@ def content_length(headers: Mapping[str, str]) -> int | None:
     """Return the announced number of bytes on the wire, or None."""
     text = headers.get("Content-Length", "")
     return int(text) if _DIGITS.fullmatch(text) else None
-
-
-class _Decoder(Protocol):
-    def decode(self, data: bytes, max_bytes: int) -> bytes: ...
-
-    def finish(self) -> None: ...
-
-
-class _Identity:
-    def decode(self, data: bytes, max_bytes: int) -> bytes:  # noqa: ARG002 the caller counts what was received
-        return data
-
-    def finish(self) -> None:
-        pass
-
-
-class _Inflate:
-    """Undoes gzip (RFC 1952, several members allowed) and deflate (with and without its zlib header)."""
-
-    def __init__(self) -> None:
-        self._stream: zlib._Decompress | None = None
-        self._members = 0
-
-    def decode(self, data: bytes, max_bytes: int) -> bytes:
-        """Return at most `max_bytes`; a caller that gets so many must not go on."""
-        parts = list[bytes]()
-        try:
-            while data and max_bytes > 0:
-                if self._stream is None and self._members and data[:1] != _GZIP_MAGIC:
-                    break  # padding after the last member
-                stream = self._stream or self._next_member(data)
-                part = stream.decompress(data, max_bytes)
-                parts.append(part)
-                max_bytes -= len(part)
-                data = stream.unused_data
-                self._stream = None if stream.eof else stream
-        except zlib.error as error:
-            raise FetchError(FetchStatus.PROTOCOL_ERROR, f"content encoding: {error}") from error
-        return b"".join(parts)
-
-    def finish(self) -> None:
-        if self._stream is not None:
-            raise FetchError(FetchStatus.PROTOCOL_ERROR, "content encoding: the compressed stream has no end")
-
-    def _next_member(self, data: bytes) -> "zlib._Decompress":
-        self._members += 1
-        if self._members > MAX_GZIP_MEMBERS:
-            raise FetchError(FetchStatus.PROTOCOL_ERROR, f"content encoding: more than {MAX_GZIP_MEMBERS} gzip members")
-        has_header = data[:1] == _GZIP_MAGIC or data[0] & _ZLIB_METHOD_MASK == _ZLIB_METHOD
-        return zlib.decompressobj(_AUTO_HEADER if has_header else _RAW_DEFLATE)
-
-
-def _decoder_for(headers: Mapping[str, str]) -> _Decoder:
-    coding = headers.get("Content-Encoding", "").strip().lower()
-    if coding in {"", "identity"}:
-        return _Identity()
-    if coding in {"gzip", "x-gzip", "deflate"}:
-        return _Inflate()
-    raise FetchError(FetchStatus.PROTOCOL_ERROR, f"content encoding {coding[:40]!a} was not asked for")

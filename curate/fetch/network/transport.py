@@ -18,6 +18,10 @@ class Response(Protocol):
     def headers(self) -> CIMultiDictProxy[str]:
         """Headers; names are case-insensitive and may repeat."""
 
+    @property
+    def tls_fault(self) -> str | None:
+        """Why the server's certificate could not be verified, if it was taken nevertheless."""
+
     def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it arrives, still content-encoded.
 

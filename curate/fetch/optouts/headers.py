@@ -35,6 +35,10 @@ class Checks:
         """Return the columns OPT_OUT_CHECKS, dated now."""
         return {"fetched_at": int(time.time()) * MS_PER_S, **asdict(self)}
 
+    def add_robots_tag(self, directives: str) -> None:
+        """Record directives beside those found before."""
+        self.x_robots_tag = ", ".join(part for part in (self.x_robots_tag, directives) if part)[:_STORED_CHARS]
+
     def add_usage(self, preference: str) -> None:
         """Record a Content-Usage preference beside those found before."""
         parts = [part for part in (self.content_usage, preference) if part]
@@ -84,8 +88,9 @@ def parse_x_robots(line: str) -> Iterator[tuple[str, str]]:
 
 def _check_tdm(headers: CIMultiDictProxy[str], checks: Checks) -> str | None:
     """Return what reserves the content: the header's word, or that of tdmrep.json where the header says nothing."""
-    value = headers.get("TDM-Reservation", "").strip()
-    if value in {"0", "1"}:
+    values = {part.strip() for part in ",".join(headers.getall("TDM-Reservation", [])).split(",")} & {"0", "1"}
+    if values:
+        value = max(values)  # of contradicting ones the stricter counts
         checks.tdm_reservation = int(value)
         return "TDM-Reservation: 1" if value == "1" else None
     return "tdmrep.json: tdm-reservation 1" if checks.tdm_reservation == 1 else None

@@ -23,6 +23,7 @@ class FakeResponse:
     ) -> None:
         self.status = status
         self.headers: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict(headers or {}))
+        self.tls_fault: str | None = None
         self.closed = False
         self._body = body
         self._chunk_bytes = chunk_bytes

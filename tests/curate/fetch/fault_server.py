@@ -234,6 +234,22 @@ _FILES: dict[str, tuple[bytes, str]] = {
     "/paper.pdf": (b"%PDF-1.7", "application/pdf"),
 }
 
+_ODD_HEADERS: dict[str, bytes] = {
+    "junk": b"PHP Warning:  Module 'x' already loaded in Unknown on line 0\r\n",
+    "blank": b"Cache Control: max-age=10\r\n",
+    "many": b"".join(b"X-H%d: v\r\n" % number for number in range(400)),
+    "length-twice": b"Content-Length: %d\r\n" % len(samples.jpeg()),
+    "two-lengths": b"Content-Length: 7\r\n",
+    "utf8": b"Content-Encoding: UTF-8\r\n",
+}
+"""Lines beside a whole JPEG and its length."""
+
+
+def _odd(lines: bytes) -> bytes:
+    body = samples.jpeg()
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%b\r\n%b" % (len(body), lines, body)
+
+
 _ROUTES: dict[str, Route] = {
     "/404.jpg": _status(404),
     "/410.jpg": _status(410),
@@ -273,4 +289,5 @@ _ROUTES: dict[str, Route] = {
     "/scarce.jpg": _scarce,
     "/no-type": _raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(PAGE), PAGE)),
     "/moved.html": _redirect("/page.html"),
+    **{f"/odd/{name}": _raw(_odd(lines)) for name, lines in _ODD_HEADERS.items()},
 }

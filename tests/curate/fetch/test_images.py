@@ -1,3 +1,4 @@
+import base64
 import io
 import json
 import subprocess
@@ -10,7 +11,7 @@ from PIL import Image
 
 from curate.contract.ids import sha256_hex
 from curate.contract.schemas import IMAGES, check_schema
-from curate.fetch.config import FetchConfig, ResizeConfig
+from curate.fetch.config import FetchConfig, ResizeConfig, Tls
 from curate.fetch.images import fetch_images
 from tests.curate.fetch import samples
 from tests.curate.fetch.fake_transport import FakeResponse, FakeTransport
@@ -56,7 +57,7 @@ EXPECTED: dict[str, tuple[str, int | None]] = {
     "/not-http.jpg": ("protocol_error", None),
     "/zipped.jpg": ("ok", 200),
     "/zip-bomb.jpg": ("too_large", 200),
-    "/not-zipped.jpg": ("protocol_error", 200),
+    "/not-zipped.jpg": ("ok", 200),
     "/noai.jpg": ("opted_out", 200),
     "/moved.jpg": ("ok", 200),
     "/moved-to-private.jpg": ("robots_disallowed", None),
@@ -261,6 +262,28 @@ def test_bytes_are_held_against_the_hash_that_was_promised() -> None:
     assert transport.requested.count(url) == 1
 
 
+def test_an_image_is_asked_for_with_the_first_page_that_shows_it() -> None:
+    shown, alone = "http://example.org/a.jpg", "http://example.org/b.jpg"
+    table = wanted([shown, shown, alone]).append_column("page_url", [[None, "https://e.example/p?q#part", None]])
+    referers = []
+    for send in (True, False):
+        transport = FakeTransport({url: [FakeResponse(samples.jpeg())] for url in (shown, alone)})
+        config = FetchConfig(send_referer=send, respect_robots=False, respect_tdmrep=False)
+        assert set(fetch_images(table, config=config, transport=transport)["status"].to_pylist()) == {"ok"}
+        asked = dict(zip(transport.requested, transport.headers, strict=True))
+        referers.append((asked[shown].get("Referer"), asked[alone].get("Referer")))
+    assert referers == [("https://e.example/", None), (None, None)]
+
+
+def test_images_that_stand_in_their_page_need_no_request() -> None:
+    whole = "data:image/jpeg;base64," + base64.b64encode(samples.jpeg()).decode()
+    transport = FakeTransport({})
+    rows = fetch_images(wanted([whole, "data:,words", "data:x"]), config=FetchConfig(), transport=transport).to_pylist()
+    assert [row["status"] for row in rows] == ["ok", "not_an_image", "bad_url"]
+    assert (rows[0]["data"], rows[0]["http_status"], rows[0]["width"]) == (samples.jpeg(), None, samples.WIDTH)
+    assert transport.requested == []
+
+
 @pytest.mark.slow
 def test_a_host_with_few_requests_to_give_ends_with_all_its_images(server: FaultServer) -> None:
     urls: list[str | None] = [server.url(f"/scarce.jpg?{number}", host="localhost") for number in range(40)]
@@ -274,8 +297,13 @@ def test_a_host_with_few_requests_to_give_ends_with_all_its_images(server: Fault
 def test_an_untrusted_certificate(server: FaultServer, ca_file: str) -> None:
     urls: list[str | None] = [server.tls_url("/ok.jpg")]
     assert fetch_images(wanted(urls), config=CONFIG)["status"].to_pylist() == ["tls_error"]
+    reporting = CONFIG.model_copy(update={"tls": Tls.REPORT})
+    row = fetch_images(wanted(urls), config=reporting).to_pylist()[0]
+    assert (row["status"], row["data"], row["http_status"]) == ("ok", samples.jpeg(), 200)
+    assert "certificate verify failed" in str(row["detail"])
     trusting = CONFIG.model_copy(update={"ca_file": ca_file})
-    assert fetch_images(wanted(urls), config=trusting)["status"].to_pylist() == ["ok"]
+    table = fetch_images(wanted(urls), config=trusting)
+    assert (table["status"].to_pylist(), table["detail"].to_pylist()) == (["ok"], [None])
 
 
 FAULTS_IN_A_CHILD = """

@@ -37,6 +37,9 @@ def test_admitted_images_are_fetched_and_no_others(online: RunContext, web: Web)
     ]
     assert [row["data"] for row in rows] == [jpeg(1), jpeg(2), None]
     assert sorted(web.asked) == ["/1.jpg", "/2.jpg", "/4.jpg"]
+    pages = online.folder.read(tables.DOCUMENTS, P)
+    page = dict(zip(pages["doc_id"].to_pylist(), pages["url"].to_pylist(), strict=True))["b"]
+    assert set(web.referers.values()) == {page}
 
 
 def test_a_looser_rule_fetches_only_what_it_adds(online: RunContext, web: Web) -> None:

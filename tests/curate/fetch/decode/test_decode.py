@@ -11,6 +11,8 @@ from curate.fetch.config import ResizeConfig
 from curate.fetch.decode.decode import StoredImage, decode_image
 from curate.fetch.errors import FetchError
 from tests.curate.fetch import samples
+from tests.curate.fetch.decode.test_colour import swapped_profile
+from tests.curate.fetch.decode.test_metadata import BOMB, chunk, png, segment
 
 MAX_PIXELS = 1_000_000
 RED, BLUE, GREEN, WHITE = (255, 0, 0), (0, 0, 255), (0, 255, 0), (255, 255, 255)
@@ -46,7 +48,7 @@ def test_a_jpeg_stays_as_it_is(mode: str) -> None:
     assert stored == StoredImage(data=data, width=40, height=30, original_width=40, original_height=30)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000"])
 def test_other_formats_become_jpeg(kind: str) -> None:
     if kind == "AVIF" and not features.check("avif"):
         pytest.skip("this Pillow cannot read AVIF")
@@ -70,6 +72,31 @@ def test_exif_orientation(orientation: int, green_corner: tuple[int, int], resiz
     image = pixels(stored)
     assert close(image, (green_corner[0] // scale, green_corner[1] // scale), GREEN, 90)
     assert image.getexif().get(0x0112, 1) == 1
+
+
+def test_damaged_metadata_is_no_damage_of_the_picture() -> None:
+    plain = pixels(decode(samples.encoded(samples.picture(), "PNG")))
+    for extra in (BOMB, chunk(b"eXIf", b"garbage12345"), chunk(b"tEXt", b"a", crc=1), chunk(b"iCCP", b"x\0\0y")):
+        assert pixels(decode(png(extra))) == plain
+        assert pixels(decode(png(after=extra))) == plain
+    jpeg = samples.jpeg()
+    for junk in (b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"ICC_PROFILE\0\1\2x", b"MPF\0II*\0"):
+        damaged = jpeg[:2] + b"".join(segment(marker, junk) for marker in (0xE1, 0xE2, 0xED)) + jpeg[2:]
+        assert decode(damaged).data == damaged
+        assert decode(damaged, resize=ResizeConfig(shorter_side=15)).height == 15
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("JPEG", "RGB"), ("PNG", "RGB"), ("PNG", "RGBA"), ("WEBP", "RGB")])
+def test_colours_of_another_gamut_are_those_that_a_screen_shows(kind: str, mode: str) -> None:
+    data = samples.encoded(samples.picture(mode, (80, 60)), kind, icc_profile=swapped_profile())
+    image = pixels(decode(data, resize=ResizeConfig(shorter_side=30)))
+    assert close(image, (2, 25), GREEN)
+    assert close(image, (37, 15), RED)
+
+
+def test_a_profile_that_is_stored_with_its_file_changes_nothing() -> None:
+    data = samples.encoded(samples.picture(), "JPEG", icc_profile=swapped_profile())
+    assert decode(data).data == data
 
 
 def test_a_senseless_orientation_is_none() -> None:
@@ -156,7 +183,7 @@ def test_bombs_are_refused_by_their_header(data: bytes) -> None:
     assert failure(data, max_pixels=64_000_000) == FetchStatus.TOO_MANY_PIXELS
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000"])
 def test_cut_files_are_broken(kind: str) -> None:
     noise = Image.effect_noise((64, 64), 90).convert("RGB")
     data = samples.encoded(noise, kind)
@@ -200,9 +227,11 @@ def test_same_bytes_in_same_bytes_out_in_any_thread() -> None:
 
 def test_mutated_files_raise_nothing_else() -> None:
     rng = random.Random(0)
-    seeds = [samples.encoded(samples.picture(), kind) for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")]
+    seeds = [
+        samples.encoded(samples.picture(), kind) for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "JPEG2000")
+    ]
     statuses = set[str]()
-    for number in range(600):
+    for number in range(700):
         data = bytearray(seeds[number % len(seeds)])
         for _ in range(rng.choice((1, 3, 9))):
             data[rng.randrange(len(data))] = rng.randrange(256)

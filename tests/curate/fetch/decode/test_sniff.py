@@ -6,7 +6,7 @@ from curate.fetch.decode.sniff import image_format, markup_kind, webp_size
 from tests.curate.fetch import samples
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000"])
 def test_image_formats(kind: str) -> None:
     data = samples.encoded(samples.picture(), kind)
     assert image_format(data) == kind
@@ -19,7 +19,7 @@ def test_image_formats(kind: str) -> None:
         b"",
         b"BMW drives",
         b"RIFF\0\0\0\0AVI LIST",
-        b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+        b"\0\0\0\x18ftypisom\0\0\0\0isommp42",
         b"\0\0\0\0ftyp",
         b"II+\0",
         b"<svg>",
@@ -39,7 +39,11 @@ def test_not_an_image_format(data: bytes) -> None:
         (b'<?xml version="1.0"?><!-- x --><svg>', "svg"),
         (b"<!DOCTYPE svg PUBLIC>", "svg"),
         (b"<htmlx>", None),
-        (b"<p>words", None),
+        (b"<p>words", "html"),
+        (b"<title>t", "html"),
+        (b"<path d=x>", None),
+        (b'<?xml version="1.0"?><rss>', None),
+        (b"\xff\xfe" + "<!doctype html>".encode("utf-16-le"), "html"),
         (b"words <html>", None),
         (b"", None),
     ],

@@ -51,6 +51,32 @@ def test_redirects_are_not_followed(server: FaultServer) -> None:
     run(LOOPBACK, use)
 
 
+@pytest.mark.parametrize("name", ["junk", "blank", "many", "length-twice", "utf8"])
+def test_odd_heads_are_read(name: str, server: FaultServer) -> None:
+    async def use(transport: AiohttpTransport) -> None:
+        response = await transport.request(URL(server.url(f"/odd/{name}")), {})
+        assert b"".join([chunk async for chunk in response.chunks()]) == samples.jpeg()
+        response.close()
+
+    run(LOOPBACK, use)
+
+
+def test_an_error_tells_what_is_wrong_and_no_status_that_nobody_sent(server: FaultServer) -> None:
+    async def use(transport: AiohttpTransport) -> None:
+        with pytest.raises(FetchError) as caught:
+            await transport.request(URL(server.url("/odd/two-lengths")), {})
+        assert (caught.value.status, caught.value.http_status) == (FetchStatus.PROTOCOL_ERROR, None)
+        assert caught.value.detail == f"BadHttpMessage: Content-Length is both 7 and {len(samples.jpeg())}"
+        response = await transport.request(URL(server.url("/cut-chunk.jpg")), {})
+        with pytest.raises(FetchError) as caught:
+            assert not [chunk async for chunk in response.chunks()]
+        response.close()
+        assert caught.value.detail.startswith("TransferEncodingError: Not enough data")
+        assert "400" not in caught.value.detail
+
+    run(LOOPBACK, use)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f000001"])
 def test_no_spelling_of_loopback_is_connected_to(host: str, server: FaultServer) -> None:
     async def use(transport: AiohttpTransport) -> None:

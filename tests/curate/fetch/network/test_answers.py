@@ -15,7 +15,6 @@ def test_successes(code: int) -> None:
     ("code", "status"),
     [
         (204, "empty_body"),
-        (206, "http_other"),
         (304, "http_other"),
         (302, "http_other"),
         (400, "http_4xx"),
@@ -35,6 +34,28 @@ def test_each_code_has_a_status(code: int, status: str) -> None:
     assert caught.value.retry_after_s in {7.0, None}
 
 
+@pytest.mark.parametrize(
+    ("content_range", "is_whole"),
+    [
+        ("bytes 0-99/100", True),
+        ("Bytes=0-99/100", True),
+        (None, True),
+        ("bytes 0-99/200", False),
+        ("bytes 1-99/100", False),
+        ("bytes 0-99/*", False),
+        ("nonsense", False),
+    ],
+)
+def test_a_partial_answer_may_be_the_whole(content_range: str | None, *, is_whole: bool) -> None:
+    response = FakeResponse(status=206, headers={} if content_range is None else {"Content-Range": content_range})
+    if is_whole:
+        check_status(response)
+        return
+    with pytest.raises(FetchError, match="HTTP 206") as caught:
+        check_status(response)
+    assert caught.value.status == "http_other"
+
+
 def test_redirects_need_a_location() -> None:
     there = {"Location": "/there"}
     assert redirect_location(FakeResponse(status=308, headers=there)) == "/there"
@@ -52,8 +73,25 @@ def test_redirects_need_a_location() -> None:
         ("text/html; charset=", ("text/html", None)),
         ("", (None, None)),
         (";", (None, None)),
+        ("text/html charset=utf-8", ("text/html", "utf-8")),
+        ("text/html, text/html; charset=UTF-8", ("text/html", "utf-8")),
+        ("text/html; charset=utf-8, text/html", ("text/html", "utf-8")),
+        ("text/html; charset=a, text/html; charset=b", ("text/html", "b")),
+        ("image/png; charset=a, text/html", ("text/html", None)),
+        ("text/html;charset=utf-8;charset=latin1", ("text/html", "utf-8")),
+        ("text/htmlcharset=utf-8", (None, "utf-8")),
+        ("text/html, */*", ("text/html", None)),
+        ("*/*", (None, None)),
+        ("text/*", (None, None)),
+        ("html", (None, None)),
+        ('multipart/mixed; boundary="a,b/c"', ("multipart/mixed", None)),
     ],
 )
 def test_content_type(text: str, expected: tuple[str | None, str | None]) -> None:
     assert content_type(CIMultiDictProxy(CIMultiDict({"Content-Type": text}))) == expected
     assert content_type(CIMultiDictProxy(CIMultiDict())) == (None, None)
+
+
+def test_content_types_of_several_lines_are_one_list() -> None:
+    lines = [("Content-Type", "text/plain"), ("Content-Type", "text/html; charset=utf-8")]
+    assert content_type(CIMultiDictProxy(CIMultiDict(lines))) == ("text/html", "utf-8")

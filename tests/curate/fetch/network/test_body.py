@@ -1,12 +1,11 @@
 import asyncio
 import gzip
-import zlib
 
 import pytest
 
 from curate.contract.reasons import FetchStatus
 from curate.fetch.errors import FetchError
-from curate.fetch.network.body import MAX_GZIP_MEMBERS, OutgrownError, content_length, read_body
+from curate.fetch.network.body import OutgrownError, content_length, read_body
 from tests.curate.fetch.fake_transport import FakeResponse
 
 TEXT = b"one two three " * 20
@@ -21,53 +20,6 @@ def read(
 
 def has_room(_: int) -> bool:
     return True
-
-
-def raw_deflate(data: bytes) -> bytes:
-    stream = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    return stream.compress(data) + stream.flush()
-
-
-@pytest.mark.parametrize(
-    ("coding", "body"),
-    [
-        ("", TEXT),
-        ("identity", TEXT),
-        ("gzip", gzip.compress(TEXT)),
-        ("X-GZIP", gzip.compress(TEXT)),
-        ("gzip", gzip.compress(TEXT[:9]) + gzip.compress(TEXT[9:])),
-        ("gzip", gzip.compress(TEXT) + bytes(40)),
-        ("deflate", zlib.compress(TEXT)),
-        ("deflate", raw_deflate(TEXT)),
-        ("gzip", b""),
-    ],
-)
-@pytest.mark.parametrize("chunk_bytes", [1, 7, 10_000])
-def test_codings_are_undone(coding: str, body: bytes, chunk_bytes: int) -> None:
-    assert read(body, coding=coding, chunk_bytes=chunk_bytes) == (TEXT if body else b"")
-
-
-@pytest.mark.parametrize("coding", ["br", "gzip, gzip", "zstd"])
-def test_codings_that_were_not_asked_for(coding: str) -> None:
-    with pytest.raises(FetchError, match="not asked for") as caught:
-        read(TEXT, coding=coding)
-    assert caught.value.status == FetchStatus.PROTOCOL_ERROR
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        TEXT,
-        gzip.compress(TEXT)[:-9],
-        gzip.compress(TEXT)[:-8] + bytes(8),
-        gzip.compress(b"") * (MAX_GZIP_MEMBERS + 1),
-    ],
-    ids=["plain", "cut", "bad checksum", "members"],
-)
-def test_broken_codings(body: bytes) -> None:
-    with pytest.raises(FetchError) as caught:
-        read(body, coding="gzip", max_bytes=10_000)
-    assert caught.value.status == FetchStatus.PROTOCOL_ERROR
 
 
 def test_the_cap_is_exact() -> None:
