@@ -1,8 +1,8 @@
 """The kinds of source that a recipe may name."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from curate.contract.reasons import Kind
 
@@ -17,47 +17,62 @@ HASH_COLUMNS = ("sha256",)
 
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 InputPath = Annotated[str, Field(min_length=1)]
+ColumnName = Annotated[str, Field(min_length=1)]
+Delimiter = Annotated[str, Field(pattern=r'^[^\r\n"]$')]
 
 
-class PagesSource(BaseModel):
-    """Web pages by URL: each becomes an interleaved document once its HTML has been fetched."""
+class _FilesSource(BaseModel):
+    """What every source has."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: SourceName
     """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
-    type: Literal["pages"] = "pages"
-    """Chooses the reader."""
     path: InputPath
     """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
+
+
+class _TablesSource(_FilesSource):
+    """What sources have whose files may be tables of text: csv, tsv and the like."""
+
+    columns: tuple[ColumnName, ...] = ()
+    """Names of the columns, in order, of tables without a header, such as Conceptual Captions: ``[url, text]``.
+
+    Empty takes them from the first line.
+    """
+    delimiter: Delimiter | None = None
+    """The character between fields; null takes the comma for csv and the tab for tsv, or what the header holds."""
+    quotes: bool | None = None
+    """Whether ``"`` encloses fields (RFC 4180) or is a letter; null: it encloses, except where tabs delimit."""
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        if len({name.casefold() for name in self.columns}) < len(self.columns):
+            raise ValueError("columns: every name may stand once only")
+        return self
+
+
+class PagesSource(_TablesSource):
+    """Web pages by URL: each becomes an interleaved document once its HTML has been fetched."""
+
+    type: Literal["pages"] = "pages"
+    """Chooses the reader."""
     url_column: str | None = None
     """Column of csv, tsv, jsonl and parquet that holds the page URL; null takes ``url`` or ``URL``."""
 
 
-class Mmc4Source(BaseModel):
+class Mmc4Source(_FilesSource):
     """Records in the shape of MMC4 (https://github.com/allenai/mmc4): jsonl, jsonl.gz or jsonl.zip."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: SourceName
-    """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
     type: Literal["mmc4"] = "mmc4"
     """Chooses the reader."""
-    path: InputPath
-    """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
 
 
-class PairsSource(BaseModel):
+class PairsSource(_TablesSource):
     """Image URLs with a text each: parquet, csv, tsv, jsonl or txt (``URL text`` a line)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: SourceName
-    """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
     type: Literal["pairs"] = "pairs"
     """Chooses the reader."""
-    path: InputPath
-    """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
     url_column: str | None = None
     """Column that holds the image URL; null takes ``url`` or ``URL``."""
     text_column: str | None = None
@@ -69,30 +84,18 @@ class PairsSource(BaseModel):
     """
 
 
-class InstructionsSource(BaseModel):
+class InstructionsSource(_TablesSource):
     """Text-only conversations, a JSON object a line: messages, conversations or instruction/input/output."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: SourceName
-    """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
     type: Literal["instructions"] = "instructions"
     """Chooses the reader."""
-    path: InputPath
-    """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
 
 
-class ObelicsSource(BaseModel):
+class ObelicsSource(_FilesSource):
     """Rows in the shape of OBELICS (arXiv 2306.16527), MINT-1T's HTML part or OmniCorpus: parquet or jsonl."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: SourceName
-    """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
     type: Literal["obelics"] = "obelics"
     """Chooses the reader."""
-    path: InputPath
-    """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
 
 
 Source = Annotated[

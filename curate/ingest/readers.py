@@ -1,6 +1,6 @@
 """From a source of a recipe to its documents: which files, and which reader."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from glob import has_magic
 from pathlib import Path
@@ -9,6 +9,7 @@ import fsspec
 
 from curate.contract.records import Document, Fault
 from curate.ingest.config import InstructionsSource, Mmc4Source, ObelicsSource, PagesSource, PairsSource, Source
+from curate.ingest.files.dialect import TableOptions
 from curate.ingest.files.faults import READ_ERRORS, ColumnError, RecordError, file_fault, record_fault
 from curate.ingest.files.row import Row
 from curate.ingest.files.rows import FileLayout, read_rows
@@ -71,18 +72,24 @@ def _reader_of(source: Source) -> tuple[RowReader, FileLayout]:
     """Return what turns a row into a document, and the layout of the source's files."""
     match source:
         case PagesSource():
-            columns: tuple[str, ...] = (source.url_column or "url",)
-            return partial(read_page_row, source=source), FileLayout(default_format="txt", word_columns=columns)
+            columns = source.columns or (source.url_column or "url",)
+            return partial(read_page_row, source=source), _layout(source, "txt", word_columns=columns)
         case Mmc4Source():
             return partial(read_mmc4_row, source=source), FileLayout(default_format="jsonl")
         case PairsSource():
-            return partial(read_pair_row, source=source), FileLayout(
-                default_format="txt", word_columns=word_columns(source)
-            )
+            columns = source.columns or word_columns(source)
+            return partial(read_pair_row, source=source), _layout(source, "txt", word_columns=columns)
         case InstructionsSource():
-            return partial(read_instruction_row, source=source), FileLayout(default_format="jsonl")
+            return partial(read_instruction_row, source=source), _layout(source, "jsonl")
         case ObelicsSource():
             return partial(read_obelics_row, source=source), FileLayout(default_format="jsonl")
+
+
+def _layout(
+    source: PagesSource | PairsSource | InstructionsSource, default_format: str, *, word_columns: Sequence[str] = ()
+) -> FileLayout:
+    tables = TableOptions(columns=source.columns, delimiter=source.delimiter, quotes=source.quotes)
+    return FileLayout(default_format=default_format, word_columns=word_columns, tables=tables)
 
 
 def _join(base: str, path: str, *, is_remote: bool) -> str:
