@@ -2,22 +2,33 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from curate.contract.reasons import Kind
+from curate.contract.reasons import Kind, Role
 
-URL_COLUMNS = ("url", "URL")
-"""Columns taken for the URL where the recipe names none: img2dataset's and LAION's spelling."""
+PAGE_URL_COLUMNS = ("url",)
+"""Column taken for a page's URL where the recipe names none, in any case."""
 
-TEXT_COLUMNS = ("text", "TEXT", "caption", "alt")
-"""Columns taken for a pair's text where the recipe names none, the first present one first."""
+URL_COLUMNS = ("url", "image_url")
+"""Columns taken for an image's URL where the recipe names none, in any case: LAION says ``URL``."""
+
+TEXT_COLUMNS = ("text", "caption", "captions", "alt", "alt_text")
+"""Columns taken for a pair's text where the recipe names none, in any case, the first present one first."""
 
 HASH_COLUMNS = ("sha256",)
 """Columns taken for the hash of a pair's image where the recipe names none: DataComp's spelling."""
 
+
+def _check_http(address: str) -> str:
+    if not address.lower().startswith(("http://", "https://")):
+        raise ValueError("must be an http(s) address; pictures in folders of this machine are not read")
+    return address
+
+
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 InputPath = Annotated[str, Field(min_length=1)]
 ColumnName = Annotated[str, Field(min_length=1)]
+HttpRoot = Annotated[str, AfterValidator(_check_http)]
 Delimiter = Annotated[str, Field(pattern=r'^[^\r\n"]$')]
 
 
@@ -58,7 +69,7 @@ class PagesSource(_TablesSource):
     type: Literal["pages"] = "pages"
     """Chooses the reader."""
     url_column: str | None = None
-    """Column of csv, tsv, jsonl and parquet that holds the page URL; null takes ``url`` or ``URL``."""
+    """Column of csv, tsv, jsonl and parquet that holds the page URL; null takes ``url``, in any case."""
 
 
 class Mmc4Source(_FilesSource):
@@ -74,9 +85,13 @@ class PairsSource(_TablesSource):
     type: Literal["pairs"] = "pairs"
     """Chooses the reader."""
     url_column: str | None = None
-    """Column that holds the image URL; null takes ``url`` or ``URL``."""
+    """Column that holds the image URL, in any case; ``image.url`` is a field of a struct; null takes ``url`` or
+    ``image_url``."""
     text_column: str | None = None
-    """Column that holds the text; null takes the first of ``text``, ``TEXT``, ``caption``, ``alt``."""
+    """Column that holds the text, or a list of texts, named likewise; null takes the first of ``text``, ``caption``,
+    ``captions``, ``alt``, ``alt_text``."""
+    captions: Literal["each", "first"] = "each"
+    """Of a list of texts: a document for each, or for the first alone."""
     sha256_column: str | None = None
     """Column that holds the sha256 of the image's original bytes, in hex: an image with other bytes is refused.
 
@@ -85,21 +100,52 @@ class PairsSource(_TablesSource):
 
 
 class InstructionsSource(_TablesSource):
-    """Text-only conversations, a JSON object a line: messages, conversations or instruction/input/output."""
+    """Conversations, a JSON object or a row each: messages, conversations, or columns for question and answer.
+
+    Columns of Alpaca, Dolly, FLAN, OpenOrca, prompt/response, prompt/completion, question/answer and UltraChat are
+    known, and LLaVA's JSON: a record with images whose turns say ``<image>`` becomes an interleaved document.
+    """
 
     type: Literal["instructions"] = "instructions"
     """Chooses the reader."""
+    roles: dict[str, Role] = {}
+    """Names of speakers beside system, user, human, assistant, gpt and model: ``{bot: assistant}``; in any case."""
+    image_root: HttpRoot | None = None
+    """http(s) address below which the relative paths of images lie; null refuses records with such paths.
+
+    Images in folders of this machine are not read.
+    """
 
 
 class ObelicsSource(_FilesSource):
-    """Rows in the shape of OBELICS (arXiv 2306.16527), MINT-1T's HTML part or OmniCorpus: parquet or jsonl."""
+    """Rows in the shape of OBELICS (arXiv 2306.16527), MINT-1T's HTML part or OmniCorpus: parquet or jsonl.
+
+    All three hold ``images`` and ``texts`` of one length. MINT-1T (``data_v1_0``, ``data_v1_1``) has its ``url`` in a
+    column and metadata that is not aligned to the items; OmniCorpus-CC has its URL in a struct ``general_metadata``.
+    """
 
     type: Literal["obelics"] = "obelics"
     """Chooses the reader."""
 
 
+class InterleavedSource(_FilesSource):
+    """Rows with texts and images in lists of any name: equally long ones, or texts that say where images stand."""
+
+    type: Literal["interleaved"] = "interleaved"
+    """Chooses the reader."""
+    texts_column: ColumnName = "texts"
+    """Column that holds the list of texts, or one text with placeholders; in any case, ``a.b`` within a struct."""
+    images_column: ColumnName = "images"
+    """Column that holds the list of image URLs, or of structs with a ``url``."""
+    url_column: str | None = None
+    """Column that holds the page's URL, which relative image URLs need; null: there is none."""
+    placeholder: ColumnName = "<image>"
+    """What a text says where the next image stands; lists without any are read place by place, as in OBELICS."""
+
+
 Source = Annotated[
-    PagesSource | Mmc4Source | PairsSource | InstructionsSource | ObelicsSource, Field(discriminator="type")
+    PagesSource | Mmc4Source | PairsSource | InstructionsSource | ObelicsSource | InterleavedSource,
+    Field(discriminator="type"),
 ]
 """One entry of a recipe's ``sources``."""
 
@@ -109,6 +155,7 @@ _KINDS = {
     "pairs": Kind.PAIR,
     "instructions": Kind.TEXT,
     "obelics": Kind.INTERLEAVED,
+    "interleaved": Kind.INTERLEAVED,
 }
 
 

@@ -8,18 +8,27 @@ from pathlib import Path
 import fsspec
 
 from curate.contract.records import Document, Fault
-from curate.ingest.config import InstructionsSource, Mmc4Source, ObelicsSource, PagesSource, PairsSource, Source
+from curate.ingest.config import (
+    InstructionsSource,
+    InterleavedSource,
+    Mmc4Source,
+    ObelicsSource,
+    PagesSource,
+    PairsSource,
+    Source,
+)
 from curate.ingest.files.dialect import TableOptions
 from curate.ingest.files.faults import READ_ERRORS, ColumnError, RecordError, file_fault, record_fault
 from curate.ingest.files.row import Row
 from curate.ingest.files.rows import FileLayout, read_rows
 from curate.ingest.formats.instructions import read_instruction_row
+from curate.ingest.formats.interleaved import read_interleaved_row
 from curate.ingest.formats.mmc4 import read_mmc4_row
 from curate.ingest.formats.obelics import read_obelics_row
 from curate.ingest.formats.pages import read_page_row
 from curate.ingest.formats.pairs import read_pair_row, word_columns
 
-RowReader = Callable[[Row], Document]
+RowReader = Callable[[Row], Document | Sequence[Document]]
 
 
 def expand_paths(source: Source, *, base: str) -> list[str]:
@@ -58,7 +67,8 @@ def read_file(path: str, *, source: Source, label: str) -> Iterator[Document | F
             yield row
             continue
         try:
-            yield read_row(row)
+            read = read_row(row)
+            yield from (read,) if isinstance(read, Document) else read
         except ColumnError as error:
             if row.has_fixed_columns:  # no row of this file can be read: one fault says so
                 yield file_fault(row.place.label, error.what)
@@ -83,6 +93,8 @@ def _reader_of(source: Source) -> tuple[RowReader, FileLayout]:
             return partial(read_instruction_row, source=source), _layout(source, "jsonl")
         case ObelicsSource():
             return partial(read_obelics_row, source=source), FileLayout(default_format="jsonl")
+        case InterleavedSource():
+            return partial(read_interleaved_row, source=source), FileLayout(default_format="jsonl")
 
 
 def _layout(

@@ -100,4 +100,5 @@ def _find_delimiter(first: str, *, usual: str, num_columns: int) -> str:
         return next((each for each in candidates if first.count(each) == num_columns - 1), usual)
     if usual in first or is_url(first):
         return usual
-    return max(candidates, key=lambda each: first.count(each))
+    most_frequent: str = max(candidates, key=first.count)
+    return most_frequent
