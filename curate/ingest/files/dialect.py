@@ -72,6 +72,12 @@ def is_url(field: str) -> bool:
     return _URL.fullmatch(field.strip()) is not None
 
 
+def is_header(first: str, name: str) -> bool:
+    """Whether a line is more than one name of a column, ``name`` among them."""
+    parts = re.split(f"[{re.escape(USUAL_DELIMITERS)}]", first.lstrip("\ufeff"))
+    return len(parts) > 1 and name.casefold() in {part.strip(' "\r').casefold() for part in parts}
+
+
 def name_columns(fields: Sequence[str]) -> list[str]:
     """Return header fields as distinct names: without blanks around them, unnamed and repeated ones by their place."""
     names: list[str] = []

@@ -34,7 +34,8 @@ def has_spread_values(head: bytes) -> bool:
     if first.startswith(b"["):
         is_line = bool(has_more and rest.strip()) and _is_json(first, list)
         return not is_line and not re.match(rb"\[\s*\[", first)
-    return first == b"{"
+    after = rest.lstrip()[:1]  # the next line of JSON Lines begins with a bracket, also after a damaged one
+    return first == b"{" or (first.startswith(b"{") and after not in {b"", b"{"} and not _is_json(first, dict))
 
 
 def read_json_values(stream: IO[bytes], *, label: str, max_bytes: int = MAX_LINE_BYTES) -> Iterator[Row | Fault]:

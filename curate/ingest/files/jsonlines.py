@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from curate.contract.records import Fault
 from curate.ingest.files.faults import Place, file_fault, record_fault
@@ -66,9 +67,28 @@ def _read_array(lines: Iterable[Line | Fault], *, label: str) -> Iterator[Row | 
         text = line.text.strip()
         is_open = is_open and text != "]"
         if text not in _BETWEEN_OBJECTS:
-            yield parse_object(text.removesuffix(","), line.place)
+            yield from _parse_objects(text.removeprefix(",").removesuffix(","), line.place)
     if is_open:
         yield file_fault(label, "the JSON array is not closed: the file ends early", number=number)
+
+
+def _parse_objects(text: str, place: Place) -> Iterator[Row | Fault]:
+    """Yield the rows of one line of an array: usually of one object, else of all on it."""
+    row = parse_object(text, place)
+    if isinstance(row, Fault):
+        listed = _parse_list(f"[{text}]")
+        if len(listed) > 1 and all(isinstance(each, dict) for each in listed):
+            yield from (Row(place=replace(place, part=i), fields=each) for i, each in enumerate(listed, start=1))
+            return
+    yield row
+
+
+def _parse_list(text: str) -> list[Any]:
+    try:
+        listed: list[Any] = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return listed
 
 
 def parse_object(text: str, place: Place) -> Row | Fault:

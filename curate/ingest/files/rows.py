@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from curate.contract.records import Fault
 from curate.ingest.files.compression import decompress, find_compression, strip_compression
 from curate.ingest.files.delimited import read_delimited
-from curate.ingest.files.dialect import TableOptions
+from curate.ingest.files.dialect import TableOptions, is_header
 from curate.ingest.files.faults import READ_ERRORS, describe_error, file_fault, missing_fault
 from curate.ingest.files.file_formats import find_format, name_foreign
 from curate.ingest.files.json_values import has_spread_values, read_json_values
@@ -120,7 +120,7 @@ def _read_text(
     label, layout = source.label, source.layout
     text_format = extension or layout.default_format
     usual = {"csv": ",", "tsv": "\t"}.get(text_format, "\t")
-    is_table = text_format in {"csv", "tsv"} or (text_format == "txt" and _is_tabular(head, layout.tables))
+    is_table = text_format in {"csv", "tsv"} or (text_format == "txt" and _is_tabular(head, layout))
     if is_table:
         yield from read_delimited(read_lines(stream, label=label), label=label, delimiter=usual, options=layout.tables)
     elif text_format == "txt" and layout.word_columns:
@@ -131,6 +131,9 @@ def _read_text(
         yield from read_json_lines(read_lines(stream, label=label), label=label)
 
 
-def _is_tabular(head: bytes, options: TableOptions) -> bool:
-    """Whether a txt file is a table: the recipe says how it is cut, or names columns of a file with tabs."""
-    return options.delimiter is not None or (bool(options.columns) and b"\t" in head.partition(b"\n")[0])
+def _is_tabular(head: bytes, layout: FileLayout) -> bool:
+    """Whether a txt file is a table: its first line says so, or the recipe says how it is cut."""
+    first = head.partition(b"\n")[0].decode(errors="replace")
+    if layout.tables.delimiter is not None or (layout.tables.columns and "\t" in first):
+        return True
+    return bool(layout.word_columns) and is_header(first, layout.word_columns[0])

@@ -51,7 +51,9 @@ def read_instruction_row(row: Row, *, source: InstructionsSource) -> Document:
 
 def _find_images(fields: Mapping[str, Any], talk: Talk, source: InstructionsSource) -> tuple[list[str], str | None]:
     """Return the addresses of all images in the order of their marks, and the column that holds them."""
-    key = next((key for key in _IMAGE_KEYS if fields.get(key)), None)
+    there = [key for key in _IMAGE_KEYS if fields.get(key)]
+    # An address may be unknown: then the paths beside them are all there is.
+    key = next((key for key in there if not isinstance(fields[key], list) or all(fields[key])), next(iter(there), None))
     value = fields[key] if key else []
     listed = [_address(each, key or "", source) for each in (value if isinstance(value, list) else [value])]
     if not any(talk.images) and (listed or not talk.images):

@@ -63,9 +63,26 @@ def test_depth_is_bounded() -> None:
 
 
 def test_spread_values_are_told_from_lines() -> None:
-    for text in (b"[{", b'\n[{"a": 1}, {"a": 2}]', b'[\n {\n "a": 1', b"{\n", b'[{"a": 1},\n{"a": 2}]'):
+    for text in (
+        b"[{",
+        b'\n[{"a": 1}, {"a": 2}]',
+        b'[\n {\n "a": 1',
+        b"{\n",
+        b'{"a": 1,\n"b": 2}',
+        b'[{"a": 1},\n{"a": 2}]',
+    ):
         assert has_spread_values(text), text
-    for text in (b"", b'{"a": 1}\n', b'[\n{"a": 1},\n', b"[\n]", b"[1]\n[2]", b"[" * 1000, b"7"):
+    for text in (
+        b"",
+        b'{"a": 1}\n',
+        b'{"a":\n{"a": 1}',
+        b'{"a": 1}\n7',
+        b'[\n{"a": 1},\n',
+        b"[\n]",
+        b"[1]\n[2]",
+        b"[" * 1000,
+        b"7",
+    ):
         assert not has_spread_values(text), text
 
 

@@ -50,6 +50,16 @@ def test_an_array_with_an_object_a_line_reads_like_lines() -> None:
     assert _read_json("[\n]") == []
 
 
+def test_lines_of_an_array_may_hold_several_objects_or_begin_with_a_comma() -> None:
+    rows = _read_json('[\n{"a": 1}\n,{"a": 2}, {"a": 3}\n, {"a": 4}, {\n]')
+    assert [(row.place.ordinal, row.fields["a"]) for row in rows if isinstance(row, Row)] == [
+        ("a#2", 1),
+        ("a#3", 2),
+        ("a#3.2", 3),
+    ]
+    assert [row.ordinal for row in rows if isinstance(row, Fault)] == ["a#4"]
+
+
 def test_an_array_without_its_end_is_a_fault() -> None:
     row, fault = _read_json('[\n{"a": 1},\n')
     assert isinstance(row, Row)

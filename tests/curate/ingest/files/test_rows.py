@@ -66,6 +66,8 @@ def _parquet() -> bytes:
         ("a.json", b'{\n "url": "u",\n "text": "a b"\n}\n'),
         ("a.tsv", "url\ttext\r\nu\ta b\r\n".encode("utf-16")),
         ("a.csv", b"url,text\ru,a b\r"),
+        ("a.txt", b"url|text\nu|a b\n"),
+        ("a.dat", b'\xef\xbb\xbf"url","text"\r\nu,a b\r\n'),
     ],
 )
 def test_content_tells_what_the_extension_leaves_open(tmp_path: Path, name: str, data: bytes) -> None:
