@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from curate.blend.plan import plan_blend
 from curate.contract.reasons import Stage
-from curate.ingest.config import Source
+from curate.ingest.config import Source, has_html
 from pipelines.decide.decide import decide
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.rule_sets import rule_configs
@@ -49,6 +49,11 @@ def has_pages(_recipe: Recipe, source: Source) -> bool:
     return source.type == "pages"
 
 
+def has_page_html(_recipe: Recipe, source: Source) -> bool:
+    """Whether the items of a source's documents come from HTML."""
+    return has_html(source)
+
+
 def counts_urls(recipe: Recipe, _source: Source) -> bool:
     """Whether a rule asks how often an image URL occurs in the run."""
     return "url.frequency" in rule_configs(recipe.admit)
@@ -70,7 +75,7 @@ ROAD: tuple[StageSpec, ...] = (
     StageSpec(stage=Stage.FETCH_PAGES, call=fetch_page_bodies, per="partition", does="fetch HTML",
               only="sources of type pages", applies=has_pages),
     StageSpec(stage=Stage.PARSE_PAGES, call=parse_pages, per="partition", does="HTML to texts and images",
-              only="sources of type pages", applies=has_pages),
+              only="sources of type pages or warc", applies=has_page_html),
     StageSpec(stage=Stage.MEASURE_TEXT, call=measure_partition_text, per="partition", does="language, words"),
     StageSpec(stage=Stage.COUNT_URLS, call=count_urls, per="run", does="how often each image URL occurs",
               only="rule url.frequency", applies=counts_urls),

@@ -70,23 +70,37 @@ async def _fetch_page(url: str, *, client: FetchClient, config: FetchConfig) -> 
     checks = Checks()
     try:
         async with client.fetch(
-            url, accept=ACCEPT, checks=checks, check_headers=_check_type, refresh=refresh_target
+            url, accept=ACCEPT, checks=checks, check_headers=check_type, refresh=refresh_target
         ) as body:
-            _check_start(body)
-            check_page(body.data, status=body.http_status, config=config, checks=checks)
-            return checks.to_row() | {
-                "status": FetchStatus.OK,
-                "http_status": body.http_status,
-                "detail": body.tls_fault,
-                "final_url": body.final_url,
-                "charset": content_type(body.headers)[1],
-                "data": body.data,
-            }
+            return page_row(body, config=config, checks=checks)
     except FetchError as error:
         return checks.to_row() | {"status": error.status, "http_status": error.http_status, "detail": error.detail}
 
 
-def _check_type(headers: CIMultiDictProxy[str]) -> None:
+def page_row(body: Body, *, config: FetchConfig, checks: Checks) -> FetchRow:
+    """Return the columns of PAGES of a successful answer.
+
+    Raises:
+        FetchError: NOT_HTML, or OPTED_OUT by the page itself.
+    """
+    _check_start(body)
+    check_page(body.data, status=body.http_status, config=config, checks=checks)
+    return checks.to_row() | {
+        "status": FetchStatus.OK,
+        "http_status": body.http_status,
+        "detail": body.tls_fault,
+        "final_url": body.final_url,
+        "charset": content_type(body.headers)[1],
+        "data": body.data,
+    }
+
+
+def check_type(headers: CIMultiDictProxy[str]) -> None:
+    """Refuse what says that it is something else.
+
+    Raises:
+        FetchError: NOT_HTML.
+    """
     media_type, _ = content_type(headers)
     if media_type not in HTML_TYPES | UNTOLD_TYPES:
         raise FetchError(FetchStatus.NOT_HTML, f"Content-Type is {str(media_type)[:80]}")

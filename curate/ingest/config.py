@@ -1,67 +1,97 @@
 """The kinds of source that a recipe may name."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from curate.contract.reasons import Kind
+from curate.contract.reasons import Kind, Role
 
-URL_COLUMNS = ("url", "URL")
-"""Columns taken for the URL where the recipe names none: img2dataset's and LAION's spelling."""
+PAGE_URL_COLUMNS = ("url",)
+"""Column taken for a page's URL where the recipe names none, in any case."""
 
-TEXT_COLUMNS = ("text", "TEXT", "caption", "alt")
-"""Columns taken for a pair's text where the recipe names none, the first present one first."""
+URL_COLUMNS = ("url", "image_url")
+"""Columns taken for an image's URL where the recipe names none, in any case: LAION says ``URL``."""
+
+TEXT_COLUMNS = ("text", "caption", "captions", "alt", "alt_text")
+"""Columns taken for a pair's text where the recipe names none, in any case, the first present one first."""
 
 HASH_COLUMNS = ("sha256",)
 """Columns taken for the hash of a pair's image where the recipe names none: DataComp's spelling."""
 
+
+def _check_http(address: str) -> str:
+    if not address.lower().startswith(("http://", "https://")):
+        raise ValueError("must be an http(s) address; pictures in folders of this machine are not read")
+    return address
+
+
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 InputPath = Annotated[str, Field(min_length=1)]
+ColumnName = Annotated[str, Field(min_length=1)]
+HttpRoot = Annotated[str, AfterValidator(_check_http)]
+Delimiter = Annotated[str, Field(pattern=r'^[^\r\n"]$')]
 
 
-class PagesSource(BaseModel):
+class _FilesSource(BaseModel):
+    """What every source has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: SourceName
+    """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
+    path: InputPath
+    """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
+
+
+class _TablesSource(_FilesSource):
+    """What sources have whose files may be tables of text: csv, tsv and the like."""
+
+    columns: tuple[ColumnName, ...] = ()
+    """Names of the columns, in order, of tables without a header, such as Conceptual Captions: ``[url, text]``.
+
+    Empty takes them from the first line.
+    """
+    delimiter: Delimiter | None = None
+    """The character between fields; null takes the comma for csv and the tab for tsv, or what the header holds."""
+    quotes: bool | None = None
+    """Whether ``"`` encloses fields (RFC 4180) or is a letter; null: it encloses, except where tabs delimit."""
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        if len({name.casefold() for name in self.columns}) < len(self.columns):
+            raise ValueError("columns: every name may stand once only")
+        return self
+
+
+class PagesSource(_TablesSource):
     """Web pages by URL: each becomes an interleaved document once its HTML has been fetched."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    name: SourceName
-    """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
     type: Literal["pages"] = "pages"
     """Chooses the reader."""
-    path: InputPath
-    """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
     url_column: str | None = None
-    """Column of csv, tsv, jsonl and parquet that holds the page URL; null takes ``url`` or ``URL``."""
+    """Column of csv, tsv, jsonl and parquet that holds the page URL; null takes ``url``, in any case."""
 
 
-class Mmc4Source(BaseModel):
+class Mmc4Source(_FilesSource):
     """Records in the shape of MMC4 (https://github.com/allenai/mmc4): jsonl, jsonl.gz or jsonl.zip."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    name: SourceName
-    """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
     type: Literal["mmc4"] = "mmc4"
     """Chooses the reader."""
-    path: InputPath
-    """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
 
 
-class PairsSource(BaseModel):
+class PairsSource(_TablesSource):
     """Image URLs with a text each: parquet, csv, tsv, jsonl or txt (``URL text`` a line)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    name: SourceName
-    """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
     type: Literal["pairs"] = "pairs"
     """Chooses the reader."""
-    path: InputPath
-    """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
     url_column: str | None = None
-    """Column that holds the image URL; null takes ``url`` or ``URL``."""
+    """Column that holds the image URL, in any case; ``image.url`` is a field of a struct; null takes ``url`` or
+    ``image_url``."""
     text_column: str | None = None
-    """Column that holds the text; null takes the first of ``text``, ``TEXT``, ``caption``, ``alt``."""
+    """Column that holds the text, or a list of texts, named likewise; null takes the first of ``text``, ``caption``,
+    ``captions``, ``alt``, ``alt_text``."""
+    captions: Literal["each", "first"] = "each"
+    """Of a list of texts: a document for each, or for the first alone."""
     sha256_column: str | None = None
     """Column that holds the sha256 of the image's original bytes, in hex: an image with other bytes is refused.
 
@@ -69,43 +99,93 @@ class PairsSource(BaseModel):
     """
 
 
-class InstructionsSource(BaseModel):
-    """Text-only conversations, a JSON object a line: messages, conversations or instruction/input/output."""
+class InstructionsSource(_TablesSource):
+    """Conversations, a JSON object or a row each: messages, conversations, or columns for question and answer.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    Columns of Alpaca, Dolly, FLAN, OpenOrca, prompt/response, prompt/completion, question/answer and UltraChat are
+    known, and LLaVA's JSON: a record with images whose turns say ``<image>`` becomes an interleaved document.
+    """
 
-    name: SourceName
-    """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
     type: Literal["instructions"] = "instructions"
     """Chooses the reader."""
-    path: InputPath
-    """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
+    roles: dict[str, Role] = {}
+    """Names of speakers beside system, user, human, assistant, gpt and model: ``{bot: assistant}``; in any case."""
+    image_root: HttpRoot | None = None
+    """http(s) address below which the relative paths of images lie; null refuses records with such paths.
+
+    Images in folders of this machine are not read.
+    """
 
 
-class ObelicsSource(BaseModel):
-    """Rows in the shape of OBELICS (arXiv 2306.16527), MINT-1T's HTML part or OmniCorpus: parquet or jsonl."""
+class ObelicsSource(_FilesSource):
+    """Rows in the shape of OBELICS (arXiv 2306.16527), MINT-1T's HTML part or OmniCorpus: parquet or jsonl.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    All three hold ``images`` and ``texts`` of one length. MINT-1T (``data_v1_0``, ``data_v1_1``) has its ``url`` in a
+    column and metadata that is not aligned to the items; OmniCorpus-CC has its URL in a struct ``general_metadata``.
+    """
 
-    name: SourceName
-    """Part of every doc_id and of file names, hence letters, digits, ``_`` and ``-`` only."""
     type: Literal["obelics"] = "obelics"
     """Chooses the reader."""
-    path: InputPath
-    """A file, a glob (``*``, ``?``, ``**``) or any URL that fsspec opens; relative to the recipe's folder."""
+
+
+class InterleavedSource(_FilesSource):
+    """Rows with texts and images in lists of any name: equally long ones, or texts that say where images stand."""
+
+    type: Literal["interleaved"] = "interleaved"
+    """Chooses the reader."""
+    texts_column: ColumnName = "texts"
+    """Column that holds the list of texts, or one text with placeholders; in any case, ``a.b`` within a struct."""
+    images_column: ColumnName = "images"
+    """Column that holds the list of image URLs, or of structs with a ``url``."""
+    url_column: str | None = None
+    """Column that holds the page's URL, which relative image URLs need; null: there is none."""
+    placeholder: ColumnName = "<image>"
+    """What a text says where the next image stands; lists without any are read place by place, as in OBELICS."""
+
+
+class WarcSource(_FilesSource):
+    """Pages of WARC files, such as Common Crawl's, compressed or not: their HTML is taken as it was archived.
+
+    Only images are fetched. Records that are no successful HTML are rejected by the reasons that fetching has, opt-outs
+    in headers and pages are obeyed; robots.txt, which an archive does not hold, was its crawler's business.
+    """
+
+    type: Literal["warc"] = "warc"
+    """Chooses the reader."""
+
+
+class WebdatasetSource(_FilesSource):
+    """WebDataset tars of images and texts, such as img2dataset's, and shards of this project: nothing is fetched."""
+
+    type: Literal["webdataset"] = "webdataset"
+    """Chooses the reader."""
+    text_column: ColumnName | None = None
+    """Member (by its extension) or field of the JSON that holds the text; null takes the first of ``txt``, ``text``,
+    ``caption``, ``cap``, then the fields that pairs have."""
 
 
 Source = Annotated[
-    PagesSource | Mmc4Source | PairsSource | InstructionsSource | ObelicsSource, Field(discriminator="type")
+    PagesSource
+    | WarcSource
+    | Mmc4Source
+    | PairsSource
+    | WebdatasetSource
+    | InstructionsSource
+    | ObelicsSource
+    | InterleavedSource,
+    Field(discriminator="type"),
 ]
 """One entry of a recipe's ``sources``."""
 
 _KINDS = {
     "pages": Kind.INTERLEAVED,
+    "warc": Kind.INTERLEAVED,
+    "webdataset": Kind.PAIR,
     "mmc4": Kind.INTERLEAVED,
     "pairs": Kind.PAIR,
     "instructions": Kind.TEXT,
     "obelics": Kind.INTERLEAVED,
+    "interleaved": Kind.INTERLEAVED,
 }
 
 
@@ -116,4 +196,9 @@ def source_kind(source: Source) -> Kind:
 
 def may_hold_images(source: Source) -> bool:
     """Say whether records of ``source`` may come with the bytes of their images."""
-    return source.type in {"pairs", "obelics"}
+    return source.type in {"pairs", "webdataset"}
+
+
+def has_html(source: Source) -> bool:
+    """Say whether documents of ``source`` get their items from HTML."""
+    return source.type in {"pages", "warc"}

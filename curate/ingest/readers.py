@@ -1,6 +1,6 @@
 """From a source of a recipe to its documents: which files, and which reader."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from glob import has_magic
 from pathlib import Path
@@ -8,17 +8,42 @@ from pathlib import Path
 import fsspec
 
 from curate.contract.records import Document, Fault
-from curate.ingest.config import InstructionsSource, Mmc4Source, ObelicsSource, PagesSource, PairsSource, Source
-from curate.ingest.files.faults import READ_ERRORS, ColumnError, RecordError, file_fault, record_fault
+from curate.ingest.config import (
+    InstructionsSource,
+    InterleavedSource,
+    Mmc4Source,
+    ObelicsSource,
+    PagesSource,
+    PairsSource,
+    Source,
+    WarcSource,
+    WebdatasetSource,
+)
+from curate.ingest.files.archives import open_archive
+from curate.ingest.files.dialect import TableOptions
+from curate.ingest.files.faults import (
+    READ_ERRORS,
+    ColumnError,
+    RecordError,
+    describe_error,
+    file_fault,
+    missing_fault,
+    record_fault,
+)
 from curate.ingest.files.row import Row
 from curate.ingest.files.rows import FileLayout, read_rows
+from curate.ingest.files.tars import read_tar_samples
+from curate.ingest.files.warc import ArchivedPage, read_warc
 from curate.ingest.formats.instructions import read_instruction_row
+from curate.ingest.formats.interleaved import read_interleaved_row
 from curate.ingest.formats.mmc4 import read_mmc4_row
 from curate.ingest.formats.obelics import read_obelics_row
 from curate.ingest.formats.pages import read_page_row
 from curate.ingest.formats.pairs import read_pair_row, word_columns
+from curate.ingest.formats.warc import page_document
+from curate.ingest.formats.webdataset import read_tar_sample
 
-RowReader = Callable[[Row], Document]
+RowReader = Callable[[Row], Document | Sequence[Document]]
 
 
 def expand_paths(source: Source, *, base: str) -> list[str]:
@@ -51,13 +76,21 @@ def read_file(path: str, *, source: Source, label: str) -> Iterator[Document | F
     Yields:
         Documents, and a fault for each record that is none or for the part of the file that cannot be read.
     """
+    if isinstance(source, WarcSource):
+        for page in read_archived_pages(path, label=label):
+            yield page if isinstance(page, Fault) else page_document(page)
+        return
+    if isinstance(source, WebdatasetSource):
+        yield from _read_tar(path, source=source, label=label)
+        return
     read_row, layout = _reader_of(source)
     for row in read_rows(path, label=label, layout=layout):
         if isinstance(row, Fault):
             yield row
             continue
         try:
-            yield read_row(row)
+            read = read_row(row)
+            yield from (read,) if isinstance(read, Document) else read
         except ColumnError as error:
             if row.has_fixed_columns:  # no row of this file can be read: one fault says so
                 yield file_fault(row.place.label, error.what)
@@ -67,22 +100,60 @@ def read_file(path: str, *, source: Source, label: str) -> Iterator[Document | F
             yield record_fault(row.place, error.what, error.reason)
 
 
+def read_archived_pages(path: str, *, label: str) -> Iterator[ArchivedPage | Fault]:
+    """Yield the pages of one WARC file in order; nothing is loaded whole and nothing raises."""
+    try:
+        with open_archive(path) as stream:
+            yield from read_warc(stream, label=label)
+    except FileNotFoundError:
+        yield missing_fault(label)
+    except READ_ERRORS as error:
+        yield file_fault(label, describe_error(error))
+
+
+def _read_tar(path: str, *, source: WebdatasetSource, label: str) -> Iterator[Document | Fault]:
+    try:
+        with open_archive(path) as stream:
+            for sample in read_tar_samples(stream, label=label):
+                if isinstance(sample, Fault):
+                    yield sample
+                    continue
+                try:
+                    yield read_tar_sample(sample, source=source)
+                except RecordError as error:
+                    yield record_fault(sample.place, error.what, error.reason)
+    except FileNotFoundError:
+        yield missing_fault(label)
+    except READ_ERRORS as error:
+        yield file_fault(label, describe_error(error))
+
+
 def _reader_of(source: Source) -> tuple[RowReader, FileLayout]:
     """Return what turns a row into a document, and the layout of the source's files."""
     match source:
         case PagesSource():
-            columns: tuple[str, ...] = (source.url_column or "url",)
-            return partial(read_page_row, source=source), FileLayout(default_format="txt", word_columns=columns)
+            columns = source.columns or (source.url_column or "url",)
+            return partial(read_page_row, source=source), _layout(source, "txt", word_columns=columns)
         case Mmc4Source():
             return partial(read_mmc4_row, source=source), FileLayout(default_format="jsonl")
         case PairsSource():
-            return partial(read_pair_row, source=source), FileLayout(
-                default_format="txt", word_columns=word_columns(source)
-            )
+            columns = source.columns or word_columns(source)
+            return partial(read_pair_row, source=source), _layout(source, "txt", word_columns=columns)
         case InstructionsSource():
-            return partial(read_instruction_row, source=source), FileLayout(default_format="jsonl")
+            return partial(read_instruction_row, source=source), _layout(source, "jsonl")
         case ObelicsSource():
             return partial(read_obelics_row, source=source), FileLayout(default_format="jsonl")
+        case InterleavedSource():
+            return partial(read_interleaved_row, source=source), FileLayout(default_format="jsonl")
+        case WarcSource() | WebdatasetSource():
+            raise ValueError(f"{source.type}: an archive has no rows")
+
+
+def _layout(
+    source: PagesSource | PairsSource | InstructionsSource, default_format: str, *, word_columns: Sequence[str] = ()
+) -> FileLayout:
+    tables = TableOptions(columns=source.columns, delimiter=source.delimiter, quotes=source.quotes)
+    return FileLayout(default_format=default_format, word_columns=word_columns, tables=tables)
 
 
 def _join(base: str, path: str, *, is_remote: bool) -> str:

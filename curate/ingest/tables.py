@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -14,6 +15,7 @@ from curate.contract.records import Document, Fault, Item
 from curate.contract.schemas import DOCUMENTS, HELD_IMAGES, ITEMS, check_schema, table_from_rows
 from curate.contract.verdicts import Verdict, verdict_table
 
+R = TypeVar("R")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -31,7 +33,7 @@ class IngestTables:
     """HELD_IMAGES: a row per image whose bytes came with its record."""
 
 
-def chunk_records(records: Iterable[Document | Fault], *, num_docs: int) -> Iterator[list[Document | Fault]]:
+def chunk_records(records: Iterable[R], *, num_docs: int) -> Iterator[list[R]]:
     """Yield lists of up to ``num_docs`` records in order; none is empty."""
     waiting = iter(records)
     while chunk := list(islice(waiting, num_docs)):

@@ -1,21 +1,28 @@
 """Ingest: one task per input file, which cuts it into partitions."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import fsspec
+import pyarrow as pa
 
 from curate.contract.reasons import Stage
 from curate.contract.records import Document, Fault
-from curate.ingest.config import Source, may_hold_images, source_kind
-from curate.ingest.readers import expand_paths, read_file
+from curate.fetch.archived import Answer, archived_pages
+from curate.ingest.config import Source, WarcSource, has_html, may_hold_images, source_kind
+from curate.ingest.files.warc import ArchivedPage
+from curate.ingest.formats.warc import page_document
+from curate.ingest.readers import expand_paths, read_archived_pages, read_file
 from curate.ingest.tables import build_tables, chunk_records
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext, stage_fingerprint
 from pipelines.run.folder import read_json, write_json
-from pipelines.run.tables import DOCUMENTS, HELD_IMAGES, INGEST_VERDICTS, ITEMS, Table
+from pipelines.run.tables import DOCUMENTS, HELD_IMAGES, INGEST_VERDICTS, ITEMS, PAGES, Table
+
+JUDGED_BY = {"max_bytes", "respect_x_robots", "respect_tdmrep", "respect_content_usage"}
+"""Fetch options that say which archived pages are taken."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +58,11 @@ def ingest_file(context: RunContext, file: InputFile) -> Report:
     if done is not None and _is_whole(context, done, file.source, made_from):
         return Report(stage=Stage.INGEST, partition=file.name, skipped=True, partitions=tuple(done["partitions"]))
     partitions, num_records = [], 0
-    records: Iterable[Document | Fault] = read_file(file.path, source=file.source, label=file.label)
+    records: Iterable[Document | Fault | ArchivedPage] = (
+        read_archived_pages(file.path, label=file.label)
+        if isinstance(file.source, WarcSource)
+        else read_file(file.path, source=file.source, label=file.label)
+    )
     records = islice(records, context.limit) if context.limit is not None else records
     for number, chunk in enumerate(chunk_records(records, num_docs=context.recipe.partition_num_docs)):
         partition = f"{file.name}-{number:05d}"
@@ -64,12 +75,18 @@ def ingest_file(context: RunContext, file: InputFile) -> Report:
 
 
 def _write_chunk(
-    context: RunContext, partition: str, chunk: list[Document | Fault], source: Source, made_from: str
+    context: RunContext,
+    partition: str,
+    chunk: Sequence[Document | Fault | ArchivedPage],
+    source: Source,
+    made_from: str,
 ) -> None:
     if _is_written(context, partition, source, made_from):
         return
-    built = build_tables(chunk, source=source.name, kind=source_kind(source))
+    records = [page_document(record) if isinstance(record, ArchivedPage) else record for record in chunk]
+    built = build_tables(records, source=source.name, kind=source_kind(source))
     rows = {
+        PAGES: _archived_pages(context, chunk, built.documents),
         HELD_IMAGES: built.held,
         ITEMS: built.items,
         INGEST_VERDICTS: built.verdicts,
@@ -77,6 +94,17 @@ def _write_chunk(
     }
     for table in _tables(source):
         context.folder.write(table, partition, rows=rows[table], made_from=made_from)
+
+
+def _archived_pages(
+    context: RunContext, chunk: Sequence[Document | Fault | ArchivedPage], documents: pa.Table
+) -> pa.Table:
+    answers = [
+        Answer(doc_id=doc_id, url=page.url, http_status=page.http_status, headers=page.headers, body=page.body)
+        for page, doc_id in zip(chunk, documents["doc_id"].to_pylist(), strict=True)
+        if isinstance(page, ArchivedPage)
+    ]
+    return archived_pages(answers, config=context.recipe.fetch)
 
 
 def _is_whole(context: RunContext, done: dict[str, Any], source: Source, made_from: str) -> bool:
@@ -93,8 +121,8 @@ def _is_written(context: RunContext, partition: str, source: Source, made_from: 
 
 def _tables(source: Source) -> tuple[Table, ...]:
     """Return what is written of a source's partitions, in order; a page's items come from its HTML later."""
-    if source.type == "pages":
-        return (INGEST_VERDICTS, DOCUMENTS)
+    if has_html(source):
+        return (INGEST_VERDICTS, DOCUMENTS) if source.type == "pages" else (PAGES, INGEST_VERDICTS, DOCUMENTS)
     held = (HELD_IMAGES,) if may_hold_images(source) else ()
     return (*held, ITEMS, INGEST_VERDICTS, DOCUMENTS)
 
@@ -106,6 +134,8 @@ def _fingerprint(context: RunContext, file: InputFile) -> str:
         "limit": context.limit,
         "partition_num_docs": context.recipe.partition_num_docs,
     }
+    if isinstance(file.source, WarcSource):  # its pages are judged while they are read
+        options["fetch"] = context.recipe.fetch.model_dump(mode="json", include=JUDGED_BY)
     return stage_fingerprint(Stage.INGEST, DOCUMENTS.version, options, [_file_identity(file.path)])
 
 

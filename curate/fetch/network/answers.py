@@ -16,7 +16,7 @@ _CLASS_STATUS = {4: FetchStatus.HTTP_4XX, 5: FetchStatus.HTTP_5XX}
 _RANGE_FROM_START = re.compile(r"bytes[ =]+0-(\d{1,18})/(\d{1,18})")
 _MEDIA_TYPE = re.compile(r"\s*((?!\*)[\w!#$&^.+-]+/(?!\*)[\w!#$&^.+-]+)\s*(?=[;\s]|$)", re.ASCII)
 _CHARSET = re.compile(r"charset\s*=[\s\"']*([^\s\"';,]+)")
-_SUCCESS = frozenset({200, 203})
+SUCCESS = frozenset({200, 203})
 _PARTIAL = 206
 _EMPTY_SUCCESS = frozenset({204, 205})
 
@@ -28,7 +28,7 @@ def check_status(response: Response) -> None:
         FetchError: HTTP_* or EMPTY_BODY, with the host's Retry-After.
     """
     code = response.status
-    if code in _SUCCESS or (code == _PARTIAL and _is_whole(response.headers)):
+    if code in SUCCESS or (code == _PARTIAL and _is_whole(response.headers)):
         return
     if code in _EMPTY_SUCCESS:
         raise FetchError(FetchStatus.EMPTY_BODY, f"HTTP {code}", code)

@@ -1,86 +1,103 @@
-"""Rows of csv and tsv files."""
+"""Rows of csv and tsv files, with any delimiter."""
 
-import csv
-from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from curate.contract.records import Fault
-from curate.ingest.files.faults import file_fault, record_fault
+from curate.ingest.files.dialect import (
+    Dialect,
+    TableOptions,
+    describe_missing_header,
+    excel_hint,
+    find_dialect,
+    is_url,
+    name_columns,
+)
+from curate.ingest.files.faults import Place, file_fault, record_fault
 from curate.ingest.files.lines import Line
+from curate.ingest.files.quoted import read_quoted
 from curate.ingest.files.row import Row
 
+Record = tuple[Place, list[str]]
 
-class _Feed:
-    """Gives lines to a csv reader and remembers those of the record under way, so that it can step back."""
-
-    def __init__(self, lines: Iterable[Line | Fault]) -> None:
-        self._lines = iter(lines)
-        self._again: deque[Line] = deque()
-        self.taken: list[Line] = []
-        self.faults: list[Fault] = []
-
-    def __iter__(self) -> "_Feed":
-        return self
-
-    def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._lines)
-        while isinstance(line, Fault):
-            self.faults.append(line)
-            line = next(self._lines)
-        self.taken.append(line)
-        return line.text + "\n"
-
-    def step_back(self) -> None:
-        """Give all lines of the record again but its first."""
-        self._again.extendleft(reversed(self.taken[1:]))
+_DEFAULTS = TableOptions()
 
 
-def read_delimited(lines: Iterable[Line | Fault], *, label: str, delimiter: str) -> Iterator[Row | Fault]:
-    """Yield a row per record (RFC 4180 quoting, also for tsv); the first names the columns.
+def read_delimited(
+    lines: Iterable[Line | Fault], *, label: str, delimiter: str, options: TableOptions = _DEFAULTS
+) -> Iterator[Row | Fault]:
+    """Yield a row per record; the first names the columns unless the recipe does.
 
-    A quote that is never closed would swallow what follows: its line becomes a fault and reading goes on with the
-    next one. ``csv`` limits a field to 131,072 characters, which bounds how far such a quote reaches.
+    Where quotes enclose fields (RFC 4180) a field may go over lines. Where they are letters, as in the tsv files of
+    LAION and Conceptual Captions, a line is a record.
 
     Args:
         lines: The file's lines.
         label: Names the file.
-        delimiter: One character.
+        delimiter: The one that goes with the file's extension; a header with none of it is searched for another.
+        options: What the recipe says.
     """
-    feed = _Feed(lines)
-    header: list[str] | None = None
-    has_faults = False
-    for fields in _read_records(feed, delimiter):
-        if isinstance(fields, Fault):
-            has_faults = True
-            yield fields
-        elif header is None:
-            header = fields
-        elif len(fields) != len(header):
-            what = f"{len(fields)} fields, but the header names {len(header)} columns"
-            yield record_fault(feed.taken[0].place, what)
-        else:
-            yield Row(place=feed.taken[0].place, fields=dict(zip(header, fields, strict=True)), has_fixed_columns=True)
-    if header is None and not has_faults:
-        yield file_fault(label, "empty: expected a header line with column names")
+    stream = iter(lines)
+    first, faults = _first_line(stream)
+    yield from faults
+    if first is not None and (hinted := excel_hint(first.text)) and not options.delimiter:
+        delimiter = hinted
+        first, faults = _first_line(stream)
+        yield from faults
+    if first is None:
+        if not faults:
+            yield file_fault(label, "empty: expected a header line with column names")
+        return
+    dialect = find_dialect(first.text, usual=delimiter, options=options)
+    yield from _read_table(chain([first], stream), label=label, dialect=dialect, options=options)
 
 
-def _read_records(feed: _Feed, delimiter: str) -> Iterator[list[str] | Fault]:
-    while True:
-        feed.taken.clear()
-        try:
-            fields = next(csv.reader(feed, delimiter=delimiter, strict=True), None)
-        except csv.Error as error:
-            yield from _take_faults(feed)
-            yield record_fault(feed.taken[0].place, f"broken record: {error}")
-            feed.step_back()
+def _first_line(stream: Iterator[Line | Fault]) -> tuple[Line | None, list[Fault]]:
+    faults = []
+    for line in stream:
+        if isinstance(line, Fault):
+            faults.append(line)
+        elif line.text.strip():
+            return line, faults
+    return None, faults
+
+
+def _read_table(
+    lines: Iterable[Line | Fault], *, label: str, dialect: Dialect, options: TableOptions
+) -> Iterator[Row | Fault]:
+    columns = list(options.columns)
+    is_first = True
+    for record in _read_records(lines, dialect, width=len(columns)):
+        if isinstance(record, Fault):
+            yield record
             continue
-        yield from _take_faults(feed)
-        if fields is None:
-            return
-        if fields:  # a blank line is no record
-            yield fields
+        place, fields = record
+        if is_first:
+            is_first = False
+            if not columns and any(map(is_url, fields)):
+                yield file_fault(label, describe_missing_header(fields), number=place.number)
+                return
+            if not columns or _are_names(fields, columns):
+                columns = columns or name_columns(fields)
+                continue
+        if len(fields) != len(columns):
+            where = "the recipe" if options.columns else "the header"
+            yield record_fault(place, f"{len(fields)} fields, but {where} names {len(columns)} columns")
+        else:
+            yield Row(place=place, fields=dict(zip(columns, fields, strict=True)), has_fixed_columns=True)
 
 
-def _take_faults(feed: _Feed) -> list[Fault]:
-    faults, feed.faults = feed.faults, []
-    return faults
+def _read_records(lines: Iterable[Line | Fault], dialect: Dialect, *, width: int) -> Iterator[Record | Fault]:
+    if dialect.has_quotes:
+        yield from read_quoted(lines, dialect=dialect, width=width)
+        return
+    for line in lines:
+        if isinstance(line, Fault):
+            yield line
+        elif line.text:  # a blank line is no record
+            yield line.place, line.text.split(dialect.delimiter)
+
+
+def _are_names(fields: list[str], columns: list[str]) -> bool:
+    """Whether a first line repeats the names that the recipe gives."""
+    return [field.strip().casefold() for field in fields] == [column.casefold() for column in columns]

@@ -1,10 +1,12 @@
 """What the readers say about input that they cannot read."""
 
+import lzma
 import zipfile
 import zlib
 from dataclasses import dataclass
 
 import pyarrow as pa
+import zstandard
 
 from curate.contract.reasons import IngestReason
 from curate.contract.records import Fault
@@ -16,6 +18,8 @@ READ_ERRORS = (
     RuntimeError,
     ImportError,
     zlib.error,
+    lzma.LZMAError,
+    zstandard.ZstdError,
     zipfile.BadZipFile,
     pa.ArrowException,
 )
@@ -45,11 +49,13 @@ class Place:
     """The file, and the member after a slash where it is a zip."""
     number: int
     """From 1: the line, or the row of a parquet file."""
+    part: int = 1
+    """Which of the records that begin on that line, from 1."""
 
     @property
     def ordinal(self) -> str:
         """What keeps equal records apart in doc_id."""
-        return f"{self.label}#{self.number}"
+        return f"{self.label}#{self.number}" + (f".{self.part}" if self.part > 1 else "")
 
 
 def record_fault(place: Place, what: str, reason: IngestReason = IngestReason.MALFORMED_RECORD) -> Fault:

@@ -1,21 +1,24 @@
 """Rows of jsonl and txt files."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 from curate.contract.records import Fault
-from curate.ingest.files.faults import file_fault, record_fault
+from curate.ingest.files.faults import Place, file_fault, record_fault
 from curate.ingest.files.lines import Line
 from curate.ingest.files.row import Row, type_name
 
 _BETWEEN_OBJECTS = ("", ",", "]")  # lines of an array that hold no object
+_RETURN_BEFORE_URL = re.compile(r"\r+(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 
 
 def read_json_lines(lines: Iterable[Line | Fault], *, label: str) -> Iterator[Row | Fault]:
     """Yield a row per JSON object; blank lines are skipped, other JSON is a fault.
 
-    A file that opens with a lone ``[`` is a JSON array. With an object a line it is read like JSON Lines; spread
-    otherwise over its lines, it is one fault instead of one per line.
+    A file that opens with a lone ``[`` is a JSON array with an object a line.
     """
     stream = iter(lines)
     for line in stream:
@@ -25,7 +28,7 @@ def read_json_lines(lines: Iterable[Line | Fault], *, label: str) -> Iterator[Ro
             yield from _read_array(stream, label=label)
             return
         elif line.text.strip():
-            yield _parse(line)
+            yield parse_object(line.text, line.place)
             yield from _read_objects(stream)
             return
 
@@ -33,14 +36,17 @@ def read_json_lines(lines: Iterable[Line | Fault], *, label: str) -> Iterator[Ro
 def read_words(lines: Iterable[Line | Fault], *, columns: Sequence[str]) -> Iterator[Row | Fault]:
     """Yield a row per line of a txt file, cut at white space into at most ``len(columns)`` fields.
 
-    Blank lines and lines that start with ``#`` are skipped. Columns that a line is too short for are missing.
+    Blank lines and lines that start with ``#`` are skipped. Columns that a line is too short for are missing. A URL
+    behind a bare carriage return begins another record, as where files of old Macintosh programs were joined to others.
     """
     for line in lines:
         if isinstance(line, Fault):
             yield line
-        elif (text := line.text.strip()) and not text.startswith("#"):
-            fields = text.split(None, len(columns) - 1)
-            yield Row(place=line.place, fields=dict(zip(columns, fields, strict=False)))
+            continue
+        for part, record in enumerate(_RETURN_BEFORE_URL.split(line.text), start=1):
+            if (text := record.strip()) and not text.startswith("#"):
+                fields = dict(zip(columns, text.split(None, len(columns) - 1), strict=False))
+                yield Row(place=replace(line.place, part=part), fields=fields)
 
 
 def _read_objects(lines: Iterable[Line | Fault]) -> Iterator[Row | Fault]:
@@ -48,34 +54,52 @@ def _read_objects(lines: Iterable[Line | Fault]) -> Iterator[Row | Fault]:
         if isinstance(line, Fault):
             yield line
         elif line.text.strip():
-            yield _parse(line)
+            yield parse_object(line.text, line.place)
 
 
 def _read_array(lines: Iterable[Line | Fault], *, label: str) -> Iterator[Row | Fault]:
-    is_first = True
+    number, is_open = 1, True
     for line in lines:
         if isinstance(line, Fault):
             yield line
             continue
+        number = line.place.number
         text = line.text.strip()
-        if text in _BETWEEN_OBJECTS:
-            continue
-        row = _parse(Line(place=line.place, text=text.removesuffix(",")))
-        if is_first and isinstance(row, Fault):
-            what = "a JSON array, but not an object a line (convert it: jq -c '.[]')"
-            yield file_fault(label, what, number=line.place.number)
+        is_open = is_open and text != "]"
+        if text not in _BETWEEN_OBJECTS:
+            yield from _parse_objects(text.removeprefix(",").removesuffix(","), line.place)
+    if is_open:
+        yield file_fault(label, "the JSON array is not closed: the file ends early", number=number)
+
+
+def _parse_objects(text: str, place: Place) -> Iterator[Row | Fault]:
+    """Yield the rows of one line of an array: usually of one object, else of all on it."""
+    row = parse_object(text, place)
+    if isinstance(row, Fault):
+        listed = _parse_list(f"[{text}]")
+        if len(listed) > 1 and all(isinstance(each, dict) for each in listed):
+            yield from (Row(place=replace(place, part=i), fields=each) for i, each in enumerate(listed, start=1))
             return
-        is_first = False
-        yield row
+    yield row
 
 
-def _parse(line: Line) -> Row | Fault:
+def _parse_list(text: str) -> list[Any]:
     try:
-        fields = json.loads(line.text)
+        listed: list[Any] = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return listed
+
+
+def parse_object(text: str, place: Place) -> Row | Fault:
+    """Return the row of one JSON object, or what is wrong with it."""
+    try:
+        fields = json.loads(text)
     except json.JSONDecodeError as error:
-        return record_fault(line.place, f"malformed JSON: {error.msg} at column {error.colno}")
+        where = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno} column {error.colno} of it"
+        return record_fault(place, f"malformed JSON: {error.msg} at {where}")
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; thousands of brackets
-        return record_fault(line.place, f"JSON beyond limits: {type(error).__name__}")
+        return record_fault(place, f"JSON beyond limits: {type(error).__name__}")
     if not isinstance(fields, dict):
-        return record_fault(line.place, f"expected a JSON object, got {type_name(fields)}")
-    return Row(place=line.place, fields=fields)
+        return record_fault(place, f"expected a JSON object, got {type_name(fields)}")
+    return Row(place=place, fields=fields)

@@ -1,20 +1,20 @@
-"""Opening input files: any fsspec path, gzip by extension, the members of a zip."""
+"""Opening input files: any fsspec path, the members of a zip."""
 
-import gzip
 import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import cast
 
 import fsspec
 
 _BUFFER_BYTES = 256 << 10
+_MEMBER_STEP_BYTES = 4 << 10  # so much at most is lost in front of damage
 _ARCHIVE_NOISE = "__MACOSX/"  # resource forks that macOS adds to archives
 
 
 @contextmanager
-def open_binary(path: str) -> Iterator[IO[bytes]]:
+def open_binary(path: str) -> Iterator[io.BufferedReader]:
     """Open ``path`` for reading bytes as they lie in storage: seekable, buffered, never loaded whole.
 
     Raises:
@@ -24,10 +24,12 @@ def open_binary(path: str) -> Iterator[IO[bytes]]:
         yield stream
 
 
-def gunzip(stream: IO[bytes]) -> IO[bytes]:
-    """Return the decompressed content of a gzip stream; concatenated gzip files read as one."""
-    # No second buffer: it would throw away what a truncated file still holds before its end.
-    return gzip.GzipFile(fileobj=stream)  # type: ignore[return-value]  # an IO[bytes] in all but its declared name
+@contextmanager
+def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[io.BufferedReader]:
+    """Open one file of a zip in the same way."""
+    with archive.open(member) as content:
+        stream: io.BufferedReader = io.BufferedReader(_Member(cast("zipfile.ZipExtFile", content)), _BUFFER_BYTES)
+        yield stream
 
 
 def list_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
@@ -35,8 +37,25 @@ def list_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     return [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith(_ARCHIVE_NOISE)]
 
 
-def strip_compression(name: str) -> tuple[str, str]:
-    """Split ``a.jsonl.gz`` into ``a.jsonl`` and ``gz``; the second part is empty for an uncompressed file."""
-    stem, dot, extension = name.rpartition(".")
-    extension = extension.lower()
-    return (stem, extension) if dot and extension in {"gz", "zip"} else (name, "")
+class _Member(io.RawIOBase):
+    """A member read a piece at a time: read by its own loop, damage would take with it what came just before."""
+
+    def __init__(self, content: zipfile.ZipExtFile) -> None:
+        self._content = content
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self._content.seekable()
+
+    def tell(self) -> int:
+        return self._content.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._content.seek(offset, whence)
+
+    def readinto(self, buffer: "memoryview[int]", /) -> int:  # type: ignore[override]  # of the two types it may be
+        data = self._content.read1(min(len(buffer), _MEMBER_STEP_BYTES))
+        buffer[: len(data)] = data
+        return len(data)

@@ -1,81 +1,107 @@
-"""Documents of an instructions source: text-only conversations in three common shapes."""
+"""Documents of an instructions source: conversations, and with LLaVA's records the images in them."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping
+from typing import Any
 
 from curate.contract.reasons import IngestReason, Kind, Modality, Role
 from curate.contract.records import Document, Item
 from curate.ingest.config import InstructionsSource
+from curate.ingest.files.dialect import is_url
 from curate.ingest.files.faults import RecordError
-from curate.ingest.files.row import Row, require_dict, require_list, require_str
+from curate.ingest.files.row import Row, require_str, type_name
 from curate.ingest.formats.meta import keep_rest
+from curate.ingest.formats.turns import IMAGE_MARK, Talk, Turn, read_talk
+from curate.ingest.urls import resolve_url
 
-_ROLES = {
-    "system": Role.SYSTEM,
-    "user": Role.USER,
-    "human": Role.USER,  # ShareGPT, LLaVA
-    "assistant": Role.ASSISTANT,
-    "gpt": Role.ASSISTANT,  # ShareGPT, LLaVA
-    "model": Role.ASSISTANT,  # Gemma
-}
-_TURN_KEYS = {"messages": ("role", "content"), "conversations": ("from", "value")}
-_PLAIN_KEYS = ("instruction", "input", "output")
-_IMAGE_KEYS = ("image", "images")
+_IMAGE_KEYS = ("image_urls", "image_url", "image", "images")
+"""Addresses go before the paths beside them, as in what ``curate export --format llava`` writes."""
 
-Turn = tuple[Role, str]
+_MARK_ALONE = re.compile(r"(?m)^\s*<image>\s*$")
 
 
-def read_instruction_row(row: Row, *, source: InstructionsSource) -> Document:  # noqa: ARG001  # as every reader
-    """Return one text item per turn.
+def read_instruction_row(row: Row, *, source: InstructionsSource) -> Document:
+    """Return one text item per turn, and an image item wherever a turn has an image.
 
-    Shapes, the first that is there: ``messages`` of {role, content}, ``conversations`` of {from, value},
-    ``instruction`` with an optional ``input`` (joined by a blank line) and ``output``. A blank system turn is left
-    out, since many sets have one in every record.
+    Images stand where the turns say ``<image>``, as in LLaVA, or have a part for them. A record without images is a
+    document of kind text in which ``<image>`` is a word like any other; one with images is an interleaved document.
 
     Raises:
-        RecordError: None of the shapes, a wrong type, an unknown role, an image (these sources are text only), or a
-            conversation in which a turn is blank or the assistant never speaks (empty_document).
+        RecordError: As :func:`read_talk` does; the assistant never speaks (empty_document); the images are not as many
+            as their marks, or one has no http(s) address.
     """
     fields = row.fields
-    image_key = next((key for key in _IMAGE_KEYS if fields.get(key)), None)
-    if image_key is not None:
-        raise RecordError(f"names an image in {image_key!r}, but instructions are text only")
-    turns, used = _read_turns(fields)
-    if not any(role is Role.ASSISTANT for role, _ in turns):
+    talk = read_talk(fields, roles={name.lower(): role for name, role in source.roles.items()})
+    if not any(turn.role is Role.ASSISTANT for turn in talk.turns):
         raise RecordError("no assistant turn", IngestReason.EMPTY_DOCUMENT)
-    items = tuple(Item(modality=Modality.TEXT, text=text, role=role) for role, text in turns)
+    images, image_key = _find_images(fields, talk, source)
+    if not images and any(_MARK_ALONE.search(turn.text) for turn in talk.turns):
+        raise RecordError(f"a turn says {IMAGE_MARK} on a line of its own, but the record has no image")
+    items = _interleave(talk.turns, images) if images else tuple(map(_say, talk.turns))
     own_id = fields.get("id")
-    native_id = str(own_id) if isinstance(own_id, str | int) else ""
-    meta = keep_rest(fields, used=used)
-    return Document(native_id=native_id, ordinal=row.place.ordinal, kind=Kind.TEXT, meta=meta, items=items)
+    used = (*talk.used, image_key) if image_key else talk.used
+    return Document(
+        native_id=str(own_id) if isinstance(own_id, str | int) else "",
+        ordinal=row.place.ordinal,
+        kind=Kind.INTERLEAVED if images else Kind.TEXT,
+        meta=keep_rest(fields, used=used),
+        items=items,
+    )
 
 
-def _read_turns(fields: dict[str, object]) -> tuple[list[Turn], Sequence[str]]:
-    for name, (role_key, text_key) in _TURN_KEYS.items():
-        if fields.get(name) is not None:
-            listed = require_list(fields[name], name)
-            turns = (_read_turn(turn, f"{name}[{i}]", role_key, text_key) for i, turn in enumerate(listed))
-            return [turn for turn in turns if turn is not None], (name,)
-    if fields.get("instruction") is not None:
-        return _read_plain(fields), _PLAIN_KEYS
-    raise RecordError("none of messages, conversations and instruction is there")
+def _find_images(fields: Mapping[str, Any], talk: Talk, source: InstructionsSource) -> tuple[list[str], str | None]:
+    """Return the addresses of all images in the order of their marks, and the column that holds them."""
+    there = [key for key in _IMAGE_KEYS if fields.get(key)]
+    # An address may be unknown: then the paths beside them are all there is.
+    key = next((key for key in there if not isinstance(fields[key], list) or all(fields[key])), next(iter(there), None))
+    value = fields[key] if key else []
+    listed = [_address(each, key or "", source) for each in (value if isinstance(value, list) else [value])]
+    if not any(talk.images) and (listed or not talk.images):
+        return listed, key
+    waiting = iter(listed)
+    named = [_address(each, "image", source) if each else next(waiting, "") for each in talk.images]
+    num_over = len(list(waiting))
+    if num_over or not all(named):
+        raise RecordError(f"{len(listed)} images in {key!r} do not fit the {talk.images.count('')} parts without any")
+    return named, key
 
 
-def _read_turn(turn: object, where: str, role_key: str, text_key: str) -> Turn | None:
-    fields = require_dict(turn, where)
-    name = require_str(fields.get(role_key), f"{where}.{role_key}")
-    role = _ROLES.get(name.strip().lower())
-    if role is None:
-        raise RecordError(f"{where}.{role_key} is {name[:40]!r}, not one of {', '.join(_ROLES)}")
-    text = require_str(fields.get(text_key), f"{where}.{text_key}").strip()
-    if not text and role is not Role.SYSTEM:
-        raise RecordError(f"{where}.{text_key} is empty", IngestReason.EMPTY_DOCUMENT)
-    return (role, text) if text else None
+def _address(value: object, what: str, source: InstructionsSource) -> str:
+    if isinstance(value, dict):
+        if value.get("bytes"):
+            raise RecordError(f"{what} holds the picture itself; only pictures with an http(s) address are taken")
+        value = value.get("url") or value.get("path")
+    if not isinstance(value, str):
+        raise RecordError(f"{what} must be an address, not {type_name(value)}")
+    address = require_str(value, what).strip()
+    if is_url(address) or address[:5].lower() == "data:":
+        return resolve_url(None, address)
+    if source.image_root is None:
+        where = "give image_root, the http(s) address below which it lies (folders of this machine are not read)"
+        raise RecordError(f"{what} {address[:80]!r} is a path: {where}")
+    return resolve_url(source.image_root.rstrip("/") + "/", address.lstrip("/"))
 
 
-def _read_plain(fields: dict[str, object]) -> list[Turn]:
-    texts = {key: require_str("" if fields.get(key) is None else fields[key], key).strip() for key in _PLAIN_KEYS}
-    for key in ("instruction", "output"):
-        if not texts[key]:
-            raise RecordError(f"{key} is empty", IngestReason.EMPTY_DOCUMENT)
-    question = "\n\n".join(text for text in (texts["instruction"], texts["input"]) if text)
-    return [(Role.USER, question), (Role.ASSISTANT, texts["output"])]
+def _interleave(turns: list[Turn], images: list[str]) -> tuple[Item, ...]:
+    num_marks = sum(turn.text.count(IMAGE_MARK) for turn in turns)
+    if num_marks != len(images):
+        raise RecordError(f"{len(images)} images, but {num_marks} times {IMAGE_MARK} in the turns")
+    items: list[Item] = []
+    waiting = iter(images)
+    for turn in turns:
+        first, *others = turn.text.split(IMAGE_MARK)
+        items += _said(first, turn.role)
+        for text in others:
+            items.append(Item(modality=Modality.IMAGE, image_url=next(waiting)))
+            items += _said(text, turn.role)
+    if not any(item.role is Role.ASSISTANT for item in items):
+        raise RecordError("no text by the assistant", IngestReason.EMPTY_DOCUMENT)
+    return tuple(items)
+
+
+def _said(text: str, role: Role) -> list[Item]:
+    return [_say(Turn(role=role, text=text.strip()))] if text.strip() else []
+
+
+def _say(turn: Turn) -> Item:
+    return Item(modality=Modality.TEXT, text=turn.text, role=turn.role)

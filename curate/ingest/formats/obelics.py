@@ -7,7 +7,7 @@ from curate.contract.reasons import IngestReason, Kind, Modality
 from curate.contract.records import Document, Item
 from curate.ingest.config import ObelicsSource
 from curate.ingest.files.faults import RecordError
-from curate.ingest.files.row import Row, find_column, require_list, require_str
+from curate.ingest.files.row import Row, find_field, require_list, require_str
 from curate.ingest.formats.meta import keep_rest
 from curate.ingest.urls import resolve_url
 
@@ -29,8 +29,8 @@ def read_obelics_row(row: Row, *, source: ObelicsSource) -> Document:  # noqa: A
     Raises:
         RecordError: A field has the wrong type, the two lists do not fit each other, or nothing is in the record.
     """
-    images = require_list(row.fields[find_column(row, "images", usual=(), what="image URLs")], "images")
-    texts = require_list(row.fields[find_column(row, "texts", usual=(), what="texts")], "texts")
+    images = require_list(find_field(row, "images", usual=(), what="image URLs").value, "images")
+    texts = require_list(find_field(row, "texts", usual=(), what="texts").value, "texts")
     if len(images) != len(texts):
         raise RecordError(f"{len(images)} images, but {len(texts)} texts; both must have an entry per item")
     general = _parse(row.fields.get("general_metadata"), "general_metadata")

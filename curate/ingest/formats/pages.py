@@ -2,9 +2,9 @@
 
 from curate.contract.reasons import Kind
 from curate.contract.records import Document
-from curate.ingest.config import URL_COLUMNS, PagesSource
+from curate.ingest.config import PAGE_URL_COLUMNS, PagesSource
 from curate.ingest.files.faults import RecordError
-from curate.ingest.files.row import Row, find_column, require_str
+from curate.ingest.files.row import Row, drop_field, find_field, require_str
 from curate.ingest.formats.meta import keep_rest
 
 
@@ -14,10 +14,9 @@ def read_page_row(row: Row, *, source: PagesSource) -> Document:
     Raises:
         RecordError: No URL column, or no URL in it. Whether a URL can be fetched is for fetching to say.
     """
-    column = find_column(row, source.url_column, usual=URL_COLUMNS, what="page URL")
-    value = row.fields[column]
-    url = require_str("" if value is None else value, column).strip()
+    found = find_field(row, source.url_column, usual=PAGE_URL_COLUMNS, what="page URL")
+    url = require_str("" if found.value is None else found.value, found.name).strip()
     if not url:
-        raise RecordError(f"{column} is empty")
-    meta = keep_rest(row.fields, used=(column,))
+        raise RecordError(f"{found.name} is empty")
+    meta = keep_rest(drop_field(row.fields, found.path), used=())
     return Document(native_id=url, ordinal=row.place.ordinal, kind=Kind.INTERLEAVED, url=url, meta=meta)

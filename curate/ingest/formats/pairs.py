@@ -6,33 +6,52 @@ from curate.contract.reasons import IngestReason, Kind, Modality
 from curate.contract.records import Document, Item
 from curate.ingest.config import HASH_COLUMNS, TEXT_COLUMNS, URL_COLUMNS, PairsSource
 from curate.ingest.files.faults import RecordError
-from curate.ingest.files.row import Row, find_column, require_str, require_text
+from curate.ingest.files.row import Found, Row, drop_field, find_field, require_str, require_text
 from curate.ingest.formats.meta import keep_rest
 from curate.ingest.urls import resolve_url
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
-def read_pair_row(row: Row, *, source: PairsSource) -> Document:
-    """Return an image item followed by its text item.
+def read_pair_row(row: Row, *, source: PairsSource) -> list[Document]:
+    """Return an image item followed by its text item; where a row lists captions, a document for each or the first.
 
-    The text is the pair's caption and not an alt text beside a caption, so ``alt_text`` stays null.
+    The text is the pair's caption and not an alt text beside a caption, so ``alt_text`` stays null. Blank captions of a
+    list make no document.
 
     Raises:
         RecordError: A column is missing, the URL is empty or the hash is none (malformed_record), or the text is empty
             (empty_document).
     """
-    url_column = find_column(row, source.url_column, usual=URL_COLUMNS, what="image URL")
-    value = row.fields[url_column]
-    url = resolve_url(None, require_str("" if value is None else value, url_column))
+    found = find_field(row, source.url_column, usual=URL_COLUMNS, what="image URL")
+    url = resolve_url(None, require_str("" if found.value is None else found.value, found.name))
     if not url:
-        raise RecordError(f"{url_column} is empty")
-    text_column = _find_text_column(row, source)
-    text = require_text(row.fields[text_column], text_column)
+        raise RecordError(f"{found.name} is empty")
+    caption = _find_text(row, source)
+    texts = _read_captions(caption, source)
+    rest = drop_field(row.fields, found.path)
+    meta = keep_rest(drop_field(rest, caption.path) if caption.path[0] in rest else rest, used=())
     image = Item(modality=Modality.IMAGE, image_url=url, expected_sha256=_expected_sha256(row, source))
-    items = (image, Item(modality=Modality.TEXT, text=text))
-    meta = keep_rest(row.fields, used=(url_column, text_column))
-    return Document(native_id=url, ordinal=row.place.ordinal, kind=Kind.PAIR, meta=meta, items=items)
+    return [
+        Document(
+            native_id=url,
+            ordinal=row.place.ordinal + (f"/{number}" if number > 1 else ""),
+            kind=Kind.PAIR,
+            meta=meta,
+            items=(image, Item(modality=Modality.TEXT, text=text)),
+        )
+        for number, text in enumerate(texts, start=1)
+    ]
+
+
+def _read_captions(caption: Found, source: PairsSource) -> list[str]:
+    if not isinstance(caption.value, list):
+        return [require_text(caption.value, caption.name)]
+    listed = [require_str("" if text is None else text, caption.name).strip() for text in caption.value]
+    texts = [text for text in listed if text]
+    if not texts:
+        raise RecordError(f"{caption.name} is empty", IngestReason.EMPTY_DOCUMENT)
+    return texts[:1] if source.captions == "first" else texts
 
 
 def word_columns(source: PairsSource) -> tuple[str, str]:
@@ -45,7 +64,7 @@ def _expected_sha256(row: Row, source: PairsSource) -> str | None:
     if source.sha256_column is None:
         values = (row.fields.get(name) for name in HASH_COLUMNS)
         return next((value.lower() for value in values if isinstance(value, str) and _is_sha256(value)), None)
-    value = row.fields[find_column(row, source.sha256_column, usual=(), what="image hash")]
+    value = find_field(row, source.sha256_column, usual=(), what="image hash").value
     if value is None or value == "":
         return None
     if not isinstance(value, str) or not _is_sha256(value):
@@ -57,8 +76,8 @@ def _is_sha256(text: str) -> bool:
     return _SHA256.fullmatch(text.lower()) is not None
 
 
-def _find_text_column(row: Row, source: PairsSource) -> str:
-    url_name, _ = word_columns(source)
+def _find_text(row: Row, source: PairsSource) -> Found:
+    url_name = source.columns[0] if source.columns else word_columns(source)[0]
     if set(row.fields) == {url_name} and not row.has_fixed_columns:
         raise RecordError("no text beside the URL", IngestReason.EMPTY_DOCUMENT)
-    return find_column(row, source.text_column, usual=TEXT_COLUMNS, what="text")
+    return find_field(row, source.text_column, usual=TEXT_COLUMNS, what="text")

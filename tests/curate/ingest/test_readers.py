@@ -8,7 +8,7 @@ import pytest
 
 from curate.contract.reasons import IngestReason, Kind
 from curate.contract.records import Document, Fault
-from curate.ingest.config import InstructionsSource, Mmc4Source, PagesSource, PairsSource, Source
+from curate.ingest.config import TEXT_COLUMNS, InstructionsSource, Mmc4Source, PagesSource, PairsSource, Source
 from curate.ingest.readers import expand_paths, read_file
 
 
@@ -96,7 +96,7 @@ def test_pairs_go_on_after_bad_rows(tmp_path: Path) -> None:
     assert [record.detail for record in records if isinstance(record, Fault)] == [
         "a.jsonl:2: expected a JSON object, got a list",
         "a.jsonl:3: text must be a string, not a number",
-        "a.jsonl:4: no column 'text' or 'TEXT' or 'caption' or 'alt' for the text; columns: title, url",
+        f"a.jsonl:4: no column {' or '.join(map(repr, TEXT_COLUMNS))} for the text; columns: title, url",
     ]
 
 

@@ -50,10 +50,28 @@ def test_an_array_with_an_object_a_line_reads_like_lines() -> None:
     assert _read_json("[\n]") == []
 
 
-def test_an_array_spread_otherwise_is_one_fault() -> None:
-    (fault,) = _read_json('[\n  {\n    "a": 1\n  },\n  {\n    "a": 2\n  }\n]')
+def test_lines_of_an_array_may_hold_several_objects_or_begin_with_a_comma() -> None:
+    rows = _read_json('[\n{"a": 1}\n,{"a": 2}, {"a": 3}\n, {"a": 4}, {\n]')
+    assert [(row.place.ordinal, row.fields["a"]) for row in rows if isinstance(row, Row)] == [
+        ("a#2", 1),
+        ("a#3", 2),
+        ("a#3.2", 3),
+    ]
+    assert [row.ordinal for row in rows if isinstance(row, Fault)] == ["a#4"]
+
+
+def test_an_array_without_its_end_is_a_fault() -> None:
+    row, fault = _read_json('[\n{"a": 1},\n')
+    assert isinstance(row, Row)
     assert isinstance(fault, Fault)
-    assert fault.reason is IngestReason.UNREADABLE_FILE
+    assert fault.detail == "a:2: the JSON array is not closed: the file ends early"
+
+
+def test_a_url_behind_a_bare_carriage_return_begins_a_record() -> None:
+    assert _read_words("http://a one\rtwo\rhttp://b three\n", "url", "text") == [
+        {"url": "http://a", "text": "one\rtwo"},
+        {"url": "http://b", "text": "three"},
+    ]
 
 
 def test_words_skip_comments_and_blank_lines() -> None:

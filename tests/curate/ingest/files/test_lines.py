@@ -3,13 +3,17 @@ import io
 
 from curate.contract.reasons import IngestReason
 from curate.contract.records import Fault
+from curate.ingest.files.compression import decompress
 from curate.ingest.files.lines import Line, read_lines
-from curate.ingest.files.streams import gunzip
 
 
 def _read(data: bytes, *, max_bytes: int = 100) -> list[tuple[int, str] | Fault]:
     lines = read_lines(io.BytesIO(data), label="a.txt", max_bytes=max_bytes)
     return [(line.place.number, line.text) if isinstance(line, Line) else line for line in lines]
+
+
+def _gunzip(data: bytes) -> io.BufferedReader:
+    return decompress(io.BufferedReader(io.BytesIO(data)), "gz")
 
 
 def test_lines_are_numbered_from_one_without_their_ends() -> None:
@@ -44,7 +48,7 @@ def test_overlong_last_line_without_an_end_is_one_fault() -> None:
 
 def test_truncated_gzip_gives_what_it_holds_then_a_fault() -> None:
     whole = gzip.compress(b"".join(b"%d %d\n" % (i, i * i * 7919 % 104729) for i in range(3000)))
-    found = list(read_lines(gunzip(io.BytesIO(whole[: len(whole) // 2])), label="a.gz"))
+    found = list(read_lines(_gunzip(whole[: len(whole) // 2]), label="a.gz"))
     assert isinstance(found[0], Line)
     last = found[-1]
     assert isinstance(last, Fault)
@@ -53,6 +57,6 @@ def test_truncated_gzip_gives_what_it_holds_then_a_fault() -> None:
 
 
 def test_bytes_that_are_no_gzip_are_a_fault() -> None:
-    (fault,) = read_lines(gunzip(io.BytesIO(b"plain text")), label="a.gz")
+    (fault,) = read_lines(_gunzip(b"plain text"), label="a.gz")
     assert isinstance(fault, Fault)
     assert fault.reason is IngestReason.UNREADABLE_FILE

@@ -2,21 +2,57 @@ import pytest
 
 from curate.contract.reasons import IngestReason
 from curate.ingest.files.faults import ColumnError, Place, RecordError
-from curate.ingest.files.row import Row, find_column, require_dict, require_list, require_str, require_text, type_name
+from curate.ingest.files.row import (
+    Row,
+    drop_field,
+    find_field,
+    require_dict,
+    require_list,
+    require_str,
+    require_text,
+    type_name,
+)
 
 _PLACE = Place(label="a.csv", number=2)
 
 
 def test_wanted_column_wins_over_the_usual_ones() -> None:
     row = Row(place=_PLACE, fields={"url": 1, "link": 2})
-    assert find_column(row, "link", usual=("url",), what="URL") == "link"
-    assert find_column(row, None, usual=("URL", "url"), what="URL") == "url"
+    assert find_field(row, "link", usual=("url",), what="URL").value == 2
+    assert find_field(row, None, usual=("URI", "url"), what="URL").value == 1
+
+
+def test_names_are_found_whatever_their_case_the_exact_one_first() -> None:
+    row = Row(place=_PLACE, fields={"Url": 1, "URL": 2, "Caption": 3})
+    assert find_field(row, None, usual=("URL",), what="URL").value == 2
+    assert find_field(row, None, usual=("url",), what="URL").name == "Url"
+    assert find_field(row, "cAPTION", usual=(), what="text").value == 3
+
+
+def test_fields_of_structs() -> None:
+    fields = {"a.b": 1, "image": {"Meta": {"url": 2, "w": 3}}, "none": None, "text": "x"}
+    row = Row(place=_PLACE, fields=fields)
+    assert find_field(row, "a.b", usual=(), what="URL").value == 1
+    found = find_field(row, "image.meta.url", usual=(), what="URL")
+    assert (found.value, found.name) == (2, "image.Meta.url")
+    assert drop_field(fields, found.path)["image"] == {"Meta": {"w": 3}}
+    assert "text" not in drop_field(fields, ("text",))
+    assert find_field(row, "none.url", usual=(), what="URL").value is None
+    for name in ("image.url", "text.url", "image.Meta.url.x"):
+        with pytest.raises(ColumnError):
+            find_field(row, name, usual=(), what="URL")
+
+
+def test_binary_text_is_decoded() -> None:
+    assert require_text("橋 ".encode(), "text") == "橋"
+    with pytest.raises(RecordError, match="text is not UTF-8: byte 0xff"):
+        require_text(b"a\xff", "text")
 
 
 def test_missing_column_error_lists_what_is_there() -> None:
     row = Row(place=_PLACE, fields={"b": 1, "a": 2})
     with pytest.raises(ColumnError) as caught:
-        find_column(row, "img", usual=("url",), what="image URL")
+        find_field(row, "img", usual=("url",), what="image URL")
     assert caught.value.what == "no column 'img' for the image URL; columns: a, b"
 
 

@@ -1,14 +1,18 @@
+import bz2
 import gzip
 import io
+import lzma
 import zipfile
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 
 from curate.contract.reasons import IngestReason
 from curate.contract.records import Fault
+from curate.ingest.files.dialect import TableOptions
 from curate.ingest.files.row import Row
 from curate.ingest.files.rows import FileLayout, read_rows
 
@@ -49,9 +53,24 @@ def _parquet() -> bytes:
         ("a.zip", _zip({"a.csv": b"url,text\nu,a b\n"})),
         ("a.parquet", _parquet()),
         ("a.parquet.gz", gzip.compress(_parquet())),
+        ("a.parquet.zst", zstandard.compress(_parquet())),
+        ("a.bin", _parquet()),
+        ("a.csv", _parquet()),
+        ("a.csv.gz", b"url,text\nu,a b\n"),
+        ("a.csv", gzip.compress(b"url,text\nu,a b\n")),
+        ("a.csv", bz2.compress(lzma.compress(b"url,text\nu,a b\n"))),
+        ("a.jsonl.gz", zstandard.compress(b'{"url": "u", "text": "a b"}\n')),
+        ("a.data", _zip({"a.jsonl.xz": lzma.compress(b'{"url": "u", "text": "a b"}')})),
+        ("a.data", b'\n[{"url": "u", "text": "a b"}]'),
+        ("a.txt", b'{"url": "u", "text": "a b"}\n'),
+        ("a.json", b'{\n "url": "u",\n "text": "a b"\n}\n'),
+        ("a.tsv", "url\ttext\r\nu\ta b\r\n".encode("utf-16")),
+        ("a.csv", b"url,text\ru,a b\r"),
+        ("a.txt", b"url|text\nu|a b\n"),
+        ("a.dat", b'\xef\xbb\xbf"url","text"\r\nu,a b\r\n'),
     ],
 )
-def test_extension_tells_the_format(tmp_path: Path, name: str, data: bytes) -> None:
+def test_content_tells_what_the_extension_leaves_open(tmp_path: Path, name: str, data: bytes) -> None:
     (row,) = _read(tmp_path, name, data)
     assert isinstance(row, Row)
     assert row.fields == {"url": "u", "text": "a b"}
@@ -102,7 +121,9 @@ def test_damaged_member_leaves_the_others(tmp_path: Path) -> None:
     [
         ("a.zip", _zip({"a.csv": b"url,text\nu,a\n"})[:-30]),
         ("a.zip", _zip({})),
-        ("a.csv.gz", b"not gzip"),
+        ("a.csv.gz", b"not gzip\0"),
+        ("a.csv", b"<!DOCTYPE html><html>"),
+        ("a.jsonl.zst", zstandard.compress(b'{"n": 1}' * 50)[:15]),
         ("a.csv.gz", gzip.compress(b"url,text\n" * 50)[:12]),
         ("a.parquet", b""),
     ],
@@ -111,6 +132,22 @@ def test_unreadable_file_is_one_fault(tmp_path: Path, name: str, data: bytes) ->
     (fault,) = _read(tmp_path, name, data)
     assert isinstance(fault, Fault)
     assert (fault.reason, fault.ordinal) == (IngestReason.UNREADABLE_FILE, name)
+
+
+def test_a_recipe_cuts_txt_files(tmp_path: Path) -> None:
+    table = FileLayout(default_format="txt", word_columns=("url",), tables=TableOptions(delimiter="|"))
+    (row,) = _read(tmp_path, "a.txt", b"url|text\nu|a b\n", table)
+    assert isinstance(row, Row)
+    assert row.fields == {"url": "u", "text": "a b"}
+
+
+def test_no_end_of_layers_is_a_fault(tmp_path: Path) -> None:
+    data = b"url,text\nu,a\n"
+    for _ in range(5):
+        data = gzip.compress(data)
+    (fault,) = _read(tmp_path, "a.csv.gz", data)
+    assert isinstance(fault, Fault)
+    assert fault.detail == "a.csv.gz: compressed more than 4 times over"
 
 
 def test_missing_file_folder_and_unknown_protocol(tmp_path: Path) -> None:

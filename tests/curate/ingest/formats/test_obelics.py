@@ -95,3 +95,16 @@ def test_a_parquet_file(tmp_path: Path) -> None:
     assert isinstance(document, Document)
     assert isinstance(fault, Fault)
     assert fault.detail == "a.parquet:2: 2 images, but 1 texts; both must have an entry per item"
+
+
+def test_rows_of_mint1t_and_omnicorpus() -> None:
+    texts, images = ["a", None, "b"], [None, "http://o/i.jpg", None]
+    mint = _read(
+        url="http://p/", cc_dump="CC-MAIN-2023-40", texts=texts, images=images, image_hashes=["aa"], metadata=None
+    )
+    omni = _read(texts=texts, images=images, general_metadata={"url": "http://p/", "fluency_prob": 0.9})
+    for document in (mint, omni):
+        assert [item.image_url or item.text for item in document.items] == ["a", "http://o/i.jpg", "b"]
+        assert document.url == "http://p/"
+    assert mint.meta["cc_dump"] == "CC-MAIN-2023-40"
+    assert omni.meta["general_metadata"] == {"fluency_prob": 0.9}

@@ -10,7 +10,8 @@ from curate.ingest.formats.pairs import read_pair_row, word_columns
 
 def _read(fields: dict[str, object], **options: str) -> Document:
     row = Row(place=Place(label="a.csv", number=2), fields=fields)
-    return read_pair_row(row, source=PairsSource(name="s", path="a.csv", **options))
+    (document,) = read_pair_row(row, source=PairsSource.model_validate({"name": "s", "path": "a.csv"} | options))
+    return document
 
 
 def test_image_comes_first_and_the_rest_is_meta() -> None:
@@ -62,6 +63,26 @@ def test_missing_columns() -> None:
         _read({"text": "a"})
     with pytest.raises(ColumnError, match="for the text"):
         _read({"url": "u", "title": "a"})
+
+
+def test_a_document_for_each_caption_of_a_list_or_the_first() -> None:
+    row = Row(place=Place(label="a", number=2), fields={"URL": b"u", "captions": ["one", None, " two "], "n": 1})
+    source = PairsSource(name="s", path="a")
+    documents = read_pair_row(row, source=source)
+    assert [(each.ordinal, each.items[1].text, each.meta) for each in documents] == [
+        ("a#2", "one", {"n": 1}),
+        ("a#2/2", "two", {"n": 1}),
+    ]
+    assert len(read_pair_row(row, source=source.model_copy(update={"captions": "first"}))) == 1
+    with pytest.raises(RecordError, match="captions is empty"):
+        _read({"url": "u", "captions": ["", None]})
+
+
+def test_columns_inside_structs_leave_the_rest_as_meta() -> None:
+    image = {"url": "u", "width": 3, "alt": "a cat"}
+    document = _read({"image": image, "n": 1}, url_column="image.url", text_column="image.alt")
+    assert [item.image_url or item.text for item in document.items] == ["u", "a cat"]
+    assert document.meta == {"image": {"width": 3}, "n": 1}
 
 
 HASH = "0a" * 32
