@@ -14,13 +14,16 @@ from curate.ingest.html.outline import Element, Nodes, count_before, live_elemen
 _BOILERPLATE_TAGS = frozenset({"nav", "aside", "footer", "header"})
 _BOILERPLATE_ROLES = frozenset({"navigation", "banner", "contentinfo", "complementary", "search"})
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
-_COMMENT_WORDS = frozenset({"comments", "disqus"})
+_COMMENT_WORDS = frozenset({"comment", "comments", "commentlist", "disqus", "respond"})
 _BOILERPLATE_WORDS = frozenset(
     {"sidebar", "sidebars", "cookie", "cookies", "consent", "gdpr", "newsletter", "newsletters", "subscribe"}
     | {"subscription", "share", "sharing", "sharebar", "social", "breadcrumb", "breadcrumbs", "menu", "menus", "nav"}
     | {"navbar", "navigation", "pagination", "pager", "ad", "ads", "advert", "adverts", "advertisement", "advertising"}
     | {"adsense", "sponsor", "sponsored", "promo", "outbrain", "taboola", "related", "recommended", "trending"}
-    | {"popup", "modal", "footer", "masthead"}
+    | {"popup", "modal", "footer", "masthead", "teaser", "teasers", "promos", "widget", "widgets", "toolbar", "popular"}
+    | {"author", "authors", "byline", "bylines", "bio", "avatar", "login", "signin", "signup", "paywall", "printfooter"}
+    | {"noprint", "timeline", "tags", "shares", "readmore", "recirc", "recirculation", "permalink", "disclosure"}
+    | {"catlinks", "catlink", "mostread", "upnext", "siderail", "rail"}
 )
 _BOILERPLATE_NAMES = frozenset({"header", "site-header", "global-header", "top-bar", "topbar"})
 # `has-sidebar`, `comments-open`: such a name tells of something elsewhere on the page.
@@ -110,6 +113,8 @@ def _judge(element: Element) -> _Sign:
 
 
 def _is_hidden(element: Element) -> bool:
+    if "mathml" in element.get("class").lower():
+        return False  # a formula for screen readers: the one copy that can be read
     if "hidden" in element.attrs or element.get("aria-hidden").lower() == "true":
         return True
     style = element.attrs.get("style")

@@ -39,6 +39,17 @@ def test_scripts_comments_and_the_like_are_not_listed() -> None:
     assert _tags(_outline("")) == ["body"]
 
 
+def test_noscript_is_its_images_alone() -> None:
+    nodes = _outline("<body><noscript>Turn on <p><img src=a.png><img src=b.png></p></noscript>c")
+    assert _tags(nodes) == ["body", "noscript", "img", "img", "c"]
+    assert [node.end for node in nodes if isinstance(node, Element)] == [5, 4, 3, 4]
+
+
+def test_formulas_and_pictures_of_letters_are_texts() -> None:
+    assert _tags(_outline("a<math><mi>x</mi></math><img class=emoji alt=y src=e.png>")) == ["body", "a", "x", "y"]
+    assert _tags(_outline("<body><script type=math/tex>z</script>")) == ["body", "z"]
+
+
 def test_attributes_are_stripped_and_never_null() -> None:
     element = _outline("<p hidden class=' a '>")[1]
     assert isinstance(element, Element)
