@@ -11,15 +11,15 @@ _LAZY_SETS = ("data-srcset", "data-lazy-srcset")
 _PLACEHOLDER_SCHEMES = ("data:", "about:", "blob:", "javascript:")
 _PLACEHOLDER_FILE = re.compile(
     r"(?:^|[/_.-])(?:spacer|blank|placeholder|transparent|loading|loader|lazy(?:load)?|pixel|1x1|dummy|clear|grey|gray)"
-    r"(?:[_.-][\w.-]*)?\.(?:gif|png|svg|jpe?g|webp)(?:$|\?)",
+    r"(?:[_.-][\w.-]*)?\.(?:gif|png|svg|jpe?g|webp)$",
     re.IGNORECASE,
 )
 # An attribute of any name holds an image's address if it reads like one, not like an id, a flag or a page.
 _IMAGE_ADDRESS = re.compile(
     r"(?:(?:https?:)?//|/|\.{0,2}/|[\w%-])[^\s\"'<>{}|]*\.(?:jpe?g|png|gif|webp|avif|bmp)(?:[?#][^\s]*)?", re.IGNORECASE
 )
-_IMAGE_SET = re.compile(r"\S+\.(?:jpe?g|png|gif|webp)\S* +\d+(?:\.\d+)?[wx](?:\s*,|\s*$)", re.IGNORECASE)
 _NO_ADDRESS_NAMES = frozenset({"src", "srcset", "alt", "title", "class", "id", "style", "sizes", "longdesc", "name"})
+_MAX_FILE_CHARS = 100
 _UNSUPPORTED_TYPES = frozenset({"image/avif", "image/jxl", "image/heic", "image/svg+xml"})
 _WANTED_WIDTH_PX = 1024  # enough for every vision tower in use (336-448 px) after cropping; larger costs only traffic
 _ENOUGH_WIDTH_PX = 336  # what the smallest of them takes
@@ -84,7 +84,7 @@ def _candidates(image: Element, sources: Sequence[Element]) -> Iterator[str]:
     common = [source for source in sources if source.get("type").lower() not in _UNSUPPORTED_TYPES]
     yield from _wide_sources(common)
     src = image.get("src")
-    is_placeholder = src == "#" or _PLACEHOLDER_FILE.search(src) is not None
+    is_placeholder = src == "#" or _PLACEHOLDER_FILE.search(src.partition("?")[0][-_MAX_FILE_CHARS:]) is not None
     if src and not is_placeholder:
         yield src
     yield from _ranked([srcset])
@@ -110,10 +110,12 @@ def _unnamed(image: Element) -> Iterator[str]:
         value = image.get(name)
         if name in _NO_ADDRESS_NAMES or not value or len(value) > 2048:  # noqa: PLR2004  # longer URLs are not served
             continue
-        if _IMAGE_ADDRESS.fullmatch(value):
+        if " " in value:
+            candidates = parse_srcset(value)
+            if all(width and _IMAGE_ADDRESS.fullmatch(url) for url, width in candidates):
+                yield from _ranked([value])
+        elif _IMAGE_ADDRESS.fullmatch(value):
             yield value
-        elif _IMAGE_SET.search(value):
-            yield from _ranked([value])
 
 
 def _ranked(srcsets: Iterable[str]) -> Iterator[str]:

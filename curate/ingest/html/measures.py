@@ -1,44 +1,53 @@
 """How much text, links and images each part of a page holds."""
 
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, field
 
-from curate.ingest.html.outline import Nodes
+from curate.ingest.html.outline import Element, Nodes
+
+_PROSE_CHARS = 50  # a text of a page's furniture is shorter, one of a sentence longer
 
 
 @dataclass(slots=True)
 class Sums:
     """Prefix sums over the nodes, dropped subtrees left out: of element ``i``, ``sums[end] - sums[i]``."""
 
-    text: list[int]
+    text: list[int] = field(default_factory=lambda: [0])
     """Characters, white space around each text not counted."""
-    linked: list[int]
+    linked: list[int] = field(default_factory=lambda: [0])
     """Those of them inside links."""
-    links: list[int]
-    images: list[int]
+    prose: list[int] = field(default_factory=lambda: [0])
+    """Those in texts of at least 50 characters outside links."""
+    links: list[int] = field(default_factory=lambda: [0])
+
+    def running(self, index: int, element: Element) -> int:
+        """Return the characters of an element outside links; menus are made of links, and prose is not."""
+        return self.text[element.end] - self.text[index] - (self.linked[element.end] - self.linked[index])
 
 
-def sum_up(nodes: Nodes, dropped: set[int]) -> Sums:
-    """Return the sums of a page; anchors without ``href`` and links to the page's own notes count as text."""
-    sums = Sums(text=[0], linked=[0], links=[0], images=[0])
-    text = linked = links = images = link_end = index = 0
+def sum_up(nodes: Nodes, dropped: Container[int]) -> Sums:
+    """Return the sums of a page; anchors without ``href`` and links to the page's own parts count as text."""
+    sums = Sums()
+    text = linked = prose = links = link_end = index = 0
     while index < len(nodes):
         node = nodes[index]
         width = 1
         if isinstance(node, str):
             size = len(node.strip())
             text += size
-            linked += size if index < link_end else 0
+            if index < link_end:
+                linked += size
+            elif size >= _PROSE_CHARS:
+                prose += size
         elif index in dropped:
             width = node.end - index
-        elif node.tag == "a":
-            if (href := node.get("href")) and href[0] != "#":
-                link_end = max(link_end, node.end)
-                links += 1
-        elif node.tag == "img":
-            images += 1
-        sums.text.extend([text] * width)
-        sums.linked.extend([linked] * width)
-        sums.links.extend([links] * width)
-        sums.images.extend([images] * width)
+        elif node.tag == "a" and (href := node.attrs.get("href")) and href[0] != "#":
+            link_end = max(link_end, node.end)
+            links += 1
+        for values, value in ((sums.text, text), (sums.linked, linked), (sums.prose, prose), (sums.links, links)):
+            if width == 1:
+                values.append(value)
+            else:
+                values.extend([value] * width)
         index += width
     return sums

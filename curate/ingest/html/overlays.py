@@ -11,6 +11,7 @@ from curate.ingest.html.outline import Element, Nodes
 _PLACED = re.compile(r"(?=.*(?<![-\w])(?:top|bottom)\s*:)(?=.*(?<![-\w])(?:left|right)\s*:)", re.IGNORECASE | re.DOTALL)
 _MIN_LABELS = 3
 _MAX_LABEL_CHARS = 120  # a mean above that is no drawing
+_MAX_NODES = 1_000
 _MAX_STYLE_CHARS = 500
 
 
@@ -25,7 +26,7 @@ def find_drawings(nodes: Nodes) -> set[int]:
 
 def _is_drawing(nodes: Nodes, parent: int, num_labels: int) -> bool:
     element = nodes[parent]
-    if isinstance(element, str):
+    if isinstance(element, str) or element.end - parent > _MAX_NODES:
         return False
     has_picture = False
     chars = 0

@@ -61,8 +61,8 @@ def parse_page(body: bytes, *, url: str, charset: str | None) -> tuple[Item, ...
 
 def _read_content(nodes: Nodes, *, base_url: str) -> Content:
     dropped = find_boilerplate(nodes) | find_standins(nodes) | find_drawings(nodes)
-    root = choose_root(nodes, dropped)
     sums = sum_up(nodes, dropped)
+    root = choose_root(nodes, dropped, sums)
     dropped |= find_teasers(nodes, dropped, sums, root=root)
     dropped |= find_foreign_images(nodes, dropped, sums, root=root)
     return extract_content(nodes, dropped, root=root, base_url=base_url)

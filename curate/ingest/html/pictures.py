@@ -1,8 +1,9 @@
 """Which images belong to the content, and which are signs, portraits of authors, spacers or ways to other pages."""
 
 import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from curate.ingest.html.image_urls import choose_image_url
@@ -15,7 +16,8 @@ _ICON_PX = 48  # a side of at most this much shows nothing that a text tells of
 _SMALL_PX = 130  # the usual size of portraits and thumbnails
 _MAX_LINE_RATIO = 8  # wider or higher: a rule or a banner
 _THRESHOLD = 1.0
-_NEAR = 8  # parents up to which names are read
+_NEAR = 8  # parents up to which links and figures are looked for
+_NEAR_PEOPLE = 4  # parents up to which names tell of a portrait; further up they tell who wrote the article
 _REPEATED = 0.5  # a picture is shown once, a sign at every place
 _TITLE_SHARE = 0.8
 _MAX_TITLE_WAY = 60  # nodes between a teaser's picture and its title
@@ -68,16 +70,25 @@ def read_size(image: Element) -> tuple[int | None, int | None]:
 def _weigh_place(nodes: Nodes, index: int, image: Element, titles: dict[str, list[int]]) -> float:
     """Return how much the elements around an image speak against it."""
     weight = 0.0
-    in_figure = among_people = False
+    in_figure = False
     href = ""
-    for parent in _parents(nodes, image):
+    for level, (_, parent) in enumerate(_parents(nodes, image)):
         in_figure = in_figure or parent.tag in _FIGURES
         href = href or (parent.get("href") if parent.tag == "a" else "")
-        among_people = among_people or bool(_words(f"{parent.get('class')} {parent.get('id')}") & _PEOPLE)
+        weight += 0.5 if parent.tag == "button" else 0
+        if level < _NEAR_PEOPLE and _words(f"{parent.get('class')} {parent.get('id')}") & _PEOPLE:
+            weight = max(weight, 0.6)
     if href and href[0] != "#" and not _IMAGE_FILE.search(href):
         weight += 0.3
-        weight += 1.2 if any(abs(place - index) < _MAX_TITLE_WAY for place in titles.get(href, ())) else 0
-    return weight + (0.6 if among_people else 0) - (0.5 if in_figure else 0)
+        weight += 1.2 if _is_near(titles.get(href, ()), index) else 0
+        weight += 0.7 if url_path(href) in {"", "/", "./"} and "?" not in href else 0  # home: the sign of the site
+    return weight - (0.5 if in_figure else 0)
+
+
+def _is_near(places: Sequence[int], index: int) -> bool:
+    """Tell whether one of some ascending places is near another."""
+    first = bisect_left(places, index - _MAX_TITLE_WAY)
+    return first < len(places) and places[first] < index + _MAX_TITLE_WAY
 
 
 def _weigh_image(image: Element, url: str) -> float:
@@ -86,6 +97,7 @@ def _weigh_image(image: Element, url: str) -> float:
     folder, _, name = url_path(url).rpartition("/")
     weight = 1.0 if names & (_SIGNS | _PEOPLE) else 0
     weight += 1.0 if _words(name) & _SIGNS else 0.8 if _words(folder) & _SIGNS else 0
+    weight += 0.5 if name.endswith(".svg") else 0  # drawings of programs; most are signs
     return weight + _weigh_size(image, url)
 
 
@@ -110,13 +122,19 @@ def url_path(url: str) -> str:
         return ""
 
 
-def _parents(nodes: Nodes, element: Element) -> Iterator[Element]:
+def _parents(nodes: Nodes, element: Element) -> Iterator[tuple[int, Element]]:
     for _ in range(_NEAR):
-        parent = nodes[element.parent] if element.parent >= 0 else ""
+        index = element.parent
+        parent = nodes[index] if index >= 0 else ""
         if isinstance(parent, str):
             return
-        yield parent
+        yield index, parent
         element = parent
+
+
+def _end(nodes: Nodes, index: int) -> int:
+    element = nodes[index]
+    return index + 1 if isinstance(element, str) else element.end
 
 
 def _title_targets(nodes: Nodes, dropped: set[int], sums: Sums, root: int) -> dict[str, list[int]]:
@@ -127,11 +145,8 @@ def _title_targets(nodes: Nodes, dropped: set[int], sums: Sums, root: int) -> di
         own = sums.text[link.end] - sums.text[index]
         if not own or not href or href[0] == "#":
             continue
-        place = link.parent
-        while place > 0 and isinstance(parent := nodes[place], Element) and parent.tag in _INLINE:
-            place = parent.parent
-        block = nodes[place]
-        if isinstance(block, Element) and own >= _TITLE_SHARE * (sums.text[block.end] - sums.text[place]):
+        block = next((place for place, parent in _parents(nodes, link) if parent.tag not in _INLINE), index)
+        if own >= _TITLE_SHARE * (sums.text[_end(nodes, block)] - sums.text[block]):
             targets.setdefault(href, []).append(index)
     return targets
 

@@ -21,6 +21,7 @@ _LONG_PROSE_CHARS = 140  # running text of a block that says something itself, a
 _PROSE_CHARS = 300
 _MIN_ALIKE = 3  # like-shaped neighbours that make a list of teasers
 _MAX_TEASER_CHARS = 400
+_MAX_TEASER_NODES = 120
 _MAX_SHARE = 0.4  # of the content's running text; what holds more is the content
 
 
@@ -29,12 +30,12 @@ def find_teasers(nodes: Nodes, dropped: set[int], sums: Sums, *, root: int) -> s
     top = nodes[root]
     if isinstance(top, str):
         return set()
-    most = _MAX_SHARE * _running(sums, root, top)
+    most = _MAX_SHARE * sums.running(root, top)
     found: set[int] = set()
     alike = _like_shaped(nodes, dropped, sums, root=root)
     gone = dropped | found
     for index, element in live_elements(nodes, gone, root=root, tags=_CONTAINERS):
-        if index == root or _running(sums, index, element) > most:
+        if index == root or sums.running(index, element) > most:
             continue
         if element.tag in _LISTS and _stands_in_prose(sums, index, element, top=top, root=root):
             continue
@@ -42,10 +43,6 @@ def find_teasers(nodes: Nodes, dropped: set[int], sums: Sums, *, root: int) -> s
             found.add(index)
             gone.add(index)
     return found | _orphaned_headings(nodes, gone, root=root)
-
-
-def _running(sums: Sums, index: int, element: Element) -> int:
-    return sums.text[element.end] - sums.text[index] - (sums.linked[element.end] - sums.linked[index])
 
 
 def _stands_in_prose(sums: Sums, index: int, element: Element, *, top: Element, root: int) -> bool:
@@ -76,11 +73,9 @@ def _like_shaped(nodes: Nodes, dropped: set[int], sums: Sums, *, root: int) -> s
 def _is_teaser(nodes: Nodes, sums: Sums, index: int, element: Element) -> bool:
     text = sums.text[element.end] - sums.text[index]
     linked = sums.linked[element.end] - sums.linked[index]
-    if not linked or text > _MAX_TEASER_CHARS:
+    if not linked or text > _MAX_TEASER_CHARS or element.end - index > _MAX_TEASER_NODES:
         return False
-    if sums.images[element.end] - sums.images[index] == 1:
-        return _one_target(nodes, index, element)
-    return False
+    return _one_target(nodes, index, element)
 
 
 def _one_target(nodes: Nodes, index: int, element: Element) -> bool:

@@ -121,6 +121,13 @@ def test_no_bytes_raise(pieces: list[bytes], charset: str | None) -> None:
         "<span class=MathJax>",
         "\u00ad\u200d",
         "<svg><math><annotation>",
+        "<div><h3><a href=x>t</a></h3><a href=x><img src=a.png></a></div>",
+        "<b><a href=x>t</a>",
+        "<img src=/spacer-spacer-x data-a='x.jpg?x.jpg? 1w'>",
+        "<button><img src=a.png>",
+        "<div><p style='top:1px;left:1px'>a</p><img><p style='top:1px;left:1px'>b</p><p style='top:1px;left:1px'>c</p>",
+        "<article><h1>t</h1>",
+        "<table><tr><td>",
     ],
 )
 def test_time_grows_with_size_only(unit: str) -> None:

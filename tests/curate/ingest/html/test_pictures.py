@@ -25,6 +25,8 @@ def _foreign(html: str) -> int:
         "<div class=userProfile><img src=/u/90x90.jpg></div>",
         "<div><a href=/p><img src=a.jpg></a><h3><a href=/p>A title</a></h3></div>",
         "<img src=/s/thumb_110x70.jpg>",
+        "<a href=/><img src=a.jpg></a>",
+        "<button><img src=copy.svg></button>",
     ],
 )
 def test_foreign(html: str) -> None:
