@@ -21,12 +21,12 @@ _BOILERPLATE_WORDS = frozenset(
     | {"subscription", "share", "sharing", "sharebar", "social", "breadcrumb", "breadcrumbs", "menu", "menus", "nav"}
     | {"navbar", "navigation", "pagination", "pager", "ad", "ads", "advert", "adverts", "advertisement", "advertising"}
     | {"adsense", "sponsor", "sponsored", "promo", "outbrain", "taboola", "related", "recommended", "trending"}
-    | {"popup", "modal", "footer", "masthead", "teaser", "teasers", "promos", "widget", "widgets", "toolbar", "popular"}
-    | {"author", "authors", "byline", "bylines", "bio", "avatar", "login", "signin", "signup", "paywall", "printfooter"}
+    | {"popup", "modal", "footer", "masthead", "teasers", "promos", "toolbar", "popular"}
+    | {"author", "authors", "byline", "bylines", "bio", "avatar", "login", "signin", "signup", "printfooter"}
     | {"noprint", "tags", "shares", "readmore", "recirc", "recirculation", "disclosure"}
     | {"catlinks", "catlink", "mostread", "upnext", "siderail"}
 )
-_BOILERPLATE_NAMES = frozenset({"header", "site-header", "global-header", "top-bar", "topbar"})
+_BOILERPLATE_NAMES = frozenset({"header", "site-header", "global-header", "top-bar", "topbar", "widget", "widget-area"})
 # `has-sidebar`, `comments-open`: such a name tells of something elsewhere on the page.
 _STATE_WORDS = frozenset({"no", "not", "has", "with", "without", "open", "closed", "enabled", "disabled"})
 # Author-made or automatic names on inline text and headings speak of the topic, not of boilerplate.
@@ -80,11 +80,13 @@ def _find_signs(nodes: Nodes) -> tuple[set[int], dict[int, _Sign]]:
     doubtful: dict[int, _Sign] = {}
     headings = _places(nodes, _HEADINGS)
     titles = _places(nodes, frozenset({"h1"}))
-    content_end = 0
+    content_end = num_headers = 0
     for index, element in live_elements(nodes, certain):
         sign = _judge(element) if index else _Sign.NONE
-        if element.tag == "header" and index < content_end and _hold(headings, index, element.end):
-            sign = _Sign.NONE  # the header of an article, not of the page: it holds the title
+        if element.tag == "header":
+            holders = headings if index < content_end else titles if num_headers else []
+            sign = _Sign.NONE if _hold(holders, index, element.end) else sign
+            num_headers += 1
         if sign is _Sign.COMMENTS and _hold(titles, index, element.end):
             sign = _Sign.WEAK  # what has the page's title is more than its comments
         if sign is _Sign.CERTAIN:

@@ -7,6 +7,9 @@ from curate.ingest.html.outline import Element, Nodes
 
 _PROSE_CHARS = 50  # a text of a page's furniture is shorter, one of a sentence longer
 
+_DENSE_PROSE_CHARS = 20  # in scripts that write a syllable or a word per character
+_DENSE_SCRIPTS = "\u2e80"
+
 
 @dataclass(slots=True)
 class Sums:
@@ -37,7 +40,7 @@ def sum_up(nodes: Nodes, dropped: Container[int]) -> Sums:
             text += size
             if index < link_end:
                 linked += size
-            elif size >= _PROSE_CHARS:
+            elif size >= _PROSE_CHARS or (size >= _DENSE_PROSE_CHARS and node[len(node) // 2] >= _DENSE_SCRIPTS):
                 prose += size
         elif index in dropped:
             width = node.end - index

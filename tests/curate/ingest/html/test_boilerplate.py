@@ -71,6 +71,8 @@ def test_boilerplate_goes(boilerplate: str) -> None:
         '<div class="header">' + _PROSE + "x</div>",
         '<p style="color: red">x</p>',
         "<article><header><h1>x</h1></header></article>",
+        "<header>Site</header><div><header><h1>x</h1></header></div>",
+        '<div class="builder-widget">x</div>',
     ],
 )
 def test_content_stays(content: str) -> None:
