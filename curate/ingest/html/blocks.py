@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from curate.contract.reasons import Modality
 from curate.contract.records import Item
 from curate.ingest.html.image_urls import choose_image_url
-from curate.ingest.html.outline import Element, Nodes
+from curate.ingest.html.outline import IMAGES, Element, Nodes
 from curate.ingest.urls import resolve_url
 
-_IMAGES = frozenset({"img", "amp-img"})
 _CELLS = frozenset({"td", "th"})
 # Blocks that a cell of a table of data does not hold: a row with one is a piece of layout.
 _STRUCTURE = frozenset(
@@ -148,7 +147,7 @@ def extract_content(nodes: Nodes, dropped: set[int], *, root: int, base_url: str
                 builder.add_text(" ")
             index = node.end
             continue
-        elif node.tag in _IMAGES:
+        elif node.tag in IMAGES:
             _add_image(builder, node, nodes, index, base_url)
         else:
             builder.enter(node.tag)

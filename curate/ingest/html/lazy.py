@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from curate.ingest.html.image_urls import choose_image_url, file_name
-from curate.ingest.html.outline import Element, Nodes
+from curate.ingest.html.outline import IMAGES, Element, Nodes
 
 _MAX_STANDINS = 3  # a preview, a frame and an empty image: the most that is seen before one <noscript>
 _MAX_WAY = 24  # nodes looked at on either side
@@ -51,7 +51,7 @@ def _images_beside(nodes: Nodes, noscript: Element, places: range) -> Iterator[t
                 return
         elif node.tag == "noscript" or _is_noscript(nodes, node.parent):
             return
-        elif node.tag == "img" and _are_near(nodes, node, noscript):
+        elif node.tag in IMAGES and (place == noscript.parent or _are_near(nodes, node, noscript)):
             left -= 1
             yield place, node
 

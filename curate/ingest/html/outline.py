@@ -17,6 +17,9 @@ MAX_NODES = 500_000
 
 _MAX_IMAGES_ALONE = 20
 
+IMAGES = frozenset({"img", "amp-img"})
+"""Elements that are an image."""
+
 NEVER_CONTENT = frozenset(
     {"script", "style", "template", "head", "title", "svg", "canvas", "iframe", "frame", "frameset"}
     | {"object", "embed", "applet", "audio", "video", "map", "button", "select", "datalist", "textarea", "input"}

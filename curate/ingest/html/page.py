@@ -11,6 +11,7 @@ from curate.ingest.html.boilerplate import find_boilerplate
 from curate.ingest.html.bounds import bound_html
 from curate.ingest.html.charset import decode_html
 from curate.ingest.html.lazy import find_standins
+from curate.ingest.html.lead import add_lead
 from curate.ingest.html.main_content import choose_root
 from curate.ingest.html.measures import sum_up
 from curate.ingest.html.opt_outs import PageOptOuts, find_opt_outs
@@ -62,7 +63,8 @@ def parse_page(body: bytes, *, url: str, charset: str | None) -> tuple[Item, ...
 def _read_content(nodes: Nodes, *, base_url: str) -> Content:
     dropped = find_boilerplate(nodes) | find_standins(nodes) | find_drawings(nodes)
     sums = sum_up(nodes, dropped)
-    root = choose_root(nodes, dropped, sums)
+    root, others = add_lead(nodes, dropped, sums, root=choose_root(nodes, dropped, sums))
+    dropped |= others
     dropped |= find_teasers(nodes, dropped, sums, root=root)
     dropped |= find_foreign_images(nodes, dropped, sums, root=root)
     return extract_content(nodes, dropped, root=root, base_url=base_url)

@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 from curate.ingest.html.image_urls import choose_image_url
 from curate.ingest.html.measures import Sums
-from curate.ingest.html.outline import Element, Nodes, live_elements
+from curate.ingest.html.outline import IMAGES, Element, Nodes, live_elements
 
-_IMAGES = frozenset({"img", "amp-img"})
 _FIGURES = frozenset({"figure", "picture"})
 _ICON_PX = 48  # a side of at most this much shows nothing that a text tells of
 _SMALL_PX = 130  # the usual size of portraits and thumbnails
@@ -45,7 +44,7 @@ def find_foreign_images(nodes: Nodes, dropped: set[int], sums: Sums, *, root: in
         sums: Of the page.
         root: Index of the element that holds the content.
     """
-    images = [(index, node) for index, node in live_elements(nodes, dropped, root=root, tags=_IMAGES)]
+    images = [(index, node) for index, node in live_elements(nodes, dropped, root=root, tags=IMAGES)]
     if not images:
         return set()
     urls = [choose_image_url(image) or "" for _, image in images]

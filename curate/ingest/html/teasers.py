@@ -22,18 +22,23 @@ _PROSE_CHARS = 300
 _MIN_ALIKE = 3  # like-shaped neighbours that make a list of teasers
 _MAX_TEASER_CHARS = 400
 _MAX_TEASER_NODES = 120
+_MIN_LEFT = 0.1  # of the content's text
 _MAX_SHARE = 0.4  # of the content's running text; what holds more is the content
 
 
 def find_teasers(nodes: Nodes, dropped: set[int], sums: Sums, *, root: int) -> set[int]:
-    """Return the indices of the elements under ``root`` to drop besides ``dropped``, with all they hold."""
+    """Return the indices of the elements under ``root`` to drop besides ``dropped``, with all they hold.
+
+    Of a page that is nothing but links, nothing is dropped: there they are the content.
+    """
     top = nodes[root]
     if isinstance(top, str):
         return set()
     most = _MAX_SHARE * sums.running(root, top)
     found: set[int] = set()
-    alike = _like_shaped(nodes, dropped, sums, root=root)
-    gone = dropped | found
+    alike = _like_shaped(nodes, dropped, sums, root=root, most=most)
+    gone = set(dropped)
+    left = whole = sums.text[top.end] - sums.text[root]
     for index, element in live_elements(nodes, gone, root=root, tags=_CONTAINERS):
         if index == root or sums.running(index, element) > most:
             continue
@@ -42,7 +47,8 @@ def find_teasers(nodes: Nodes, dropped: set[int], sums: Sums, *, root: int) -> s
         if index in alike or (element.tag not in _ITEMS and _is_link_list(sums, index, element)):
             found.add(index)
             gone.add(index)
-    return found | _orphaned_headings(nodes, gone, root=root)
+            left -= sums.text[element.end] - sums.text[index]
+    return found | _orphaned_headings(nodes, gone, root=root) if left > _MIN_LEFT * whole else set()
 
 
 def _stands_in_prose(sums: Sums, index: int, element: Element, *, top: Element, root: int) -> bool:
@@ -61,13 +67,18 @@ def _is_link_list(sums: Sums, index: int, element: Element) -> bool:
     return linked > (_MAX_LISTED_SHARE if element.tag in _LISTS else _MAX_LINK_SHARE) * text
 
 
-def _like_shaped(nodes: Nodes, dropped: set[int], sums: Sums, *, root: int) -> set[int]:
-    """Return blocks that stand among several of their shape, each with a link around its picture or its heading."""
-    shapes: dict[tuple[int, str, str], list[int]] = {}
+def _like_shaped(nodes: Nodes, dropped: set[int], sums: Sums, *, root: int, most: float) -> set[int]:
+    """Return blocks that stand among several of their shape, each with links to one page around picture and text.
+
+    Where they hold more running text than ``most`` together, they are the parts of a list that is the content.
+    """
+    shapes: dict[tuple[int, str, str], list[tuple[int, int]]] = {}
     for index, element in live_elements(nodes, dropped, root=root, tags=_CONTAINERS):
         if index != root and _is_teaser(nodes, sums, index, element):
-            shapes.setdefault((element.parent, element.tag, element.get("class")), []).append(index)
-    return {index for group in shapes.values() if len(group) >= _MIN_ALIKE for index in group}
+            shape = (element.parent, element.tag, element.get("class"))
+            shapes.setdefault(shape, []).append((index, sums.running(index, element)))
+    groups = [group for group in shapes.values() if len(group) >= _MIN_ALIKE]
+    return {index for group in groups if sum(chars for _, chars in group) <= most for index, _ in group}
 
 
 def _is_teaser(nodes: Nodes, sums: Sums, index: int, element: Element) -> bool:

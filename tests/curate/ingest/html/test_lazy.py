@@ -20,6 +20,7 @@ def _urls(html: str) -> list[str]:
         f"<div>{_REAL}<img src='data:,' class=lazy></div>",
         f"<figure><div><div><img src=/60/real.jpg></div><div><img>{_REAL}</div></div></figure>",
         f"<div><img src=/spinner.svg>{_REAL}</div>",
+        f"<amp-img src=/f/real.jpg>{_REAL}</amp-img>",
         "<div><img src=/f/real.jpg><noscript><img src=/f/real.jpg></noscript></div>",
     ],
 )

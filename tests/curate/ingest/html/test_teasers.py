@@ -45,6 +45,8 @@ def test_what_leads_away(html: str, dropped: list[str]) -> None:
         f"{_PROSE}<ol>" + "<li>Author, a <a href=/x>title</a>, the publisher of it, 2020</li>" * 5 + "</ol>",
         f"{_PROSE}<div><a href=#a>One</a> <a href=#b>Two</a></div>",  # the page's own parts
         f"{_PROSE}" + "<div><a href=a.jpg><img src=a.jpg></a>The first of several steps.</div>" * 3,
+        "<div>" + _CARDS.replace("by someone", "A review of some length. " * 8) + "</div>",  # a list of reviews
+        f"<ul>{_LINKS}</ul>",
         "",
     ],
 )
