@@ -19,6 +19,7 @@ _IMAGE_ADDRESS = re.compile(
     r"(?:(?:https?:)?//|/|\.{0,2}/|[\w%-])[^\s\"'<>{}|]*\.(?:jpe?g|png|gif|webp|avif|bmp)(?:[?#][^\s]*)?", re.IGNORECASE
 )
 _NO_ADDRESS_NAMES = frozenset({"src", "srcset", "alt", "title", "class", "id", "style", "sizes", "longdesc", "name"})
+_PIXEL_SIDES = frozenset({"0", "1", "1px"})
 _MAX_FILE_CHARS = 100
 _UNSUPPORTED_TYPES = frozenset({"image/avif", "image/jxl", "image/heic", "image/svg+xml"})
 _WANTED_WIDTH_PX = 1024  # enough for every vision tower in use (336-448 px) after cropping; larger costs only traffic
@@ -84,7 +85,10 @@ def _candidates(image: Element, sources: Sequence[Element]) -> Iterator[str]:
     common = [source for source in sources if source.get("type").lower() not in _UNSUPPORTED_TYPES]
     yield from _wide_sources(common)
     src = image.get("src")
-    is_placeholder = src == "#" or _PLACEHOLDER_FILE.search(src.partition("?")[0][-_MAX_FILE_CHARS:]) is not None
+    is_pixel = not _PIXEL_SIDES.isdisjoint((image.get("width"), image.get("height")))
+    is_placeholder = (
+        src == "#" or is_pixel or _PLACEHOLDER_FILE.search(src.partition("?")[0][-_MAX_FILE_CHARS:]) is not None
+    )
     if src and not is_placeholder:
         yield src
     yield from _ranked([srcset])

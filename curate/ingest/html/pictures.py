@@ -103,6 +103,8 @@ def _weigh_image(image: Element, url: str) -> float:
 def _weigh_size(image: Element, url: str) -> float:
     width, height = read_size(image)
     known = [side for side in (width, height) if side]  # 0 is what scripts leave where they have not measured yet
+    if known and min(known) == 1 and url != image.get("src"):
+        known = []  # the size of what stands there until the picture is loaded
     if known and min(known) <= _ICON_PX:
         return 2
     if width and height and max(width, height) > _MAX_LINE_RATIO * min(width, height):

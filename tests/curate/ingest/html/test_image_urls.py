@@ -50,6 +50,8 @@ def test_parse_srcset_takes_linear_time() -> None:
         (_img(src="/s/loading.gif", data_sizes="s.jpg 300w, m.jpg 1100w"), "m.jpg"),
         (_img(src="/s/blank.gif"), "/s/blank.gif"),
         (_img(src="/s/loading.gif", data_label="a.jpg and b.jpg"), "/s/loading.gif"),
+        (_img(src="p.gif", width="1", data_hires="/c.jpg"), "/c.jpg"),
+        (_img(src="p.gif", width="1", height="1"), "p.gif"),
         (_img(src="#", data_url="page.html"), None),
         (_img(src="a.png", data_other="b.png"), "a.png"),
         (_img(alt="a.png", title="b.png"), None),

@@ -39,6 +39,7 @@ def test_foreign(html: str) -> None:
         "<img src=a.jpg>",
         "<img src=a.jpg width=640 height=480>",
         "<img src=a.jpg width=570 height=0>",
+        "<img src=p.gif width=1 height=1 data-hires=a.jpg>",
         "<img src=lexicon.jpg>",  # part of a word
         "<a href=/album/17><img src=a.jpg></a>",
         "<a href=/wiki/File:A.jpg><img src=a.jpg></a>",
