@@ -17,6 +17,8 @@ _MAX_LINE_RATIO = 8  # wider or higher: a rule or a banner
 _THRESHOLD = 1.0
 _NEAR = 8  # parents up to which links and figures are looked for
 _NEAR_PEOPLE = 4  # parents up to which names tell of a portrait; further up they tell who wrote the article
+_DESCRIBED_WORDS = 4
+_DESCRIBED_CHARS = 8  # where words are not parted by blanks
 _REPEATED = 0.5  # a picture is shown once, a sign at every place
 _TITLE_SHARE = 0.8
 _MAX_TITLE_WAY = 60  # nodes between a teaser's picture and its title
@@ -95,9 +97,15 @@ def _weigh_image(image: Element, url: str) -> float:
     names = _words(f"{image.get('class')} {image.get('id')}")
     folder, _, name = url_path(url).rpartition("/")
     weight = 1.0 if names & (_SIGNS | _PEOPLE) else 0
-    weight += 1.0 if _words(name) & _SIGNS else 0.8 if _words(folder) & _SIGNS else 0
+    by_url = 1.0 if _words(name) & _SIGNS else 0.8 if _words(folder) & _SIGNS else 0
+    weight += by_url / 2 if _is_description(image.get("alt")) else by_url
     weight += 0.5 if name.endswith(".svg") else 0  # drawings of programs; most are signs
     return weight + _weigh_size(image, url)
+
+
+def _is_description(alt: str) -> bool:
+    """Tell whether someone says what is to be seen, be it a button or a logo, rather than what it is called."""
+    return len(alt.split()) >= _DESCRIBED_WORDS or (len(alt) >= _DESCRIBED_CHARS and max(alt) >= "\u2e80")
 
 
 def _weigh_size(image: Element, url: str) -> float:

@@ -41,6 +41,8 @@ def test_foreign(html: str) -> None:
         "<img src=a.jpg width=570 height=0>",
         "<img src=p.gif width=1 height=1 data-hires=a.jpg>",
         "<img src=lexicon.jpg>",  # part of a word
+        "<img src=new-file-button.png alt='The button for a new file'>",
+        "<img src=new-file-button.png alt='\u65b0\u3057\u3044\u30d5\u30a1\u30a4\u30eb\u30dc\u30bf\u30f3'>",
         "<a href=/album/17><img src=a.jpg></a>",
         "<a href=/wiki/File:A.jpg><img src=a.jpg></a>",
         "<a href=a.jpg><img src=a_120x80.jpg width=400></a><a href=a.jpg>A larger one</a>",
