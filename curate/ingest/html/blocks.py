@@ -25,8 +25,8 @@ _BLOCKS = (
 )
 _BREAK = "\n\n"  # stands for <br> until the block's white space is normalised
 _CELL_SEPARATOR = " | "
-# Soft hyphen, zero width space, word joiner, zero width no-break space, Mongolian vowel separator.
-_BREAK_MARKS = dict.fromkeys((0x00AD, 0x200B, 0x2060, 0xFEFF, 0x180E))
+# Soft hyphen, zero width space, word joiner, zero width no-break space.
+_BREAK_MARKS = dict.fromkeys((0x00AD, 0x200B, 0x2060, 0xFEFF))
 # Joiners, directions and variation selectors that stand beside no letter.
 _MARKS_ALONE = re.compile("[\\s\u200c-\u200f\u202a-\u202e\u2061-\u206f\ufe00-\ufe0f\u034f\u115f\u1160\u3164]*")
 

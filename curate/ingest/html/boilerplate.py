@@ -15,7 +15,8 @@ from curate.ingest.html.outline import Element, Nodes, live_elements, text_befor
 _BOILERPLATE_TAGS = frozenset({"nav", "aside", "footer", "header"})
 _BOILERPLATE_ROLES = frozenset({"navigation", "banner", "contentinfo", "complementary", "search"})
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
-_COMMENT_WORDS = frozenset({"comment", "comments", "commentlist", "disqus", "respond"})
+_COMMENT_WORDS = frozenset({"comments", "commentlist", "disqus", "respond"})
+_COMMENT_START = "comment"  # at the end of a name it is also what newspapers call opinion
 _BOILERPLATE_WORDS = frozenset(
     {"sidebar", "sidebars", "cookie", "cookies", "consent", "gdpr", "newsletter", "newsletters", "subscribe"}
     | {"subscription", "share", "sharing", "sharebar", "social", "breadcrumb", "breadcrumbs", "menu", "menus", "nav"}
@@ -165,7 +166,7 @@ def _judge_names(names: str) -> _Sign:
         words = {word.lower() for word in _WORD.findall(name)}
         if words & _STATE_WORDS:
             continue
-        if words & _COMMENT_WORDS:
+        if words & _COMMENT_WORDS or name.lower().startswith(_COMMENT_START):
             return _Sign.COMMENTS
         if words & _BOILERPLATE_WORDS or name.lower() in _BOILERPLATE_NAMES:
             sign = _Sign.WEAK

@@ -49,6 +49,8 @@ def _live(html: str) -> str:
         '<p style="color:red; Display : none">x</p>',
         '<section id="comments"><article>x</article></section>',
         '<div class="byline">x</div>',
+        '<ol class="commentlist"><li class="comment-body">x</ol>',
+        '<div id="comment-box">x</div>',
         '<img aria-hidden="true" alt="x" src="a.png">',
         "<nav><main>x</main></nav>",
     ],
@@ -65,6 +67,7 @@ def test_boilerplate_goes(boilerplate: str) -> None:
         '<div class="comments-open">x</div>',
         '<div class="post-and-comments"><h1>x</h1>' + _PROSE * 2 + "</div>",
         '<span class="comment">x</span>',
+        '<div class="tone-comment">x</div>',
         '<h2 id="related-work">x</h2>',  # a topic
         '<section id="cookies">x</section>',
         '<span class="menu">x</span>',
