@@ -22,6 +22,7 @@ class Sums:
     prose: list[int] = field(default_factory=lambda: [0])
     """Those in texts of at least 50 characters outside links."""
     links: list[int] = field(default_factory=lambda: [0])
+    """Those with text."""
 
     def running(self, index: int, element: Element) -> int:
         """Return the characters of an element outside links; menus are made of links, and prose is not."""
@@ -31,6 +32,7 @@ class Sums:
 def sum_up(nodes: Nodes, dropped: Container[int]) -> Sums:
     """Return the sums of a page; anchors without ``href`` and links to the page's own parts count as text."""
     sums = Sums()
+    is_new = False  # whether no text of the link has come yet
     text = linked = prose = links = link_end = index = 0
     while index < len(nodes):
         node = nodes[index]
@@ -40,13 +42,15 @@ def sum_up(nodes: Nodes, dropped: Container[int]) -> Sums:
             text += size
             if index < link_end:
                 linked += size
+                links += is_new and size > 0
+                is_new = is_new and not size
             elif size >= _PROSE_CHARS or (size >= _DENSE_PROSE_CHARS and node[len(node) // 2] >= _DENSE_SCRIPTS):
                 prose += size
         elif index in dropped:
             width = node.end - index
         elif node.tag == "a" and (href := node.attrs.get("href")) and href[0] != "#":
             link_end = max(link_end, node.end)
-            links += 1
+            is_new = True
         for values, value in ((sums.text, text), (sums.linked, linked), (sums.prose, prose), (sums.links, links)):
             if width == 1:
                 values.append(value)

@@ -5,7 +5,8 @@ from curate.ingest.html.outline import Element, build_outline
 
 
 def test_sums_of_the_live_parts() -> None:
-    body = LexborHTMLParser("<p>ab <a href=/x>cd <b>e</b></a><a href=#n>f</a><img src=a></p><nav>gone<img></nav>h").body
+    links = "<a href=/x>cd <b>e</b></a><a href=#n>f</a><a href=/y><img src=a></a>"
+    body = LexborHTMLParser(f"<p>ab {links}</p><nav>gone<img></nav>h").body
     assert body is not None
     nodes = build_outline(body)
     sums = sum_up(nodes, {i for i, node in enumerate(nodes) if isinstance(node, Element) and node.tag == "nav"})
