@@ -1,1 +1,1 @@
-"""A page's items: its main text and pictures in reading order; start at ``page_items.py``."""
+"""A page's items: its main text and pictures in reading order; start at ``page.py``."""

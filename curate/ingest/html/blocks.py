@@ -1,12 +1,14 @@
 """From the chosen part of a page to its items."""
 
+import re
+from dataclasses import dataclass
+
 from curate.contract.reasons import Modality
 from curate.contract.records import Item
 from curate.ingest.html.image_urls import choose_image_url
-from curate.ingest.html.outline import Element, Nodes
+from curate.ingest.html.outline import IMAGES, Element, Nodes
 from curate.ingest.urls import resolve_url
 
-_IMAGES = frozenset({"img", "amp-img"})
 _CELLS = frozenset({"td", "th"})
 # Blocks that a cell of a table of data does not hold: a row with one is a piece of layout.
 _STRUCTURE = frozenset(
@@ -23,6 +25,19 @@ _BLOCKS = (
 )
 _BREAK = "\n\n"  # stands for <br> until the block's white space is normalised
 _CELL_SEPARATOR = " | "
+# Soft hyphen, zero width space, word joiner, zero width no-break space.
+_BREAK_MARKS = dict.fromkeys((0x00AD, 0x200B, 0x2060, 0xFEFF))
+# Joiners, directions and variation selectors that stand beside no letter.
+_MARKS_ALONE = re.compile("[\\s\u200c-\u200f\u202a-\u202e\u2061-\u206f\ufe00-\ufe0f\u034f\u115f\u1160\u3164]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a part of a page holds."""
+
+    items: tuple[Item, ...]
+    num_missing_images: int
+    """Images without any address that could be fetched; they stand in no item."""
 
 
 class _ItemBuilder:
@@ -30,6 +45,7 @@ class _ItemBuilder:
 
     def __init__(self) -> None:
         self.items: list[Item] = []
+        self.num_missing_images = 0
         self._cells: list[list[str]] = [[]]  # pieces of text per table cell; one cell outside of tables
         self._is_row = False
         self._num_pre = 0
@@ -80,7 +96,7 @@ class _ItemBuilder:
     def flush(self) -> None:
         """Close the block under way; blank ones make no item."""
         if self._num_pre:
-            text = "".join(self._cells[-1]).strip("\r\n").rstrip()
+            text = _drop_marks("".join(self._cells[-1])).strip("\r\n").rstrip()
         else:
             text = _CELL_SEPARATOR.join(filter(None, (_normalise("".join(pieces)) for pieces in self._cells)))
         if text:
@@ -104,7 +120,7 @@ class _ItemBuilder:
             pieces.append(_BREAK)
 
 
-def extract_items(nodes: Nodes, dropped: set[int], *, root: int, base_url: str) -> tuple[Item, ...]:
+def extract_content(nodes: Nodes, dropped: set[int], *, root: int, base_url: str) -> Content:
     """Return the text and image items under ``root`` in document order.
 
     A text item is one block: paragraph, heading, list item, preformatted text, caption, or table row with its
@@ -131,7 +147,7 @@ def extract_items(nodes: Nodes, dropped: set[int], *, root: int, base_url: str) 
                 builder.add_text(" ")
             index = node.end
             continue
-        elif node.tag in _IMAGES:
+        elif node.tag in IMAGES:
             _add_image(builder, node, nodes, index, base_url)
         else:
             builder.enter(node.tag)
@@ -140,12 +156,14 @@ def extract_items(nodes: Nodes, dropped: set[int], *, root: int, base_url: str) 
     for _, tag in reversed(open_tags):
         builder.leave(tag)
     builder.flush()
-    return tuple(builder.items)
+    return Content(tuple(builder.items), builder.num_missing_images)
 
 
 def _add_image(builder: _ItemBuilder, image: Element, nodes: Nodes, index: int, base_url: str) -> None:
     url = choose_image_url(image, sources=_picture_sources(image, nodes, index))
-    if url is not None:  # an <img> without any address shows nothing
+    if url is None:
+        builder.num_missing_images += 1
+    else:
         builder.add_image(resolve_url(base_url, url), _normalise(image.get("alt")))
 
 
@@ -162,4 +180,12 @@ def _is_written(pieces: list[str]) -> bool:
 
 
 def _normalise(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(_drop_marks(text).split())
+
+
+def _drop_marks(text: str) -> str:
+    """Drop marks that only steer line breaks; joiners and directions stay, for they change how words are read."""
+    if text.isascii():
+        return text
+    text = text.translate(_BREAK_MARKS)
+    return "" if _MARKS_ALONE.fullmatch(text) else text

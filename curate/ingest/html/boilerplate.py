@@ -6,23 +6,28 @@ never dropped for them.
 """
 
 import re
+from bisect import bisect_left
 from enum import IntEnum
 from functools import lru_cache
 
-from curate.ingest.html.outline import Element, Nodes, count_before, live_elements, text_before
+from curate.ingest.html.outline import Element, Nodes, live_elements, text_before
 
 _BOILERPLATE_TAGS = frozenset({"nav", "aside", "footer", "header"})
 _BOILERPLATE_ROLES = frozenset({"navigation", "banner", "contentinfo", "complementary", "search"})
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
-_COMMENT_WORDS = frozenset({"comments", "disqus"})
+_COMMENT_WORDS = frozenset({"comments", "commentlist", "disqus", "respond"})
+_COMMENT_START = "comment"  # at the end of a name it is also what newspapers call opinion
 _BOILERPLATE_WORDS = frozenset(
     {"sidebar", "sidebars", "cookie", "cookies", "consent", "gdpr", "newsletter", "newsletters", "subscribe"}
     | {"subscription", "share", "sharing", "sharebar", "social", "breadcrumb", "breadcrumbs", "menu", "menus", "nav"}
     | {"navbar", "navigation", "pagination", "pager", "ad", "ads", "advert", "adverts", "advertisement", "advertising"}
     | {"adsense", "sponsor", "sponsored", "promo", "outbrain", "taboola", "related", "recommended", "trending"}
-    | {"popup", "modal", "footer", "masthead"}
+    | {"popup", "modal", "footer", "masthead", "teasers", "promos", "toolbar", "popular"}
+    | {"author", "authors", "byline", "bylines", "bio", "avatar", "login", "signin", "signup", "printfooter"}
+    | {"noprint", "tags", "shares", "readmore", "recirc", "recirculation", "disclosure"}
+    | {"catlinks", "catlink", "mostread", "upnext", "siderail"}
 )
-_BOILERPLATE_NAMES = frozenset({"header", "site-header", "global-header", "top-bar", "topbar"})
+_BOILERPLATE_NAMES = frozenset({"header", "site-header", "global-header", "top-bar", "topbar", "widget", "widget-area"})
 # `has-sidebar`, `comments-open`: such a name tells of something elsewhere on the page.
 _STATE_WORDS = frozenset({"no", "not", "has", "with", "without", "open", "closed", "enabled", "disabled"})
 # Author-made or automatic names on inline text and headings speak of the topic, not of boilerplate.
@@ -46,12 +51,14 @@ class _Sign(IntEnum):
 
 def is_main(element: Element) -> bool:
     """Tell whether the page itself calls this its main content."""
-    return element.tag == "main" or element.get("role").lower() == "main"
+    return element.tag == "main" or ("role" in element.attrs and element.get("role").lower() == "main")
 
 
 def is_article(element: Element) -> bool:
     """Tell whether this is marked up as an article or an article's body."""
-    return element.tag == "article" or element.get("itemprop").lower() == "articlebody"
+    return element.tag == "article" or (
+        "itemprop" in element.attrs and element.get("itemprop").lower() == "articlebody"
+    )
 
 
 def find_boilerplate(nodes: Nodes) -> set[int]:
@@ -59,26 +66,30 @@ def find_boilerplate(nodes: Nodes) -> set[int]:
     certain, doubtful = _find_signs(nodes)
     if not doubtful:
         return certain
-    mains = count_before(nodes, lambda element: is_main(element) or element.get("itemprop").lower() == "articlebody")
-    doubtful = {index: sign for index, sign in doubtful.items() if mains[_end(nodes, index)] == mains[index]}
+    mains = [i for i, node in enumerate(nodes) if not isinstance(node, str) and _is_body(node)]
+    doubtful = {index: sign for index, sign in doubtful.items() if not _hold(mains, index, _end(nodes, index))}
     certain |= {index for index, sign in doubtful.items() if sign is _Sign.COMMENTS}
     text = text_before(nodes, certain)
     most = _MOST * text[-1]
     dropped = certain | {index for index in doubtful if text[_end(nodes, index)] - text[index] <= most}
-    is_misjudged = text_before(nodes, dropped)[-1] < _LEAST * text[-1]
-    return certain if is_misjudged else dropped
+    return certain if _left(nodes, dropped - certain, text) < _LEAST * text[-1] else dropped
 
 
 def _find_signs(nodes: Nodes) -> tuple[set[int], dict[int, _Sign]]:
     """Return the certain elements and, outside them, the doubtful ones."""
     certain: set[int] = set()
     doubtful: dict[int, _Sign] = {}
-    headings = count_before(nodes, lambda element: element.tag in _HEADINGS)
-    content_end = 0
+    headings = _places(nodes, _HEADINGS)
+    titles = _places(nodes, frozenset({"h1"}))
+    content_end = num_headers = 0
     for index, element in live_elements(nodes, certain):
         sign = _judge(element) if index else _Sign.NONE
-        if element.tag == "header" and index < content_end and headings[element.end] > headings[index]:
-            sign = _Sign.NONE  # the header of an article, not of the page: it holds the title
+        if element.tag == "header":
+            holders = headings if index < content_end else titles if num_headers else []
+            sign = _Sign.NONE if _hold(holders, index, element.end) else sign
+            num_headers += 1
+        if sign is _Sign.COMMENTS and _hold(titles, index, element.end):
+            sign = _Sign.WEAK  # what has the page's title is more than its comments
         if sign is _Sign.CERTAIN:
             certain.add(index)
         elif sign is not _Sign.NONE:
@@ -88,18 +99,42 @@ def _find_signs(nodes: Nodes) -> tuple[set[int], dict[int, _Sign]]:
     return certain, doubtful
 
 
+def _is_body(element: Element) -> bool:
+    return is_main(element) or ("itemprop" in element.attrs and element.get("itemprop").lower() == "articlebody")
+
+
+def _places(nodes: Nodes, tags: frozenset[str]) -> list[int]:
+    return [index for index, node in enumerate(nodes) if not isinstance(node, str) and node.tag in tags]
+
+
+def _hold(places: list[int], start: int, stop: int) -> bool:
+    return bisect_left(places, stop) > bisect_left(places, start)
+
+
+def _left(nodes: Nodes, dropped: set[int], text: list[int]) -> int:
+    """Return the running text outside of dropped elements, which may stand in one another."""
+    left = text[-1]
+    end = 0
+    for index in sorted(dropped):
+        if index >= end:
+            end = _end(nodes, index)
+            left -= text[end] - text[index]
+    return left
+
+
 def _end(nodes: Nodes, index: int) -> int:
     element = nodes[index]
     return index + 1 if isinstance(element, str) else element.end
 
 
 def _judge(element: Element) -> _Sign:
-    if element.tag in _BOILERPLATE_TAGS or element.get("role").lower() in _BOILERPLATE_ROLES:
-        return _Sign.CERTAIN
     attrs = element.attrs
+    if element.tag in _BOILERPLATE_TAGS or ("role" in attrs and element.get("role").lower() in _BOILERPLATE_ROLES):
+        return _Sign.CERTAIN
     if not attrs:
         return _Sign.WEAK if element.tag == "form" else _Sign.NONE
-    sign = _Sign.WEAK if element.tag == "form" or _is_hidden(element) else _Sign.NONE
+    is_hidden = _is_hidden(element) and not _is_shown_later(element)
+    sign = _Sign.WEAK if element.tag == "form" or is_hidden else _Sign.NONE
     if element.tag in _TOPIC_TAGS:
         return sign
     by_class = _judge_names(attrs.get("class") or "")
@@ -109,8 +144,15 @@ def _judge(element: Element) -> _Sign:
     return max(sign, by_class, by_id)
 
 
+def _is_shown_later(element: Element) -> bool:
+    """Tell whether a hidden element is an image before a script loads it, or the one copy of a formula to be read."""
+    if element.tag == "img":
+        return any(name.startswith("data-") for name in element.attrs)
+    return "mathml" in element.get("class").lower()
+
+
 def _is_hidden(element: Element) -> bool:
-    if "hidden" in element.attrs or element.get("aria-hidden").lower() == "true":
+    if "hidden" in element.attrs or ("aria-hidden" in element.attrs and element.get("aria-hidden").lower() == "true"):
         return True
     style = element.attrs.get("style")
     return bool(style) and _HIDING_STYLE.search(style or "") is not None
@@ -124,7 +166,7 @@ def _judge_names(names: str) -> _Sign:
         words = {word.lower() for word in _WORD.findall(name)}
         if words & _STATE_WORDS:
             continue
-        if words & _COMMENT_WORDS:
+        if words & _COMMENT_WORDS or name.lower().startswith(_COMMENT_START):
             return _Sign.COMMENTS
         if words & _BOILERPLATE_WORDS or name.lower() in _BOILERPLATE_NAMES:
             sign = _Sign.WEAK

@@ -4,20 +4,35 @@ Node ``i`` is a text (``str``) or an :class:`Element`; the subtree of an element
 So skipping a subtree is a jump, and any sum over a subtree is a difference of two prefix sums.
 """
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborNode
 
+from curate.ingest.html.formulas import is_drawing, read_formula
+from curate.ingest.html.inline_pictures import picture_text
+
 MAX_NODES = 500_000
 """A page with more is cut there. Ordinary pages have hundreds to tens of thousands."""
 
+_MAX_IMAGES_ALONE = 20
+
+IMAGES = frozenset({"img", "amp-img"})
+"""Elements that are an image."""
+
 NEVER_CONTENT = frozenset(
-    {"script", "style", "noscript", "template", "head", "title", "svg", "canvas", "iframe", "frame", "frameset"}
+    {"script", "style", "template", "head", "title", "svg", "canvas", "iframe", "frame", "frameset"}
     | {"object", "embed", "applet", "audio", "video", "map", "button", "select", "datalist", "textarea", "input"}
     | {"progress", "meter", "dialog", "rp"}
 )
 """Elements that hold no text or image of an article wherever they stand; they are not even listed."""
+
+
+# The text of <noscript> asks for a script, that of a button for a click; a picture in one opens in full size.
+_IMAGES_ALONE = frozenset({"noscript", "button"})
+_FORMULAS = frozenset({"math", "script"})
+_SPECIAL = NEVER_CONTENT | _FORMULAS | _IMAGES_ALONE
+_DRAWING_TAGS = frozenset({"span", "div"})
 
 
 @dataclass(slots=True)
@@ -64,11 +79,37 @@ def _list_node(node: LexborNode, nodes: Nodes, *, parent: int) -> LexborNode | N
     """Append ``node`` if it counts and return its first child, if that has to be visited next."""
     if node.is_text_node:
         nodes.append(node.text_content or "")
+    elif node.is_element_node:
+        tag = node.tag or ""
+        if tag not in _SPECIAL:
+            return _list_element(node, tag, nodes, parent=parent)
+        if tag in _IMAGES_ALONE:
+            _list_images(node, tag, nodes, parent=parent)
+        elif tag in _FORMULAS and (formula := read_formula(node, tag)) is not None:
+            nodes.append(formula)
+    return None
+
+
+def _list_element(node: LexborNode, tag: str, nodes: Nodes, *, parent: int) -> LexborNode | None:
+    attrs = node.attributes or {}
+    if tag == "img" and (text := picture_text(attrs)) is not None:
+        nodes.append(text)
         return None
-    if not node.is_element_node or (tag := node.tag or "") in NEVER_CONTENT:
+    if tag in _DRAWING_TAGS and "class" in attrs and is_drawing(node, attrs):
         return None
-    nodes.append(Element(tag=tag, attrs=node.attributes or {}, parent=parent, end=len(nodes) + 1))
+    nodes.append(Element(tag=tag, attrs=attrs, parent=parent, end=len(nodes) + 1))
     return node.first_child
+
+
+def _list_images(node: LexborNode, tag: str, nodes: Nodes, *, parent: int) -> None:
+    """Append an element with its images alone, if it has any."""
+    images = node.css("img")[:_MAX_IMAGES_ALONE]
+    if not images:
+        return
+    index = len(nodes)
+    nodes.append(Element(tag=tag, attrs={}, parent=parent, end=index + 1 + len(images)))
+    for image in images:
+        nodes.append(Element(tag="img", attrs=image.attributes or {}, parent=index, end=len(nodes) + 1))
 
 
 def _close(nodes: Nodes, index: int) -> None:
@@ -119,12 +160,4 @@ def text_before(nodes: Nodes, dropped: Container[int]) -> list[int]:
         elif node.tag == "a":
             link_end = max(link_end, node.end)
         sums.append(total)
-    return sums
-
-
-def count_before(nodes: Nodes, matches: Callable[[Element], bool]) -> list[int]:
-    """Return prefix sums of the elements that match: there are ``sums[end] - sums[i]`` in the subtree of ``i``."""
-    sums = [0]
-    for node in nodes:
-        sums.append(sums[-1] + (not isinstance(node, str) and matches(node)))
     return sums

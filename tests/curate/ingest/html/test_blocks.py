@@ -3,7 +3,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from curate.contract.reasons import Modality
 from curate.contract.records import Item
-from curate.ingest.html.blocks import extract_items
+from curate.ingest.html.blocks import extract_content
 from curate.ingest.html.outline import Element, build_outline
 
 
@@ -12,7 +12,7 @@ def _items(html: str, *, drop: str = "") -> tuple[Item, ...]:
     assert body is not None
     nodes = build_outline(body)
     dropped = {i for i, node in enumerate(nodes) if isinstance(node, Element) and node.tag == drop}
-    return extract_items(nodes, dropped, root=0, base_url="http://a/b/")
+    return extract_content(nodes, dropped, root=0, base_url="http://a/b/").items
 
 
 def _flat(html: str, *, drop: str = "") -> list[str]:
@@ -50,15 +50,24 @@ def test_blank_alt_text_is_null() -> None:
 
 
 def test_image_without_an_address_is_no_item() -> None:
-    assert _flat("a<img alt=x>b") == ["ab"]
+    assert _flat("a<img alt=x>b<img src='data:,x'>") == ["ab"]
+
+
+@pytest.mark.parametrize(
+    ("html", "flat"),
+    [
+        ("<p>soft&shy;ware zero&#8203;width&#xfeff;</p>", ["software zerowidth"]),
+        ("<p>&shy;&#8203;</p><p>&zwj;</p><p>&lrm; &rlm;</p>", []),
+        ("<p>&#x645;&#x6cc;&zwnj;&#x62e;</p>", ["\u0645\u06cc\u200c\u062e"]),
+        ("<pre>a&shy;b</pre>", ["ab"]),
+    ],
+)
+def test_marks_without_meaning_go(html: str, flat: list[str]) -> None:
+    assert _flat(html) == flat
 
 
 def test_odd_addresses_are_kept() -> None:
-    assert _flat('<img src="data:,x"><img src="http://[x"><img src="ftp://c/i">') == [
-        "data:,x",
-        "http://[x",
-        "ftp://c/i",
-    ]
+    assert _flat('<img src="http://[x"><img src="ftp://c/i">') == ["http://[x", "ftp://c/i"]
 
 
 def test_picture_uses_its_own_sources_only() -> None:

@@ -48,6 +48,10 @@ def _live(html: str) -> str:
         '<p aria-hidden="true">x</p>',
         '<p style="color:red; Display : none">x</p>',
         '<section id="comments"><article>x</article></section>',
+        '<div class="byline">x</div>',
+        '<ol class="commentlist"><li class="comment-body">x</ol>',
+        '<div id="comment-box">x</div>',
+        '<img aria-hidden="true" alt="x" src="a.png">',
         "<nav><main>x</main></nav>",
     ],
 )
@@ -61,12 +65,17 @@ def test_boilerplate_goes(boilerplate: str) -> None:
         '<div class="shareholder">x</div>',  # part of a word
         '<div class="has-sidebar">x</div>',  # a state
         '<div class="comments-open">x</div>',
+        '<div class="post-and-comments"><h1>x</h1>' + _PROSE * 2 + "</div>",
+        '<span class="comment">x</span>',
+        '<div class="tone-comment">x</div>',
         '<h2 id="related-work">x</h2>',  # a topic
         '<section id="cookies">x</section>',
         '<span class="menu">x</span>',
         '<div class="header">' + _PROSE + "x</div>",
         '<p style="color: red">x</p>',
         "<article><header><h1>x</h1></header></article>",
+        "<header>Site</header><div><header><h1>x</h1></header></div>",
+        '<div class="builder-widget">x</div>',
     ],
 )
 def test_content_stays(content: str) -> None:

@@ -41,8 +41,20 @@ def test_parse_srcset_takes_linear_time() -> None:
         (_img(src="a.png", srcset="s.png 300w, m.png 800w"), "m.png"),
         (_img(src="a.png", srcset="b.png 2x"), "a.png"),
         (_img(srcset="b.png 1x"), "b.png"),
-        (_img(src="data:image/gif;base64,R0"), "data:image/gif;base64,R0"),
-        (_img(src="javascript:void(0)"), "javascript:void(0)"),
+        (_img(src="data:image/gif;base64,R0"), None),
+        (_img(src="javascript:void(0)"), None),
+        (_img(src="a.png", srcset="s.png 100w, h.png 6000w"), "h.png"),
+        (_img(src="a.png", srcset="m.png 700w, h.png 6000w"), "m.png"),
+        (_img(data_full="/i/a.jpg?w=9", data_id="17"), "/i/a.jpg?w=9"),
+        (_img(src="/s/spacer.gif", data_hi="//c.org/a.webp"), "//c.org/a.webp"),
+        (_img(src="/s/loading.gif", data_sizes="s.jpg 300w, m.jpg 1100w"), "m.jpg"),
+        (_img(src="/s/blank.gif"), "/s/blank.gif"),
+        (_img(src="/s/loading.gif", data_label="a.jpg and b.jpg"), "/s/loading.gif"),
+        (_img(src="p.gif", width="1", data_hires="/c.jpg"), "/c.jpg"),
+        (_img(src="p.gif", width="1", height="1"), "p.gif"),
+        (_img(src="#", data_url="page.html"), None),
+        (_img(src="a.png", data_other="b.png"), "a.png"),
+        (_img(alt="a.png", title="b.png"), None),
         (_img(src="  "), None),
         (_img(alt="x"), None),
     ],
@@ -51,8 +63,11 @@ def test_choose(image: Element, url: str | None) -> None:
     assert choose_image_url(image) == url
 
 
-def test_sources_of_a_picture_are_the_last_resort_common_formats_first() -> None:
+def test_sources_of_a_picture_count_if_wide_enough_common_formats_first() -> None:
     sources = [_img(srcset="a.avif", type="image/avif"), _img(srcset="a.webp 400w, b.webp 1600w", type="image/webp")]
     assert choose_image_url(_img(src="data:,"), sources=sources) == "b.webp"
-    assert choose_image_url(_img(src="a.png"), sources=sources) == "a.png"
+    assert choose_image_url(_img(src="a.png"), sources=sources) == "b.webp"
+    assert choose_image_url(_img(src="a.png"), sources=[_img(srcset="b.webp")]) == "a.png"
+    narrow = _img(srcset="crop.jpg 1200w", media="(max-width: 600px)")
+    assert choose_image_url(_img(src="a.png"), sources=[narrow, _img(srcset="whole.jpg 1100w")]) == "whole.jpg"
     assert choose_image_url(_img(), sources=sources[:1]) == "a.avif"

@@ -3,6 +3,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from curate.ingest.html.boilerplate import find_boilerplate
 from curate.ingest.html.main_content import choose_root
+from curate.ingest.html.measures import sum_up
 from curate.ingest.html.outline import Element, build_outline
 
 _PROSE = "<p>" + "The prose of this article is long enough to matter. " * 4 + "</p>"
@@ -13,7 +14,8 @@ def _root(html: str) -> str:
     body = LexborHTMLParser(html).body
     assert body is not None
     nodes = build_outline(body)
-    element = nodes[choose_root(nodes, find_boilerplate(nodes))]
+    dropped = find_boilerplate(nodes)
+    element = nodes[choose_root(nodes, dropped, sum_up(nodes, dropped))]
     assert isinstance(element, Element)
     return element.get("id") or element.tag
 
@@ -34,6 +36,13 @@ def _root(html: str) -> str:
 )
 def test_semantic_elements(html: str, root: str) -> None:
     assert _root(html) == root
+
+
+@pytest.mark.parametrize("name", ["entry-content", "articleBody", "post__body", "col story-text wide"])
+def test_body_of_an_article_by_its_name(name: str) -> None:
+    menu = f"<div>{_PROSE}</div>"
+    assert _root(f"{menu}<div><div id=b class='{name}'>{_PROSE * 3}</div>{menu}</div>") == "b"
+    assert _root(f"{menu}<div id=a><h1>T</h1><p>Summary</p><div class='{name}'>{_PROSE * 2}</div></div>") == "a"
 
 
 def test_articles_in_the_boilerplate_are_no_candidates() -> None:

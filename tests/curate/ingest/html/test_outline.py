@@ -5,7 +5,6 @@ from curate.ingest.html.outline import (
     Element,
     Nodes,
     build_outline,
-    count_before,
     live_elements,
     text_before,
 )
@@ -37,6 +36,21 @@ def test_scripts_comments_and_the_like_are_not_listed() -> None:
     nodes = _outline("<script>a</script><!-- b --><template><p>c</template><svg><text>d</svg><noscript>e</noscript>f")
     assert _tags(nodes) == ["body", "f"]
     assert _tags(_outline("")) == ["body"]
+
+
+def test_noscript_is_its_images_alone() -> None:
+    nodes = _outline("<body><noscript>Turn on <p><img src=a.png><img src=b.png></p></noscript>c")
+    assert _tags(nodes) == ["body", "noscript", "img", "img", "c"]
+    assert [node.end for node in nodes if isinstance(node, Element)] == [5, 4, 3, 4]
+
+
+def test_button_is_its_images_alone() -> None:
+    assert _tags(_outline("a<button>Zoom <img src=a.png></button><button>b</button>")) == ["body", "a", "button", "img"]
+
+
+def test_formulas_and_pictures_of_letters_are_texts() -> None:
+    assert _tags(_outline("a<math><mi>x</mi></math><img class=emoji alt=y src=e.png>")) == ["body", "a", "x", "y"]
+    assert _tags(_outline("<body><script type=math/tex>z</script>")) == ["body", "z"]
 
 
 def test_attributes_are_stripped_and_never_null() -> None:
@@ -79,11 +93,3 @@ def test_running_text_leaves_out_links_white_space_and_dropped_parts() -> None:
     sums = text_before(nodes, dropped)
     assert len(sums) == len(nodes) + 1
     assert sums[-1] == 3
-
-
-def test_count_before_counts_in_any_subtree() -> None:
-    nodes = _outline("<div><h1>a</h1></div><h1>b</h1>")
-    sums = count_before(nodes, lambda element: element.tag == "h1")
-    div = nodes[1]
-    assert isinstance(div, Element)
-    assert (sums[-1], sums[div.end] - sums[1]) == (2, 1)
