@@ -37,9 +37,9 @@ INGEST_VERDICTS = Table(place="ingest/verdicts", schema=schemas.VERDICTS, stage=
 HELD_IMAGES = Table(place="ingest/images", schema=schemas.HELD_IMAGES, stage=Stage.INGEST)
 """Of partitions whose source holds images."""
 PAGES = Table(place="fetch/pages", schema=schemas.PAGES, stage=Stage.FETCH_PAGES, version=2)
-PAGE_ITEMS = Table(place=ITEMS.place, schema=schemas.ITEMS, stage=Stage.PARSE_PAGES, version=2)
+PAGE_ITEMS = Table(place=ITEMS.place, schema=schemas.ITEMS, stage=Stage.PARSE_PAGES, version=3)
 """ITEMS of partitions whose documents are pages: they come from the HTML."""
-PAGE_VERDICTS = Table(place="ingest/page_verdicts", schema=schemas.VERDICTS, stage=Stage.PARSE_PAGES, version=2)
+PAGE_VERDICTS = Table(place="ingest/page_verdicts", schema=schemas.VERDICTS, stage=Stage.PARSE_PAGES, version=3)
 """On pages that could not be fetched or have no content."""
 TEXT_MEASURES = Table(place="measure/text", schema=schemas.TEXT_MEASURES, stage=Stage.MEASURE_TEXT)
 URL_COUNTS = Table(place="measure/url_counts", schema=schemas.URL_COUNTS, stage=Stage.COUNT_URLS)
