@@ -1,6 +1,5 @@
 """How a table of text is written: what stands between fields, what quotes mean, which columns there are."""
 
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,15 +31,6 @@ class Dialect:
     has_quotes: bool
     skips_blanks: bool = False
     """Blanks after a delimiter are no part of the field, so that a quote after them opens one."""
-
-    def cut(self, text: str) -> list[str]:
-        """Return the fields of one line on its own, whatever its quotes."""
-        if not self.has_quotes:
-            return text.split(self.delimiter)
-        try:
-            return next(csv.reader([text], delimiter=self.delimiter, skipinitialspace=self.skips_blanks), [])
-        except csv.Error:
-            return text.split(self.delimiter)
 
 
 def excel_hint(text: str) -> str | None:

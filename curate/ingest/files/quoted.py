@@ -57,15 +57,35 @@ class _Feed:
         what = None
         if len(self.taken) >= MAX_RECORD_LINES:
             what = f"its quoted text is longer than {MAX_RECORD_LINES} lines"
-        elif any(map(is_url, fields := self._dialect.cut(line.text))) and len(fields) == self.width:
+        elif len(self.taken) == 1 and self._opens_too_early(self.taken[0].text):
+            what = "its quoted text takes in a URL behind a delimiter"
+        elif self._is_record(_quoted_part(line.text)):
             what = f"its quoted text takes in line {line.place.number}, which looks like a whole record"
         if what:
             self._again.appendleft(line)
             raise _SwallowedError(what)
 
+    def _opens_too_early(self, first: str) -> bool:
+        """Whether the text behind the last quote of a line is fields rather than the beginning of one."""
+        before, _, behind = first.replace('""', "").rpartition('"')
+        return self._is_record(behind, num_before=before.count(self._dialect.delimiter)) and (
+            self._dialect.delimiter in behind
+        )
+
+    def _is_record(self, text: str, *, num_before: int = 0) -> bool:
+        fields = text.split(self._dialect.delimiter)
+        return len(fields) + num_before == self.width and any(map(is_url, fields))
+
     def _has_all_columns(self, text: str) -> bool:
-        fields = self._dialect.cut(text)
-        return len(fields) == self.width and not any(field[:1].isspace() for field in fields)  # `a, b` is prose
+        plain = text.replace('""', "")
+        fields = plain.split(self._dialect.delimiter)
+        is_prose = '"' in plain or any(field[:1].isspace() for field in fields)  # `a, b`; or a field ends here
+        return len(fields) == self.width and not is_prose
+
+
+def _quoted_part(text: str) -> str:
+    """Return what a line that begins inside quotes has in front of the quote that closes them."""
+    return text.replace('""', "").partition('"')[0]
 
 
 def read_quoted(

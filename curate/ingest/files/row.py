@@ -1,11 +1,14 @@
 """One record of an input file before it is understood."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from curate.contract.reasons import IngestReason
 from curate.ingest.files.faults import ColumnError, Place, RecordError
+
+_PICTURE = re.compile(rb"(?s)\xff\xd8\xff|\x89PNG\r\n|GIF8|RIFF....WEBP")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +53,7 @@ def find_field(row: Row, wanted: str | None, *, usual: Sequence[str], what: str)
             return found
     sought = " or ".join(repr(name) for name in usual) if wanted is None else repr(wanted)
     there = ", ".join(sorted(map(str, row.fields))) or "none"
-    raise ColumnError(f"no column {sought} for the {what}; columns: {there}")
+    raise ColumnError(f"no column {sought} for the {what}; columns: {there}{_describe_pictures(row.fields)}")
 
 
 def drop_field(fields: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
@@ -60,6 +63,13 @@ def drop_field(fields: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
     if below and (rest := drop_field(fields[name], tuple(below))):
         kept[name] = rest
     return kept
+
+
+def _describe_pictures(fields: dict[str, Any]) -> str:
+    """Return that a column holds pictures, where one does: who gave such a file need not look for a name."""
+    inside = {name: value.get("bytes") if isinstance(value, dict) else value for name, value in fields.items()}
+    name = next((name for name, value in inside.items() if isinstance(value, bytes) and _PICTURE.match(value)), None)
+    return f"; {name!r} holds the pictures themselves, but only pictures with a URL are taken" if name else ""
 
 
 def _look_up(fields: dict[str, Any], name: str) -> Found | None:

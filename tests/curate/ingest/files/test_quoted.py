@@ -24,6 +24,20 @@ def test_text_that_takes_in_a_line_with_a_url_is_a_fault() -> None:
     ]
 
 
+def test_texts_over_lines_in_front_of_a_url_and_beside_each_other_are_read() -> None:
+    assert _read(b'text,url\n"one\ntwo, ""or"" three",http://a/1\n')[1:] == [
+        (2, ['one\ntwo, "or" three', "http://a/1"])
+    ]
+    assert _read(b'q,a\n"x\ny","b\nc"\n')[1:] == [(2, ["x\ny", "b\nc"])]
+
+
+def test_a_quote_that_opens_in_front_of_a_url_is_a_fault() -> None:
+    assert _read(b'text,url\n"a,http://a/1\nb",http://a/2\n')[1:] == [
+        "a:2: broken record: its quoted text takes in a URL behind a delimiter",
+        (3, ['b"', "http://a/2"]),
+    ]
+
+
 def test_text_that_takes_in_whole_records_is_a_fault() -> None:
     assert _read(b'q,a\nx1,"Hello\nx2,b\nx3,bye"\n')[1:] == [
         "a:2: broken record: its quoted text takes in what looks like whole records, from line 3 on",

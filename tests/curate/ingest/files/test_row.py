@@ -29,6 +29,13 @@ def test_names_are_found_whatever_their_case_the_exact_one_first() -> None:
     assert find_field(row, "cAPTION", usual=(), what="text").value == 3
 
 
+def test_pictures_inside_rows_are_named() -> None:
+    for value in (b"\xff\xd8\xff\xe0", {"bytes": b"\x89PNG\r\n", "path": "a"}):
+        row = Row(place=_PLACE, fields={"image": value, "caption": "a"})
+        with pytest.raises(ColumnError, match="columns: caption, image; 'image' holds the pictures themselves"):
+            find_field(row, None, usual=("url",), what="image URL")
+
+
 def test_fields_of_structs() -> None:
     fields = {"a.b": 1, "image": {"Meta": {"url": 2, "w": 3}}, "none": None, "text": "x"}
     row = Row(place=_PLACE, fields=fields)
