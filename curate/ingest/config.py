@@ -90,6 +90,9 @@ class PairsSource(_TablesSource):
     text_column: str | None = None
     """Column that holds the text, or a list of texts, named likewise; null takes the first of ``text``, ``caption``,
     ``captions``, ``alt``, ``alt_text``."""
+    image_column: str | None = None
+    """Column that holds the image itself, as bytes, as a struct with ``bytes`` (Hugging Face) or in base64; nothing is
+    fetched then. Null looks into ``image``, ``img``, ``jpg``, ``image_bytes``, ``image_base64`` and the like."""
     captions: Literal["each", "first"] = "each"
     """Of a list of texts: a document for each, or for the first alone."""
     sha256_column: str | None = None

@@ -65,7 +65,7 @@ def _weight_faults(recipe: Any) -> list[str]:
 def _contact_faults(recipe: Any) -> list[str]:
     if recipe.fetch.contact or recipe.fetch.allow_private:
         return []
-    fetches = any(source.type != "instructions" for source in recipe.sources)
+    fetches = any(source.type not in {"instructions", "webdataset"} for source in recipe.sources)
     hint = "fetch.contact: required to fetch from the web: how site owners reach you (mailto:you@example.org)"
     return [hint] if fetches else []
 

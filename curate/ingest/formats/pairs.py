@@ -5,8 +5,9 @@ import re
 from curate.contract.reasons import IngestReason, Kind, Modality
 from curate.contract.records import Document, Item
 from curate.ingest.config import HASH_COLUMNS, TEXT_COLUMNS, URL_COLUMNS, PairsSource
-from curate.ingest.files.faults import RecordError
+from curate.ingest.files.faults import ColumnError, RecordError
 from curate.ingest.files.row import Found, Row, drop_field, find_field, require_str, require_text
+from curate.ingest.formats.held_images import HELD, find_held_image
 from curate.ingest.formats.meta import keep_rest
 from curate.ingest.urls import resolve_url
 
@@ -14,7 +15,9 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def read_pair_row(row: Row, *, source: PairsSource) -> list[Document]:
-    """Return an image item followed by its text item; where a row lists captions, a document for each or the first.
+    """Return an image item, with its bytes where the row holds them, and its text item.
+
+    Where a row lists captions, there is a document for each or for the first.
 
     The text is the pair's caption and not an alt text beside a caption, so ``alt_text`` stays null. Blank captions of a
     list make no document.
@@ -23,18 +26,26 @@ def read_pair_row(row: Row, *, source: PairsSource) -> list[Document]:
         RecordError: A column is missing, the URL is empty or the hash is none (malformed_record), or the text is empty
             (empty_document).
     """
-    found = find_field(row, source.url_column, usual=URL_COLUMNS, what="image URL")
-    url = resolve_url(None, require_str("" if found.value is None else found.value, found.name))
-    if not url:
-        raise RecordError(f"{found.name} is empty")
+    held = find_held_image(row, source.image_column)
+    found = _find_url(row, source, is_needed=held is None)
+    url = resolve_url(None, require_str("" if found is None or found.value is None else found.value, "the URL"))
+    if not url and held is None:
+        raise RecordError(f"{found.name if found is not None else 'the URL'} is empty")
     caption = _find_text(row, source)
     texts = _read_captions(caption, source)
-    rest = drop_field(row.fields, found.path)
-    meta = keep_rest(drop_field(rest, caption.path) if caption.path[0] in rest else rest, used=())
-    image = Item(modality=Modality.IMAGE, image_url=url, expected_sha256=_expected_sha256(row, source))
+    rest = row.fields
+    for path in (None if found is None else found.path, caption.path, None if held is None else held.path):
+        rest = drop_field(rest, path) if path is not None and path[0] in rest else rest
+    meta = keep_rest(rest, used=())
+    image = Item(
+        modality=Modality.IMAGE,
+        image_url=url or f"{HELD}{row.place.ordinal}",
+        image_bytes=None if held is None else held.data,
+        expected_sha256=_expected_sha256(row, source),
+    )
     return [
         Document(
-            native_id=url,
+            native_id=url or image.image_url or "",
             ordinal=row.place.ordinal + (f"/{number}" if number > 1 else ""),
             kind=Kind.PAIR,
             meta=meta,
@@ -42,6 +53,16 @@ def read_pair_row(row: Row, *, source: PairsSource) -> list[Document]:
         )
         for number, text in enumerate(texts, start=1)
     ]
+
+
+def _find_url(row: Row, source: PairsSource, *, is_needed: bool) -> Found | None:
+    """Return the URL; a row that holds its image needs none."""
+    try:
+        return find_field(row, source.url_column, usual=URL_COLUMNS, what="image URL")
+    except ColumnError:
+        if is_needed or source.url_column is not None:
+            raise
+        return None
 
 
 def _read_captions(caption: Found, source: PairsSource) -> list[str]:

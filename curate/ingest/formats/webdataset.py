@@ -10,13 +10,12 @@ from curate.ingest.config import TEXT_COLUMNS, URL_COLUMNS, WebdatasetSource
 from curate.ingest.files.faults import RecordError
 from curate.ingest.files.row import require_dict, require_list, require_str, require_text
 from curate.ingest.files.tars import TarSample
+from curate.ingest.formats.held_images import HELD
 from curate.ingest.formats.meta import keep_rest
 
 IMAGE_EXTENSIONS = frozenset({"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "jp2", "img"})
 TEXT_PARTS = ("txt", "text", "caption", "cap")
 """Members taken for a pair's text, the first present one first; then fields of the JSON."""
-HELD = "held:"
-"""Begins the name of an image that has no URL."""
 _SHA256_DIGITS = 64
 
 

@@ -8,9 +8,12 @@ from curate.contract.ids import doc_id
 from pipelines.engine.loop import Report
 from pipelines.recipes.load import parse_recipe
 from pipelines.run.context import RunContext
-from pipelines.run.tables import DOCUMENTS, INGEST_VERDICTS, ITEMS, Table
+from pipelines.run.tables import DOCUMENTS, HELD_IMAGES, INGEST_VERDICTS, ITEMS, PAGES, Table
 from pipelines.stages.ingest import InputFile, ingest_file, input_files
-from tests.pipelines.corpus import SOURCES, make_context
+from pipelines.stages.pages import parse_pages
+from tests.curate.ingest.files.test_tars import tar
+from tests.curate.ingest.files.test_warc import record as warc_record
+from tests.pipelines.corpus import SOURCES, jpeg, make_context
 
 
 @pytest.fixture
@@ -136,3 +139,37 @@ def test_pages_have_no_items_before_they_are_fetched(context: RunContext) -> Non
     assert paged.folder.read(DOCUMENTS, name)["url"].to_pylist() == ["http://h/p"]
     assert paged.folder.stamp(ITEMS, name) is None
     assert ingest_file(paged, file).skipped
+
+
+def test_an_archive_brings_its_pages_along(tmp_path: Path) -> None:
+    body = b"<html><body><article><p>" + b"A sentence about a bridge. " * 20 + b"</p></article></body></html>"
+    good, gone = warc_record("http://h/1", body), warc_record("http://h/2", body, status="404 Not Found")
+    (tmp_path / "a.warc").write_bytes(good + gone + b"junk\r\n\r\n")
+    sources = "sources: [{name: cc, type: warc, path: a.warc}]\nfetch: {contact: 'mailto:a@b.example'}\n"
+    context = make_context(tmp_path / "run", sources=sources)
+    context = replace(context, base=str(tmp_path))
+    (file,) = input_files(context)
+    (name,) = ingest_file(context, file).partitions
+    pages = context.folder.read(PAGES, name).to_pylist()
+    assert [(row["url"], row["status"]) for row in pages] == [("http://h/1", "ok"), ("http://h/2", "http_404")]
+    documents = context.folder.read(DOCUMENTS, name)["doc_id"].to_pylist()
+    assert [row["doc_id"] for row in pages] == documents[:2]
+    parse_pages(context, name)
+    items = context.folder.read(ITEMS, name).to_pylist()
+    assert {row["doc_id"] for row in items} == {documents[0]}
+    assert ingest_file(context, file).skipped
+    changed = replace(context, recipe=parse_recipe(sources, overrides=["fetch.respect_tdmrep=false"]))
+    assert not ingest_file(changed, next(input_files(changed))).skipped
+
+
+def test_tars_bring_their_images_along(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(tar(("0.jpg", jpeg(1)), ("0.txt", b"a cat"), ("1.txt", b"no picture")))
+    context = make_context(tmp_path / "run", sources="sources: [{name: held, type: webdataset, path: a.tar}]\n")
+    context = replace(context, base=str(tmp_path))
+    (file,) = input_files(context)
+    (name,) = ingest_file(context, file).partitions
+    (held,) = context.folder.read(HELD_IMAGES, name).to_pylist()
+    (image,) = [row for row in context.folder.read(ITEMS, name).to_pylist() if row["modality"] == "image"]
+    assert (held["doc_id"], held["position"], held["data"]) == (image["doc_id"], image["position"], jpeg(1))
+    assert image["image_url"] == "held:a.tar#1/jpg"
+    assert context.folder.read(INGEST_VERDICTS, name).num_rows == 1

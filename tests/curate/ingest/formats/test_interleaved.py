@@ -21,7 +21,7 @@ def _items(document: Document) -> list[str | None]:
 
 def test_lists_of_one_length() -> None:
     document = _read({"texts": ["a", None, "b", ""], "images": [None, "http://u", "", "http://v"], "n": 1})
-    assert _items(document) == ["a", "http://u", "b", "http://v"]
+    assert _items(document) == ["a", "http://u/", "b", "http://v/"]
     assert (document.kind, document.meta, document.url) == (Kind.INTERLEAVED, {"n": 1}, None)
 
 
