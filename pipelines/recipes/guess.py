@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from curate.contract.errors import RecipeError
+from curate.contract.reasons import IngestReason
 from curate.contract.records import Document, Fault
 from curate.ingest.config import Source
 from curate.ingest.readers import read_file
@@ -15,9 +16,8 @@ from pipelines.recipes.reference import EDITOR_LINE
 
 NUM_RECORDS = 20
 """Records read to tell what a file holds."""
-SOURCE_TYPES = ("mmc4", "obelics", "instructions", "pairs", "pages")
+SOURCE_TYPES = ("warc", "webdataset", "mmc4", "obelics", "interleaved", "instructions", "pairs", "pages")
 """From the most to the least particular: any pair list would do as a list of pages."""
-PAGE_LIST_SUFFIX = ".txt"
 
 SCHEMA_NAME = "recipe.schema.json"
 """Of the schema that editors look for beside a recipe."""
@@ -61,8 +61,7 @@ def write_recipe(files: Sequence[str], *, folder: Path = Path()) -> str:
     guesses = {file: guess_type(file) for file in files}
     unknown = [file for file, guess in guesses.items() if guess is None]
     if unknown:
-        tried = ", ".join(SOURCE_TYPES)
-        raise RecipeError(tuple(f"{file}: no record of any known kind in it (tried {tried})" for file in unknown))
+        raise RecipeError(tuple(fault for file in unknown for fault in _why_unknown(file)))
     names: list[str] = []
     for file in files:
         names.append(_free_name(Path(file).name.split(".")[0], names))
@@ -74,16 +73,34 @@ def write_recipe(files: Sequence[str], *, folder: Path = Path()) -> str:
 
 
 def guess_type(file: str) -> str | None:
-    """Return the first source type whose reader makes documents of most of the first records, or None."""
-    types = ("pages", *SOURCE_TYPES) if file.endswith(PAGE_LIST_SUFFIX) else SOURCE_TYPES
-    return next((kind for kind in types if _fits(file, kind)), None)
+    """Return the first source type whose reader makes documents of half of the first records or more, or None."""
+    return next((kind for kind in SOURCE_TYPES if _fits(file, kind)), None)
+
+
+def _why_unknown(file: str) -> list[str]:
+    """Return what is wrong with a file of which nothing is known: the first fault of each reader, each said once."""
+    first: dict[str, list[str]] = {}
+    for kind in SOURCE_TYPES:
+        faults = [record for record in _look(file, kind) if isinstance(record, Fault)]
+        if any(fault.reason is IngestReason.MISSING_FILE for fault in faults):
+            return [f"{file}: no such file"]
+        what = faults[0].detail.removeprefix(f"{file}:").lstrip() if faults else "no record in it"
+        first.setdefault(what, []).append(kind)
+    return [
+        f"{file}: no record of any known kind in it",
+        *(f"  as {', '.join(k)}: {what}" for what, k in first.items()),
+    ]
 
 
 def _fits(file: str, source_type: str) -> bool:
-    source: Source = TypeAdapter(Source).validate_python({"name": "guess", "type": source_type, "path": file})
-    records: list[Document | Fault] = list(islice(read_file(file, source=source, label=file), NUM_RECORDS))
+    records = _look(file, source_type)
     num_documents = sum(isinstance(record, Document) for record in records)
-    return num_documents > len(records) / 2
+    return 0 < num_documents >= len(records) / 2
+
+
+def _look(file: str, source_type: str) -> list[Document | Fault]:
+    source: Source = TypeAdapter(Source).validate_python({"name": "guess", "type": source_type, "path": file})
+    return list(islice(read_file(file, source=source, label=file), NUM_RECORDS))
 
 
 def _free_name(stem: str, taken: Sequence[str]) -> str:

@@ -8,6 +8,8 @@ import pytest
 from curate.contract.errors import RecipeError
 from pipelines.recipes.guess import guess_type, write_recipe
 from pipelines.recipes.load import parse_recipe
+from tests.curate.ingest.files.test_tars import tar
+from tests.curate.ingest.files.test_warc import record
 
 MMC4 = {
     "url": "http://a.example/p",
@@ -62,4 +64,26 @@ def test_every_unknown_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "noise.bin").write_bytes(b"\x00\xff" * 100)
     with pytest.raises(RecipeError) as error:
         write_recipe([str(tmp_path / "noise.bin"), str(tmp_path / "missing.jsonl")])
-    assert len(error.value.faults) == 2
+    text = str(error.value)
+    assert f"{tmp_path}/noise.bin: no record of any known kind in it" in text
+    assert "  as warc: 1: reading stops here" in text
+    assert text.endswith(f"{tmp_path}/missing.jsonl: no such file")
+
+
+def test_lines_of_an_image_and_a_text_are_pairs(tmp_path: Path) -> None:
+    (tmp_path / "pairs.txt").write_text("http://a.example/1.jpg a cat\nhttp://a.example/2.jpg a dog\n")
+    assert guess_type(str(tmp_path / "pairs.txt")) == "pairs"
+
+
+def test_conversations_of_which_half_need_an_image_root_are_known(tmp_path: Path) -> None:
+    turns = [{"from": "human", "value": "<image>\nwhat?"}, {"from": "gpt", "value": "a cat"}]
+    plain = [{"from": "human", "value": "what?"}, {"from": "gpt", "value": "a cat"}]
+    rows = [{"id": "1", "image": "1.jpg", "conversations": turns}, {"id": "2", "conversations": plain}]
+    (tmp_path / "llava.json").write_text(json.dumps(rows))
+    assert guess_type(str(tmp_path / "llava.json")) == "instructions"
+
+
+def test_archives_are_known_by_what_they_hold(tmp_path: Path) -> None:
+    (tmp_path / "a.warc").write_bytes(record("http://a.example/1"))
+    (tmp_path / "a.tar").write_bytes(tar(("0.jpg", b"J"), ("0.txt", b"a cat")))
+    assert [guess_type(str(tmp_path / name)) for name in ("a.warc", "a.tar")] == ["warc", "webdataset"]
