@@ -1,6 +1,6 @@
 """From the bytes of a page to what it holds: main content only, in document order."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import ada_url
 from selectolax.lexbor import LexborHTMLParser
@@ -14,7 +14,6 @@ from curate.ingest.html.lazy import find_standins
 from curate.ingest.html.lead import add_lead
 from curate.ingest.html.main_content import choose_root
 from curate.ingest.html.measures import sum_up
-from curate.ingest.html.opt_outs import PageOptOuts, find_opt_outs
 from curate.ingest.html.outline import Nodes, build_outline
 from curate.ingest.html.overlays import find_drawings
 from curate.ingest.html.pictures import find_foreign_images
@@ -34,9 +33,6 @@ class Page:
     num_missing_images: int = 0
     """Images of the content without any address that could be fetched."""
 
-    opt_outs: PageOptOuts = field(default_factory=PageOptOuts)
-    """What the page says about the use of its content. Nothing is left out for it here."""
-
 
 def read_page(body: bytes, *, url: str, charset: str | None) -> Page:
     """Read a page; never raises, whatever the bytes.
@@ -47,12 +43,11 @@ def read_page(body: bytes, *, url: str, charset: str | None) -> Page:
         charset: From the Content-Type header, null if that did not say.
     """
     parser = LexborHTMLParser(bound_html(decode_html(body, charset=charset)))
-    opt_outs = find_opt_outs(parser)
     root = parser.body
     if root is None:  # a frameset
-        return Page(opt_outs=opt_outs)
+        return Page()
     content = _read_content(build_outline(root), base_url=_base_url(parser, url))
-    return Page(items=content.items, num_missing_images=content.num_missing_images, opt_outs=opt_outs)
+    return Page(items=content.items, num_missing_images=content.num_missing_images)
 
 
 def parse_page(body: bytes, *, url: str, charset: str | None) -> tuple[Item, ...]:

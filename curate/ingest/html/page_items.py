@@ -2,11 +2,15 @@
 
 import pyarrow as pa
 
-from curate.contract.reasons import FetchStatus, IngestReason, Stage, fetch_reason
+from curate.contract.reasons import FetchStatus, IngestReason, Modality, Stage, fetch_reason
+from curate.contract.records import Item
 from curate.contract.schemas import ITEMS, PAGES, check_schema, table_from_rows
 from curate.contract.verdicts import Verdict, verdict_table
-from curate.ingest.html.page import parse_page
+from curate.ingest.html.page import read_page
 from curate.ingest.tables import clean_text, item_rows
+
+MISSING = "missing:"
+"""Begins the name of an image of which a page gives no address."""
 
 
 def build_page_items(pages: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -16,7 +20,8 @@ def build_page_items(pages: pa.Table) -> tuple[pa.Table, pa.Table]:
         pages: PAGES.
 
     Returns:
-        ITEMS of the pages that have any, and VERDICTS on the others: the fetch's reason, or ingest.empty_document.
+        ITEMS of the pages that have any, and VERDICTS on the others: the fetch's reason, or ingest.empty_document. An
+        image without an address stands behind the others, under a name that fetching refuses: so the ledger counts it.
     """
     check_schema(pages, PAGES, where="ingest/html")
     items: list[dict[str, object]] = []
@@ -28,9 +33,13 @@ def build_page_items(pages: pa.Table) -> tuple[pa.Table, pa.Table]:
             reason, why = fetch_reason(fetched), clean_text(detail.as_py())
             verdicts.append(Verdict(doc_id=identity, stage=Stage.FETCH_PAGES, reason=reason, detail=why))
             continue
-        found = parse_page(data.as_py() or b"", url=final_url.as_py() or url.as_py(), charset=charset.as_py())
-        items.extend(item_rows(identity, found))
-        if not found:
+        page = read_page(data.as_py() or b"", url=final_url.as_py() or url.as_py(), charset=charset.as_py())
+        items.extend(item_rows(identity, (*page.items, *_missing(identity, page.num_missing_images))))
+        if not page.items:
             reason, why = IngestReason.EMPTY_DOCUMENT, f"{url.as_py()}: no text and no image in the page's content"
             verdicts.append(Verdict(doc_id=identity, stage=Stage.PARSE_PAGES, reason=reason, detail=clean_text(why)))
     return table_from_rows(items, ITEMS), verdict_table(verdicts)
+
+
+def _missing(doc_id: str, number: int) -> list[Item]:
+    return [Item(modality=Modality.IMAGE, image_url=f"{MISSING}{doc_id}/{place}") for place in range(number)]

@@ -144,12 +144,6 @@ def test_images_without_an_address_are_counted() -> None:
     assert (_flat(page.items), page.num_missing_images) == (["a", "http://a/i.png"], 2)
 
 
-def test_opt_outs_of_the_page_are_told_and_leave_nothing_out() -> None:
-    page = read_page(b"<meta name=robots content=NoAI><p>a", url="http://a/", charset=None)
-    assert (page.opt_outs.robots, _flat(page.items)) == ((("", "noai"),), ["a"])
-    assert read_page(b"<frameset><meta name=tdm-reservation content=1>", url="http://a/", charset=None).items == ()
-
-
 def test_ten_thousand_levels() -> None:
     assert _parse("<div>" * 10_000 + "deep") == ["deep"]
     assert _parse("<blockquote><b>" * 9_000 + "deep") == ["deep"]

@@ -43,3 +43,9 @@ def test_no_pages_give_empty_tables_and_other_tables_are_refused() -> None:
     assert (items.num_rows, verdicts.num_rows) == (0, 0)
     with pytest.raises(SchemaError):
         build_page_items(pa.table({"doc_id": ["a"]}))
+
+
+def test_an_image_without_an_address_is_an_item_that_cannot_be_fetched() -> None:
+    html = b"<p>A sentence.</p><img alt=x><img src='http://a/1.jpg'>"
+    items, _ = build_page_items(_pages({"doc_id": "d", "data": html}))
+    assert [row["image_url"] for row in items.to_pylist()] == [None, "http://a/1.jpg", "missing:d/0"]
