@@ -6,6 +6,7 @@ from curate.contract.errors import RecipeError
 from pipelines.bench.decode import bench_decode
 from pipelines.bench.engine import bench_engine
 from pipelines.bench.fetch import bench_fetch
+from pipelines.bench.ingest import bench_ingest
 from pipelines.bench.loader import bench_loader
 from pipelines.bench.plan import bench_plan
 from pipelines.bench.row import BenchRow
@@ -16,6 +17,7 @@ BENCHES: dict[str, Callable[[], list[BenchRow]]] = {
     "decode": bench_decode,
     "engine": bench_engine,
     "fetch": bench_fetch,
+    "ingest": bench_ingest,
     "loader": bench_loader,
     "plan": bench_plan,
     "shards": bench_shards,
