@@ -1,5 +1,6 @@
 """Pages that were fetched long ago -> the PAGES table: judged as if they were answered now, no network."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,9 +13,12 @@ from curate.fetch.client import Body
 from curate.fetch.config import FetchConfig
 from curate.fetch.errors import FetchError
 from curate.fetch.network.answers import SUCCESS, status_of
+from curate.fetch.network.codings import decoder_for
 from curate.fetch.optouts.headers import Checks, check_headers
 from curate.fetch.pages import check_type, page_row
 from curate.fetch.session import FetchRow
+
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +30,7 @@ class Answer:
     http_status: int
     headers: Sequence[tuple[str, str]]
     body: bytes
-    """Encodings undone."""
+    """As it was sent."""
 
 
 def archived_pages(answers: Sequence[Answer], *, config: FetchConfig) -> pa.Table:
@@ -46,20 +50,54 @@ def archived_pages(answers: Sequence[Answer], *, config: FetchConfig) -> pa.Tabl
 def _judge(answer: Answer, config: FetchConfig) -> FetchRow:
     checks, headers = Checks(), CIMultiDictProxy(CIMultiDict(answer.headers))
     try:
-        _check_answer(answer, config)
+        _check_answer(answer)
         check_headers(headers, status=answer.http_status, config=config, checks=checks)
         check_type(headers)
-        body = Body(data=answer.body, http_status=answer.http_status, final_url=answer.url, headers=headers)
+        data = _decoded(answer.body, headers, max_bytes=config.max_bytes)
+        body = Body(data=data, http_status=answer.http_status, final_url=answer.url, headers=headers)
         return page_row(body, config=config, checks=checks)
     except FetchError as error:
         return checks.to_row() | {"status": error.status, "http_status": error.http_status, "detail": error.detail}
 
 
-def _check_answer(answer: Answer, config: FetchConfig) -> None:
+def _check_answer(answer: Answer) -> None:
     code = answer.http_status
     if code not in SUCCESS:
         raise FetchError(status_of(code), f"HTTP {code} when it was archived", code)
     if not answer.body:
         raise FetchError(FetchStatus.EMPTY_BODY, "no body in the archive", code)
-    if len(answer.body) > config.max_bytes:
-        raise FetchError(FetchStatus.TOO_LARGE, f"more than {config.max_bytes} bytes", code)
+
+
+def _decoded(body: bytes, headers: CIMultiDictProxy[str], *, max_bytes: int) -> bytes:
+    """Undo what the answer's bytes show to be coded; archives keep the labels of what they have undone themselves.
+
+    Raises:
+        FetchError: TOO_LARGE, or PROTOCOL_ERROR where a coding has no end.
+    """
+    if "chunked" in headers.get("Transfer-Encoding", "").lower():
+        body = _joined(body)
+    decoder = decoder_for(headers)
+    data = decoder.decode(body, max_bytes + 1)
+    if len(data) <= max_bytes:
+        data += decoder.finish(max_bytes + 1 - len(data))
+    if len(data) > max_bytes:
+        raise FetchError(FetchStatus.TOO_LARGE, f"more than {max_bytes} bytes")
+    return data
+
+
+def _joined(body: bytes) -> bytes:
+    """Return the content of chunks (RFC 9112, 7.1); what does not begin as a chunk has been joined already.
+
+    Raises:
+        FetchError: TRUNCATED_BODY, the last chunk is missing.
+    """
+    parts, at = list[bytes](), 0
+    while size_line := _CHUNK_SIZE.match(body, at):
+        size = int(size_line[1], 16)
+        if size == 0:
+            return b"".join(parts)
+        parts.append(body[size_line.end() : size_line.end() + size])
+        at = size_line.end() + size + len(b"\r\n")
+    if not parts:
+        return body
+    raise FetchError(FetchStatus.TRUNCATED_BODY, "the last chunk is missing")

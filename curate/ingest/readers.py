@@ -1,12 +1,15 @@
 """From a source of a recipe to its documents: which files, and which reader."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from glob import has_magic
 from pathlib import Path
 
 import fsspec
 
+from curate.contract.reasons import IngestReason
 from curate.contract.records import Document, Fault
 from curate.ingest.config import (
     InstructionsSource,
@@ -43,6 +46,7 @@ from curate.ingest.formats.pairs import read_pair_row, word_columns
 from curate.ingest.formats.warc import page_document
 from curate.ingest.formats.webdataset import read_tar_sample
 
+_OF_FILES = frozenset({IngestReason.MISSING_FILE, IngestReason.UNREADABLE_FILE})
 RowReader = Callable[[Row], Document | Sequence[Document]]
 
 
@@ -76,6 +80,17 @@ def read_file(path: str, *, source: Source, label: str) -> Iterator[Document | F
     Yields:
         Documents, and a fault for each record that is none or for the part of the file that cannot be read.
     """
+    num_broken: Counter[str] = Counter()
+    for record in _read_records(path, source=source, label=label):
+        if isinstance(record, Fault) and record.reason in _OF_FILES:
+            num_broken[record.ordinal] += 1  # a file may break off and be found unfinished: each is told apart
+            if num_broken[record.ordinal] > 1:
+                yield replace(record, ordinal=f"{record.ordinal} ({num_broken[record.ordinal]})")
+                continue
+        yield record
+
+
+def _read_records(path: str, *, source: Source, label: str) -> Iterator[Document | Fault]:
     if isinstance(source, WarcSource):
         for page in read_archived_pages(path, label=label):
             yield page if isinstance(page, Fault) else page_document(page)
@@ -83,10 +98,17 @@ def read_file(path: str, *, source: Source, label: str) -> Iterator[Document | F
     if isinstance(source, WebdatasetSource):
         yield from _read_tar(path, source=source, label=label)
         return
+    yield from _read_rows(path, source=source, label=label)
+
+
+def _read_rows(path: str, *, source: Source, label: str) -> Iterator[Document | Fault]:
     read_row, layout = _reader_of(source)
+    unreadable: set[str] = set()
     for row in read_rows(path, label=label, layout=layout):
         if isinstance(row, Fault):
             yield row
+            continue
+        if row.place.label in unreadable:
             continue
         try:
             read = read_row(row)
@@ -94,10 +116,13 @@ def read_file(path: str, *, source: Source, label: str) -> Iterator[Document | F
         except ColumnError as error:
             if row.has_fixed_columns:  # no row of this file can be read: one fault says so
                 yield file_fault(row.place.label, error.what)
-                return
+                unreadable.add(row.place.label)  # the others of a zip may have other columns
+                continue
             yield record_fault(row.place, error.what, error.reason)
         except RecordError as error:
             yield record_fault(row.place, error.what, error.reason)
+        except Exception as error:  # noqa: BLE001 - one record must not end a run, whatever is in it
+            yield record_fault(row.place, f"cannot be read: {type(error).__name__}: {describe_error(error)}")
 
 
 def read_archived_pages(path: str, *, label: str) -> Iterator[ArchivedPage | Fault]:
@@ -122,6 +147,8 @@ def _read_tar(path: str, *, source: WebdatasetSource, label: str) -> Iterator[Do
                     yield read_tar_sample(sample, source=source)
                 except RecordError as error:
                     yield record_fault(sample.place, error.what, error.reason)
+                except Exception as error:  # noqa: BLE001 - ditto
+                    yield record_fault(sample.place, f"cannot be read: {type(error).__name__}: {describe_error(error)}")
     except FileNotFoundError:
         yield missing_fault(label)
     except READ_ERRORS as error:

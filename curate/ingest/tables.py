@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TypeVar
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ from curate.contract.schemas import DOCUMENTS, HELD_IMAGES, ITEMS, check_schema,
 from curate.contract.verdicts import Verdict, verdict_table
 
 R = TypeVar("R")
+MAX_CHUNK_BYTES = 256 << 20
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -33,11 +33,30 @@ class IngestTables:
     """HELD_IMAGES: a row per image whose bytes came with its record."""
 
 
-def chunk_records(records: Iterable[R], *, num_docs: int) -> Iterator[list[R]]:
-    """Yield lists of up to ``num_docs`` records in order; none is empty."""
-    waiting = iter(records)
-    while chunk := list(islice(waiting, num_docs)):
+def chunk_records(records: Iterable[R], *, num_docs: int, max_bytes: int = MAX_CHUNK_BYTES) -> Iterator[list[R]]:
+    """Yield lists of up to ``num_docs`` records in order; none is empty.
+
+    Args:
+        records: Of one file.
+        num_docs: Of a chunk.
+        max_bytes: Pictures and pages in a chunk that come with its records; the record that passes it is the last.
+    """
+    chunk: list[R] = []
+    num_bytes = 0
+    for record in records:
+        chunk.append(record)
+        num_bytes += _held_bytes(record)
+        if len(chunk) == num_docs or num_bytes > max_bytes:
+            yield chunk
+            chunk, num_bytes = [], 0
+    if chunk:
         yield chunk
+
+
+def _held_bytes(record: object) -> int:
+    if isinstance(record, Document):
+        return sum(len(item.image_bytes or b"") for item in record.items)
+    return len(getattr(record, "body", b""))
 
 
 def build_tables(records: Sequence[Document | Fault], *, source: str, kind: Kind = Kind.INTERLEAVED) -> IngestTables:

@@ -42,6 +42,7 @@ def find_handed_out(
         num_rows: N, of the corpus.
         num_epochs: Of the plan.
     """
+    cursor = _roll_on(source, settings, cursor, num_epochs=num_epochs)
     places = list(cursor.places or (0,) * len(source.entries))
     times, num_documents, parts = np.zeros(num_rows, dtype=np.uint8), list(places), list[tuple[int, int]]()
     for i, place in enumerate(places):
@@ -56,6 +57,17 @@ def find_handed_out(
         times[row] = min(MAX_TIMES, int(times[row]) + change)
         num_documents[entry] += change
     return HandedOut(times=times, parts=tuple(parts), num_documents=tuple(num_documents))
+
+
+def _roll_on(source: SampleCounts, settings: PlanSettings, cursor: Cursor, *, num_epochs: int | None) -> Cursor:
+    """Return the same place in the plan, seen from the window that it lies in: a step may begin in an earlier one."""
+    packs = plan_packs(source, settings, cursor=replace(cursor, next_pack=cursor.first_pack), num_epochs=num_epochs)
+    last = None
+    for pack in packs:
+        if pack.number >= cursor.next_pack:
+            return pack.cursor
+        last = pack
+    return cursor if last is None else replace(last.window, next_pack=cursor.next_pack)
 
 
 def _add_drawn(times: Times, source: SampleCounts, settings: PlanSettings, *, entry: int, place: int) -> None:

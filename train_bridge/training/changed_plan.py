@@ -25,7 +25,7 @@ from train_bridge.data.lengths import counted_encoder
 from train_bridge.packing.cursor import Carried, Cursor
 from train_bridge.packing.replan import HandedOut, find_handed_out
 
-CONSUMED, START_NAME = "consumed", "start.json"
+CONSUMED, START_NAME, COUNTED_NAME = "consumed", "start.json", "counted.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +71,10 @@ def change_plan(saved: Mapping[str, Any], spec: DatasetSpec, *, step: int, curso
     old = old_spec.open_corpus()
     handed = find_handed_out(old, old_spec.plan, cursor, num_rows=old.num_rows, num_epochs=old_spec.num_epochs)
     parent = f"{output}/{CONSUMED}"
-    consumed = write_consumed(parent, step, _by_set(old_spec, old, handed))
+    times = _by_set(old_spec, old, handed)
+    if old_spec.consumed is not None:  # sets that had left before keep what was drawn of them
+        times = {path.stem: np.load(path) for path in Path(old_spec.consumed).glob("*.npy")} | times
+    consumed = write_consumed(parent, step, times)
     new = replace(spec, consumed=f"{parent}/{consumed}").open_corpus()
     started, num_lost = _start_cursor(new, spec, old, old_spec, handed=handed, cursor=cursor)
     write_bytes(f"{parent}/{consumed}/{START_NAME}", json.dumps({"step": step, "cursor": started.to_json()}).encode())
@@ -86,7 +89,7 @@ def change_plan(saved: Mapping[str, Any], spec: DatasetSpec, *, step: int, curso
 
 def _old_spec(saved: Mapping[str, Any], spec: DatasetSpec, *, output: str) -> DatasetSpec:
     """Return what a checkpoint's plan was made of: what may not change is that of the new one."""
-    paths = tuple(_find_lengths(name, spec) for name in saved["counted"])
+    paths = tuple(_find_lengths(name, spec, output) for name in saved["counted"])
     own = counted_encoder(spec.length_paths[0])
     if any(counted_encoder(path) != own for path in paths):
         raise CurateError("the tokenizer or the form of documents is another than before; go on with those")
@@ -106,13 +109,25 @@ def _old_spec(saved: Mapping[str, Any], spec: DatasetSpec, *, output: str) -> Da
     )
 
 
-def _find_lengths(name: str, spec: DatasetSpec) -> str:
+def note_counted(output: str, paths: Sequence[str]) -> None:
+    """Remember where the counts of a run's sets are, also of those that will leave it."""
+    path = Path(output, COUNTED_NAME)
+    known: dict[str, str] = json.loads(path.read_bytes()) if path.exists() else {}
+    now = known | {Path(found).name: str(Path(found).resolve()) for found in paths}
+    if now != known:
+        write_bytes(str(path), json.dumps(now, indent=1).encode())
+
+
+def _find_lengths(name: str, spec: DatasetSpec, output: str) -> str:
     """Return the counts of a set of the old plan, also of one that is not in the new."""
-    own = {Path(path).name: path for path in spec.length_paths}
+    noted = Path(output, COUNTED_NAME)
+    before = {n: p for n, p in json.loads(noted.read_bytes()).items() if Path(p).exists()} if noted.exists() else {}
+    own = before | {Path(path).name: path for path in spec.length_paths}
     kept = [find_kept(folder, name, cache_dir=str(spec.cache_dir)) for folder in spec.folders if name not in own]
     found = own.get(name) or next((str(path) for path in kept if path is not None), None)
     if found is None:
-        raise CurateError(f"{name}: the counts of a shard set that the run had before are gone from {spec.cache_dir}")
+        where = f"its folder or {spec.cache_dir}"
+        raise CurateError(f"{name}: the counts of a shard set that the run had before are gone; they were in {where}")
     return found
 
 

@@ -52,7 +52,7 @@ def start_job(config: StageConfig, ranks: Ranks) -> Job:
     """
     check_shared_output(config.output, ranks=ranks)
     prepared = prepare(config, ranks=ranks)
-    with failing_together():
+    with failing_together(may_take_long=True):
         tasks = read_tasks(config.run.tasks)
     if config.run.eval_every is not None and config.data.validation_share:
         held_out_spec(prepared.spec, world_size=ranks.world_size).open_corpus()  # says now if there is nothing
@@ -65,7 +65,7 @@ def start_job(config: StageConfig, ranks: Ranks) -> Job:
     attention = resolve_attention(config.run.attention, device=ranks.device)
     if attention == "flex" and ranks.device.type == "cpu":
         raise RecipeError(("run.attention: flex attention has no backward pass on the CPU; take segments",))
-    with failing_together():
+    with failing_together(may_take_long=True):
         model = build_model(config, processor=prepared.processor)
         chosen = config.model
         set_stop(model, prepared.stop_ids)

@@ -20,7 +20,7 @@ from train_bridge.data.spec import dataset_spec, plan_settings, text_form
 from train_bridge.model.processor import build_processor
 from train_bridge.packing.cursor import Cursor
 from train_bridge.tokens.encoder import TextEncoder
-from train_bridge.training.changed_plan import CONSUMED, PlanStart, change_plan, read_start
+from train_bridge.training.changed_plan import CONSUMED, PlanStart, change_plan, note_counted, read_start
 from train_bridge.training.checkpoint import newest_progress
 from train_bridge.training.data_use import DataUse, survey_use
 from train_bridge.training.identity import find_changes
@@ -70,6 +70,8 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
     encoder = TextEncoder(processor.tokenizer, form=text_form(config.data), image_mark=processor.image_token)
     plan = plan_settings(config.data, config.pack, processor=processor, has_bos=encoder.bos_id is not None)
     paths = _count(config, encoder, ranks)
+    if len({Path(path).name for path in paths}) < len(paths):
+        raise RecipeError(("data.shards: two of them hold the same; data.max_repeats uses documents several times",))
     spec = replace(
         dataset_spec(config.data, plan=plan, length_paths=paths, processor=processor, processor_folder=str(folder)),
         num_epochs=None if optim.max_steps is not None else optim.epochs,
@@ -85,13 +87,14 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
         ),
     )
     start, planned = None, None
-    with failing_together():
+    with failing_together(may_take_long=True):
         if ranks.is_first:
             start = _find_start(config, spec)
+            note_counted(config.output, paths)
     if (start := share(start)) is not None:
         spec = replace(spec, consumed=f"{config.output}/{CONSUMED}/{start.consumed}")
-    corpus = spec.open_corpus()
-    with failing_together():
+    with failing_together(may_take_long=True):
+        corpus = spec.open_corpus()
         if ranks.is_first:
             planned = _plan(corpus, spec, config, start)
     num_steps, use = share(planned) or (0, DataUse(groups=()))
@@ -162,12 +165,16 @@ def _settings(config: StageConfig, spec: DatasetSpec) -> dict[str, object]:
 
 
 def _count(config: StageConfig, encoder: TextEncoder, ranks: Ranks) -> tuple[str, ...]:
-    """Count once per machine; where machines share storage, they write the same bytes."""
-    paths: list[str] = []
-    with failing_together():
+    """Count once per machine; where machines share storage, they write the same bytes. Each finds its own."""
+
+    def count() -> tuple[str, ...]:
+        return tuple(
+            count_lengths(folder, encoder=encoder, cache_dir=config.cache_dir, tell=progress_of(folder))
+            for folder in config.data.shards
+        )
+
+    with failing_together(may_take_long=True):
         if ranks.local_rank == 0:
-            paths = [
-                count_lengths(folder, encoder=encoder, cache_dir=config.cache_dir, tell=progress_of(folder))
-                for folder in config.data.shards
-            ]
-    return tuple(share(paths))
+            count()
+    with failing_together():
+        return count()

@@ -137,27 +137,33 @@ def gather(value: T) -> list[T]:
 
 
 @contextmanager
-def failing_together() -> Iterator[None]:
+def failing_together(*, may_take_long: bool = False) -> Iterator[None]:
     """Raise on every rank what a block raised on any, so that none waits for one that has failed.
 
-    The block must not talk to other ranks itself, and every rank must enter it. It may take hours on some: to count the
-    tokens of a corpus, to read a model.
+    The block must not talk to other ranks itself, and every rank must enter it.
+
+    Args:
+        may_take_long: It takes hours on some, to count the tokens of a corpus or to read a model; the others wait
+            longer than collectives do.
 
     Raises:
         CurateError: Of the lowest rank that has one; what libraries raise becomes one.
     """
+    own: Exception | None = None
     fault: CurateError | None = None
     try:
         yield
     except CurateError as error:
-        fault = error
-    except LIBRARY_ERRORS as error:
+        own = fault = error
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others must not wait for this rank
         fault = CurateError(one_line(error))
         fault.__cause__ = error
-    _wait_for_all()
+        own = fault if isinstance(error, LIBRARY_ERRORS) else error
+    if may_take_long:
+        _wait_for_all()
     faults = [other for other in gather(fault) if other is not None]
     if faults:
-        raise fault or faults[0]
+        raise own or faults[0]
 
 
 def job_store() -> Store:

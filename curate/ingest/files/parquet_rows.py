@@ -11,7 +11,7 @@ from curate.contract.records import Fault
 from curate.ingest.files.faults import READ_ERRORS, Place, describe_error, file_fault, record_fault
 from curate.ingest.files.row import Row
 
-_BATCH_NUM_ROWS = 1024
+_BATCH_NUM_ROWS, _BATCH_BYTES = 1024, 32 << 20  # rows with pictures in them are read few at a time
 _BUFFER_BYTES = 1 << 20  # read column chunks through a window instead of whole
 
 
@@ -37,13 +37,19 @@ def read_parquet_rows(stream: IO[bytes], *, label: str) -> Iterator[Row | Fault]
 def _read_group(file: pq.ParquetFile, group: int, *, label: str, num_before: int) -> Iterator[Row | Fault]:
     number = num_before
     try:
-        for batch in file.iter_batches(_BATCH_NUM_ROWS, row_groups=[group], use_threads=False):
+        for batch in file.iter_batches(_batch_num_rows(file, group), row_groups=[group], use_threads=False):
             yield from _read_batch(batch, label=label, num_before=number)
             number += batch.num_rows
     except READ_ERRORS as error:
         num_lost = num_before + file.metadata.row_group(group).num_rows - number
         what = f"{num_lost} rows of row group {group} cannot be read: {describe_error(error)}"
         yield record_fault(Place(label=label, number=number + 1), what, IngestReason.UNREADABLE_FILE)
+
+
+def _batch_num_rows(file: pq.ParquetFile, group: int) -> int:
+    meta = file.metadata.row_group(group)
+    of_bytes = _BATCH_BYTES * int(meta.num_rows) // max(1, int(meta.total_byte_size))
+    return max(1, min(_BATCH_NUM_ROWS, of_bytes))
 
 
 def _read_batch(batch: pa.RecordBatch, *, label: str, num_before: int) -> Iterator[Row | Fault]:

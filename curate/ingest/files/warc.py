@@ -9,8 +9,8 @@ from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
 from curate.contract.records import Fault
 from curate.ingest.files.faults import READ_ERRORS, Place, describe_error, file_fault, record_fault
 
-MAX_PAGE_BYTES = 16 << 20
-"""Of a body that is kept in memory, its content encoding undone."""
+MAX_PAGE_BYTES = 64 << 20
+"""Of a body that is kept in memory, as it was sent; a larger one is a fault."""
 _PAGES = WarcRecordType.response | WarcRecordType.resource
 _MAX_HEADER_BYTES = 64 << 10
 _HTTP_OK = 200
@@ -26,9 +26,9 @@ class ArchivedPage:
     """As asked for."""
     http_status: int
     headers: tuple[tuple[str, str], ...]
-    """Of the answer; without Content-Encoding and Transfer-Encoding, which are undone."""
+    """Of the answer."""
     body: bytes
-    """Up to ``MAX_PAGE_BYTES`` and one more."""
+    """As it was sent: codings are not undone, for what an answer says of them is often not so."""
     date: str | None
     """WARC-Date: when it was fetched."""
     digest: str | None
@@ -44,14 +44,13 @@ def read_warc(stream: IO[bytes], *, label: str) -> Iterator[ArchivedPage | Fault
         label: Names the file in faults and ordinals.
 
     Yields:
-        Pages, whatever their status. A record that is cut off or whose encoding is broken is a fault; if the file
-        breaks off or is no WARC from some place on, its last entry is a fault of the file.
+        Pages, whatever their status. A record that is cut off or too large is a fault; if the file breaks off or is no
+        WARC from some place on, its last entry is a fault of the file.
     """
     source, number = _Ending(stream), 0
     records = ArchiveIterator(
         source,  # type: ignore[arg-type]  # of a reader it only reads
         record_types=_PAGES,
-        auto_decode="all",
         max_header_len=_MAX_HEADER_BYTES,
         stream_detect=False,
         strict_mode=False,
@@ -79,26 +78,25 @@ def _read_record(record: WarcRecord, place: Place) -> ArchivedPage | Fault:
     try:
         body = record.reader.read(MAX_PAGE_BYTES + 1)
     except READ_ERRORS as error:
-        return record_fault(place, f"{url[:80]}: its encoding is broken: {describe_error(error)}")
+        return record_fault(place, f"{url[:80]}: {describe_error(error)}")
+    if len(body) > MAX_PAGE_BYTES:
+        return record_fault(place, f"{url[:80]}: {record.content_length:,} bytes, more than {MAX_PAGE_BYTES:,}")
+    truncated = record.headers.get("WARC-Truncated")
+    if truncated or len(body) < record.content_length:
+        why = truncated or f"{len(body)} bytes of {record.content_length}"
+        return record_fault(place, f"{url[:80]}: cut off ({why})")
     headers = record.http_headers if record.is_http else None
     pairs = headers.to_tuples() if headers is not None else (("Content-Type", record.headers.get("Content-Type", "")),)
-    encoded = any(name.lower() in {"content-encoding", "transfer-encoding"} for name, _ in pairs)
-    if not encoded and len(body) < min(record.content_length, MAX_PAGE_BYTES):
-        return record_fault(place, f"{url[:80]}: cut off: {len(body)} bytes of {record.content_length}")
     return ArchivedPage(
         place=place,
         url=url.strip("<> "),  # WARC 1.0 writers put it in angle brackets
         http_status=_HTTP_OK if headers is None else headers.status_code or 0,
-        headers=tuple((name, str(value)) for name, value in pairs if not _is_encoding(name)),
+        headers=tuple((name, str(value)) for name, value in pairs),
         body=body,
         date=record.headers.get("WARC-Date"),
         digest=record.headers.get("WARC-Payload-Digest"),
         record_id=record.record_id,
     )
-
-
-def _is_encoding(name: str) -> bool:
-    return name.lower() in {"content-encoding", "transfer-encoding"}
 
 
 class _Ending:

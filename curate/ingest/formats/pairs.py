@@ -7,7 +7,7 @@ from curate.contract.records import Document, Item
 from curate.ingest.config import HASH_COLUMNS, TEXT_COLUMNS, URL_COLUMNS, PairsSource
 from curate.ingest.files.faults import ColumnError, RecordError
 from curate.ingest.files.row import Found, Row, drop_field, find_field, require_str, require_text
-from curate.ingest.formats.held_images import HELD, find_held_image
+from curate.ingest.formats.held_images import HELD, find_held_image, names_image_column
 from curate.ingest.formats.meta import keep_rest
 from curate.ingest.urls import resolve_url
 
@@ -60,6 +60,8 @@ def _find_url(row: Row, source: PairsSource, *, is_needed: bool) -> Found | None
     try:
         return find_field(row, source.url_column, usual=URL_COLUMNS, what="image URL")
     except ColumnError:
+        if is_needed and source.url_column is None and names_image_column(row):
+            raise RecordError("neither an image in the row nor a URL") from None
         if is_needed or source.url_column is not None:
             raise
         return None

@@ -131,7 +131,7 @@ class _TurnReader:
 
     def _read_part(self, part: object, where: str) -> str:
         fields = require_dict(part, where)
-        kind = fields.get("type")
+        kind = str(fields.get("type"))
         if kind in _TEXT_PART:
             return require_str(fields.get("text"), f"{where}.text")
         if kind not in _IMAGE_PART:

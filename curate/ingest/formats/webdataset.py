@@ -74,7 +74,7 @@ def _read_own(sample: TarSample, record: dict[str, Any]) -> Document:
     """Return the document that this project once wrote, under the id that it had."""
     items = [_own_item(sample, entry, i) for i, entry in enumerate(require_list(record["items"], "items"))]
     kind = record.get("kind")
-    if kind not in {str(one) for one in Kind}:
+    if not isinstance(kind, str) or kind not in {str(one) for one in Kind}:
         raise RecordError(f"{sample.key[:80]}: kind is {str(kind)[:40]!r}")
     if not items:
         raise RecordError(f"{sample.key[:80]}: neither text nor images", IngestReason.EMPTY_DOCUMENT)
@@ -84,7 +84,7 @@ def _read_own(sample: TarSample, record: dict[str, Any]) -> Document:
         ordinal=sample.place.ordinal,
         kind=Kind(kind),
         url=url if isinstance(url, str) else None,
-        meta=keep_rest(record.get("meta") or {}, used=()),
+        meta=keep_rest(require_dict(record.get("meta") or {}, "meta"), used=()),
         items=tuple(items),
     )
 
@@ -93,7 +93,7 @@ def _own_item(sample: TarSample, entry: object, place: int) -> Item:
     fields = require_dict(entry, f"items[{place}]")
     if fields.get("type") == "text":
         role = fields.get("role")
-        if role is not None and role not in {str(one) for one in Role}:
+        if role is not None and (not isinstance(role, str) or role not in {str(one) for one in Role}):
             raise RecordError(f"items[{place}].role is {str(role)[:40]!r}")
         text = require_str(fields.get("text"), f"items[{place}].text")
         return Item(modality=Modality.TEXT, text=text, role=None if role is None else Role(role))

@@ -1,3 +1,6 @@
+import gzip
+import zlib
+
 import pytest
 
 from curate.contract.schemas import PAGES, check_schema
@@ -41,3 +44,35 @@ def test_a_page_is_taken_as_it_was_archived() -> None:
 def test_what_fetching_would_refuse_is_refused(row: dict[str, object], status: str) -> None:
     assert row["status"] == status
     assert (row["data"] is not None) == (status == "ok")
+
+
+CHUNKED = ("Transfer-Encoding", "chunked")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (gzip.compress(PAGE), [("Content-Encoding", "gzip")]),
+        (zlib.compress(PAGE), [("Content-Encoding", "deflate")]),
+        (gzip.compress(PAGE), [("Content-Encoding", "x-gzip")]),
+        (PAGE, [("Content-Encoding", "gzip")]),
+        (PAGE, [("Content-Encoding", "UTF-8")]),
+        (f"{len(PAGE):x};a=b\r\n".encode() + PAGE + b"\r\n0\r\n\r\n", [CHUNKED]),
+        (PAGE, [CHUNKED]),
+    ],
+)
+def test_codings_are_undone_where_the_bytes_are_coded(body: bytes, headers: list[tuple[str, str]]) -> None:
+    row = judge(body, HTML, *headers)
+    assert (row["status"], row["data"]) == ("ok", PAGE)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (gzip.compress(PAGE * 50)[:-40], [("Content-Encoding", "gzip")], "protocol_error"),
+        (f"{len(PAGE):x}\r\n".encode() + PAGE + b"\r\n", [CHUNKED], "truncated_body"),
+        (gzip.compress(b"<p>" + b"a" * 30_000_000), [("Content-Encoding", "gzip")], "too_large"),
+    ],
+)
+def test_a_body_without_an_end_is_no_page(body: bytes, headers: list[tuple[str, str]], status: str) -> None:
+    assert judge(body, HTML, *headers)["status"] == status

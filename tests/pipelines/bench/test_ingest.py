@@ -1,13 +1,11 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from curate.ingest.html.page import read_page
-from pipelines.bench import extract_peer, ingest
+from pipelines.bench import ingest
 from pipelines.bench.ingest import bench_ingest, write_files, write_pages
 
 
@@ -46,18 +44,3 @@ def test_every_kind_is_measured_beside_bare_parsing(monkeypatch: pytest.MonkeyPa
     ]
     assert all(row["ours"] > 0 for row in rows)
     assert [row["peer_value"] for row in rows[-2:]] == [None, None]
-
-
-def test_a_peer_runs_alone(tmp_path: Path) -> None:
-    write_pages(tmp_path / "pages", num_pages=1)
-    command = [sys.executable, "-c", STANDIN.format(extract_peer.__file__), "trafilatura", str(tmp_path / "pages")]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert float(done.stdout) > 0
-
-
-STANDIN = """
-import runpy, sys, types
-sys.modules["trafilatura"] = types.SimpleNamespace(extract=lambda page, include_images: page)
-sys.argv[0] = {0!r}
-runpy.run_path({0!r}, run_name="__main__")
-"""

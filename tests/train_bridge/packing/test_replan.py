@@ -9,6 +9,7 @@ import pytest
 
 from curate.blend.curve import constant_curve
 from train_bridge.packing.cursor import Carried, Cursor
+from train_bridge.packing.deal import order_rounds
 from train_bridge.packing.draw import Counts, DrawEntry, Order, Rows
 from train_bridge.packing.plan import Pack, PlanSettings, plan_packs
 from train_bridge.packing.replan import HandedOut, find_handed_out
@@ -139,3 +140,16 @@ def test_a_plan_that_was_changed_can_be_changed_again() -> None:
     rest = follow(MadeUp([entry("all", np.arange(NUM_ROWS), "1", times)]), cursor)
     whole = parts_of(list(plan_packs(MadeUp([entry("all", np.arange(NUM_ROWS), "1")]), SETTINGS, num_epochs=1)))
     assert parts + parts_of(rest) == whole
+
+
+@pytest.mark.parametrize("num_rounds", range(1, 9))
+def test_a_step_may_begin_in_one_window_and_end_in_the_next(num_rounds: int) -> None:
+    source = MadeUp([entry("all", np.arange(NUM_ROWS), "1")])
+    dealt = order_rounds(plan_packs(source, SETTINGS, num_epochs=1), first=0, round_packs=6)
+    packs = list(islice(dealt, 6 * num_rounds))
+    cursor = replace(packs[-1].window, next_pack=6 * num_rounds)
+    handed = find_handed_out(source, SETTINGS, cursor, num_rows=NUM_ROWS, num_epochs=1)
+    second = MadeUp([entry("all", np.arange(NUM_ROWS), "1", handed.times)])
+    start = start_of(second, handed, first_pack=6 * num_rounds, window=cursor.window + 9)
+    whole = parts_of(list(plan_packs(source, SETTINGS, num_epochs=1)))
+    assert parts_of(packs) + parts_of(follow(second, start)) == whole

@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from curate.contract.errors import CurateError
+from curate.contract.errors import CurateError, RecipeError
 from tests.train_bridge.conftest import make_sample, stage_config, write_set
 from train_bridge.config import StageConfig
+from train_bridge.count_tokens import main as count_tokens
 from train_bridge.packing.plan import plan_packs
 from train_bridge.training.checkpoint import list_checkpoints, newest_progress
 from train_bridge.training.loop import train_stage
@@ -104,6 +106,30 @@ def test_a_set_may_come_and_go(shard_folder: str, tmp_path: Path) -> None:
     train(both, stop_after=2)
     rest = documents(one)
     assert set(rest) == set(range(48)) - set(before) - {row - 12 for row in meanwhile}
+
+
+def test_a_set_that_comes_back_is_not_begun_again_though_its_counts_were_beside_it(
+    shard_folder: str, tmp_path: Path
+) -> None:
+    other = write_set(tmp_path / "other", [make_sample(100 + number) for number in range(12)])
+    one = stage_config(shard_folder, tmp_path / "run", **EPOCH)
+    both = stage_config(shard_folder, tmp_path / "run", **(EPOCH | {"data": {"shards": (other, shard_folder)}}))
+    assert count_tokens([write_stage(both, tmp_path)]) == 0
+    before = documents(both, to_pack=6)
+    train(both, stop_after=3)
+    train(one, stop_after=2)
+    assert not {row for row in before if row < 12} & set(documents(both))
+
+
+def test_the_same_set_twice_is_refused(shard_folder: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="two of them hold the same"):
+        train(stage_config(shard_folder, tmp_path, data={"shards": (shard_folder, shard_folder)}))
+
+
+def write_stage(config: StageConfig, folder: Path) -> str:
+    path = folder / "stage.yaml"
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json")), encoding="utf-8")
+    return str(path)
 
 
 def test_another_tokenizer_is_no_other_blend(shard_folder: str, tmp_path: Path) -> None:

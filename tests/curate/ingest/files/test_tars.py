@@ -64,6 +64,39 @@ def test_what_is_no_tar_is_a_fault_of_the_file() -> None:
         assert fault.reason == IngestReason.UNREADABLE_FILE
 
 
+def test_tars_behind_one_another_read_on() -> None:
+    found = read(tar(("0.txt", b"t")) + tar(("1.txt", b"u")))
+    assert [one.key for one in found if isinstance(one, TarSample)] == ["0", "1"]
+    assert len(found) == 2
+
+
+def test_a_damaged_header_is_no_end() -> None:
+    whole = bytearray(tar(*((f"{number}.txt", b"t") for number in range(4))))
+    whole[2 * 1024 + 150] ^= 0xFF  # in the checksum of the third
+    found = read(bytes(whole))
+    assert [one.key for one in found if isinstance(one, TarSample)] == ["0"]
+    assert [one.reason for one in found if isinstance(one, Fault)][-1] == IngestReason.UNREADABLE_FILE
+
+
+@pytest.mark.parametrize("end", [2 * 1024, 2 * 1024 + 200])
+def test_a_cut_between_members_is_no_end(end: int) -> None:
+    found = read(tar(*((f"{number}.txt", b"t") for number in range(4)))[:end])
+    assert [one.reason for one in found if isinstance(one, Fault)][-1] == IngestReason.UNREADABLE_FILE
+
+
+def test_what_macos_adds_is_passed_over() -> None:
+    (sample,) = read(tar(("._0.jpg", b"x"), ("0.jpg", b"J"), ("a/._0.txt", b"x"), ("0.txt", b"t")))
+    assert isinstance(sample, TarSample)
+    assert sample.parts == {"jpg": b"J", "txt": b"t"}
+
+
+def test_a_long_name_of_a_gigabyte_is_not_read() -> None:
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 1 << 30
+    found = read(tar(("0.txt", b"t"))[:1024] + info.tobuf() + b"0" * 4096)
+    assert "a header of 1,073,741,824 bytes" in [one.detail for one in found if isinstance(one, Fault)][-1]
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=600), st.integers(0, 4000))
 def test_no_bytes_raise(junk: bytes, place: int) -> None:
