@@ -1,4 +1,5 @@
 import itertools
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -112,8 +113,9 @@ def test_a_set_that_comes_back_is_not_begun_again_though_its_counts_were_beside_
     shard_folder: str, tmp_path: Path
 ) -> None:
     other = write_set(tmp_path / "other", [make_sample(100 + number) for number in range(12)])
-    one = stage_config(shard_folder, tmp_path / "run", **EPOCH)
-    both = stage_config(shard_folder, tmp_path / "run", **(EPOCH | {"data": {"shards": (other, shard_folder)}}))
+    own = str(shutil.copytree(shard_folder, tmp_path / "own"))  # counts are put beside it
+    one = stage_config(own, tmp_path / "run", **EPOCH)
+    both = stage_config(own, tmp_path / "run", **(EPOCH | {"data": {"shards": (other, own)}}))
     assert count_tokens([write_stage(both, tmp_path)]) == 0
     before = documents(both, to_pack=6)
     train(both, stop_after=3)
