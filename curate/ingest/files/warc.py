@@ -67,8 +67,9 @@ def read_warc(stream: IO[bytes], *, label: str) -> Iterator[ArchivedPage | Fault
         yield _read_record(record, Place(label=label, number=number))
     if source.error is not None:
         yield file_fault(label, f"reading stops here: {describe_error(source.error)}", number=number + 1)
-    elif not source.num_bytes:
-        yield file_fault(label, "empty: no WARC record in it")
+    elif not number:
+        what = "no response in it" if source.num_bytes else "empty: no WARC record in it"
+        yield file_fault(label, what)
 
 
 def _read_record(record: WarcRecord, place: Place) -> ArchivedPage | Fault:

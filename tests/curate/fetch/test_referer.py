@@ -13,7 +13,7 @@ from curate.fetch.referer import MAX_CHARS, referer
         ("https://a.example:8443/p", "http://a.example/i.jpg", "https://a.example:8443/"),
         ("https://me:secret@a.example/p", "https://a.example/i.jpg", "https://a.example/p"),
         ("https://a.example/" + "x" * MAX_CHARS, "https://a.example/i.jpg", "https://a.example/"),
-        ("file:///home/me/p.html", "http://a.example/i.jpg", None),
+        ("file:///p.html", "http://a.example/i.jpg", None),
         ("not a page", "http://a.example/i.jpg", None),
         ("http://a.example/p\r\nX: y", "http://a.example/i.jpg", None),
         (None, "http://a.example/i.jpg", None),

@@ -99,6 +99,14 @@ def test_a_page_beyond_the_limit_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> 
     assert isinstance(page, ArchivedPage)
 
 
+def test_a_file_without_a_page_does_not_vanish() -> None:
+    lines = record("http://h/1").replace(b"\r\n", b"\n")
+    for data in (record("http://h/1", kind="request"), lines):
+        (fault,) = read(data)
+        assert isinstance(fault, Fault)
+        assert fault.reason == IngestReason.UNREADABLE_FILE
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 900), st.booleans())
 def test_no_bytes_raise(junk: bytes, place: int, is_inserted: bool) -> None:  # noqa: FBT001
