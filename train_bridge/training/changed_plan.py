@@ -83,7 +83,9 @@ def change_plan(saved: Mapping[str, Any], spec: DatasetSpec, *, step: int, curso
         for entry, count in zip(old.entries, handed.num_documents, strict=True)
     ]
     if num_lost:
-        lines.append(f"  {num_lost:,} parts of documents that were begun are of no entry any more")
+        lines.append(f"  {num_lost:,} parts of documents that were begun have no place in it and are left out")
+    if spec.plan.unit != old_spec.plan.unit:
+        lines.append("  weights count in another unit: their places along the run begin anew, too")
     return PlanStart(consumed=consumed, step=step, cursor=started, lines=(f"planned anew after step {step}:", *lines))
 
 

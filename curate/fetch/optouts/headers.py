@@ -5,7 +5,7 @@ before the body is read; whatever was checked is stored with the row, also of fe
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 from multidict import CIMultiDictProxy
@@ -58,6 +58,15 @@ def check_headers(headers: CIMultiDictProxy[str], *, status: int, config: FetchC
         signals.append(_check_tdm(headers, checks))
     if config.respect_content_usage:
         signals.append(_check_content_usage(headers, checks))
+    refuse_reserved(signals, status=status)
+
+
+def refuse_reserved(signals: Iterable[str | None], *, status: int) -> None:
+    """Refuse content that a signal reserves; None is one that does not.
+
+    Raises:
+        FetchError: OPTED_OUT, with all that do.
+    """
     reserved = [signal for signal in signals if signal is not None]
     if reserved:
         raise FetchError(FetchStatus.OPTED_OUT, "; ".join(reserved), status)

@@ -5,10 +5,8 @@ The words and the switches are those of the headers of the same meaning, and so 
 
 import re
 
-from curate.contract.reasons import FetchStatus
 from curate.fetch.config import AGENT_NAME, FetchConfig
-from curate.fetch.errors import FetchError
-from curate.fetch.optouts.headers import RESERVING_DIRECTIVES, Checks
+from curate.fetch.optouts.headers import RESERVING_DIRECTIVES, Checks, refuse_reserved
 from curate.fetch.optouts.meta_tags import meta_contents, meta_tags
 
 _SEPARATOR = re.compile(r"[,;\s]+")
@@ -26,9 +24,7 @@ def check_page(data: bytes, *, status: int, config: FetchConfig, checks: Checks)
         signals.append(_check_robots(tags, checks))
     if config.respect_tdmrep:
         signals.append(_check_tdm(tags, checks))
-    reserved = [signal for signal in signals if signal is not None]
-    if reserved:
-        raise FetchError(FetchStatus.OPTED_OUT, "; ".join(reserved), status)
+    refuse_reserved(signals, status=status)
 
 
 def _check_robots(tags: list[dict[str, str]], checks: Checks) -> str | None:
