@@ -81,7 +81,8 @@ def _kept_as(folder: str) -> str | None:
     known = {name: str(info[name]) for name in CHANGES_WITH & info.keys()}
     if not known:
         return None
-    return f"index-{hashlib.sha256(repr((info['size'], sorted(known.items()))).encode()).hexdigest()[:16]}.json"
+    # The place too: indexes of two sets may be of one size and second, and a cache holds those of all.
+    return f"index-{hashlib.sha256(repr((root, info['size'], sorted(known.items()))).encode()).hexdigest()[:16]}.json"
 
 
 def _summarise(blocks: Iterable[pa.Table]) -> IndexSummary:

@@ -61,6 +61,21 @@ def test_an_index_is_read_again_only_when_it_is_another(
     assert summarise_index(folder, cache_dir=str(tmp_path)).sha256 != first.sha256
 
 
+def test_two_sets_of_one_size_and_time_are_told_apart(folder: str, tmp_path: Path) -> None:
+    index = Path(folder, "index.parquet")
+    other = tmp_path / "other" / "index.parquet"
+    other.parent.mkdir()
+    write_spans(folder, ["a"] * 11)
+    other.write_bytes(index.read_bytes())
+    write_spans(folder, ["b"] * 11)
+    assert index.stat().st_size == other.stat().st_size
+    info = {"size": 1, "LastModified": "2026-11-29 00:00:00", "name": "index.parquet"}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(fsspec.filesystem("file")), "info", lambda *_args, **_kwargs: dict(info))
+        found = [summarise_index(str(path.parent), cache_dir=str(tmp_path)) for path in (index, other)]
+    assert [summary.shards[0].name for summary in found] == ["b", "a"]
+
+
 def test_a_summary_of_another_version_is_made_again(folder: str, tmp_path: Path) -> None:
     first = summarise_index(folder, cache_dir=str(tmp_path))
     (path,) = tmp_path.glob("index-*.json")
