@@ -11,14 +11,15 @@ from typing import Any, Literal
 from curate.blend.plan import plan_blend
 from curate.contract.reasons import Stage
 from curate.ingest.config import Source, has_html
-from pipelines.decide.decide import decide
+from pipelines.decide.decided import load_or_decide
+from pipelines.decide.facts_table import gather_facts
+from pipelines.decide.pairs import load_or_propose
 from pipelines.recipes.recipe import Recipe
-from pipelines.recipes.rule_sets import rule_configs
 from pipelines.stages.images import fetch_admitted_images
 from pipelines.stages.ingest import ingest_file
 from pipelines.stages.measure import measure_partition_clip, measure_partition_images, measure_partition_text
 from pipelines.stages.pages import fetch_page_bodies, parse_pages
-from pipelines.stages.url_counts import count_urls
+from pipelines.stages.url_counts import count_urls, counts_urls
 from pipelines.write.count_tokens import count_partition_tokens
 from pipelines.write.spool import spool_partition
 from pipelines.write.write_shards import write_one_shard
@@ -54,14 +55,14 @@ def has_page_html(_recipe: Recipe, source: Source) -> bool:
     return has_html(source)
 
 
-def counts_urls(recipe: Recipe, _source: Source) -> bool:
-    """Whether a rule asks how often an image URL occurs in the run."""
-    return "url.frequency" in rule_configs(recipe.admit)
-
-
 def has_clip(recipe: Recipe, _source: Source) -> bool:
     """Whether images are scored."""
     return recipe.clip is not None
+
+
+def has_dedup(recipe: Recipe, _source: Source) -> bool:
+    """Whether copies of images are looked for."""
+    return recipe.dedup is not None
 
 
 def counts_tokens(recipe: Recipe, _source: Source) -> bool:
@@ -84,7 +85,10 @@ ROAD: tuple[StageSpec, ...] = (
     StageSpec(stage=Stage.MEASURE_IMAGES, call=measure_partition_images, per="partition", does="PDQ hash"),
     StageSpec(stage=Stage.MEASURE_CLIP, call=measure_partition_clip, per="partition", does="embed and score",
               resources=GPU, only="section clip", applies=has_clip),
-    StageSpec(stage=Stage.DECIDE, call=decide, per="run", does="keep rules, duplicates, matches"),
+    StageSpec(stage=Stage.GATHER_FACTS, call=gather_facts, per="partition", does="what rules and report read"),
+    StageSpec(stage=Stage.PROPOSE, call=load_or_propose, per="run", does="pairs of images that may be copies",
+              only="section dedup", applies=has_dedup),
+    StageSpec(stage=Stage.DECIDE, call=load_or_decide, per="run", does="keep rules, duplicates, matches"),
     StageSpec(stage=Stage.COUNT_TOKENS, call=count_partition_tokens, per="partition", does="tokens of every text",
               only="blend.tokenizer", applies=counts_tokens),
     StageSpec(stage=Stage.BLEND, call=plan_blend, per="run", does="the order of samples"),
@@ -108,7 +112,7 @@ def measuring_stages(recipe: Recipe, source: Source) -> tuple[tuple[StageSpec, .
     after: list[StageSpec] = []
     place = before
     for spec in stages_for(recipe, source):
-        if spec.stage is Stage.DECIDE:
+        if spec.stage in {Stage.PROPOSE, Stage.DECIDE}:
             break
         if spec.per == "run":
             place = after

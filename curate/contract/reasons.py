@@ -87,6 +87,8 @@ class Stage(StrEnum):
     FETCH_IMAGES = "fetch_images"
     MEASURE_IMAGES = "measure_images"
     MEASURE_CLIP = "measure_clip"
+    GATHER_FACTS = "gather_facts"  # what DECIDE and the report read, in one narrow table
+    PROPOSE = "propose"  # pairs of images that may be copies
     DECIDE = "decide"  # ADMIT, KEEP and DEDUP of a partition in one go
     KEEP = "keep"  # rules on images and whole documents
     DEDUP = "dedup"

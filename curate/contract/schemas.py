@@ -127,10 +127,114 @@ CLIP_MEASURES = pa.schema(
 
 URL_COUNTS = pa.schema(
     [
-        pa.field("image_url", pa.string(), nullable=False),
+        pa.field("row", pa.int32(), nullable=False),  # of the image among those of the partition, see FACTS
         pa.field("url_count", pa.int64(), nullable=False),  # occurrences in the whole run; URLs seen once are left out
     ]
 )
+
+FACTS = pa.schema(
+    [
+        pa.field("document", pa.int32(), nullable=False),  # row of the document it is about, or that its image is in
+        pa.field("position", pa.int32(), nullable=False),  # of an image, or WHOLE_DOCUMENT
+        # Of documents; null in the rows of images.
+        pa.field("doc_id", pa.string()),
+        pa.field("source", pa.string()),
+        pa.field("kind", pa.string()),
+        pa.field("fault_stage", pa.string()),  # of what kept it from being read, or set it aside; null: nothing did
+        pa.field("fault_reason", pa.string()),
+        pa.field("fault_detail", pa.string()),
+        *(field.with_nullable(nullable=True) for field in list(TEXT_MEASURES)[2:]),  # of all its text
+        pa.field("num_texts", pa.int32()),  # text items
+        pa.field("text_num_bytes", pa.int64()),  # UTF-8
+        pa.field("text_positions", pa.list_(pa.int32())),
+        # Of image items; null in the rows of documents.
+        pa.field("image_url", pa.string()),
+        pa.field("status", pa.string()),  # FetchStatus; null: never fetched
+        pa.field("detail", pa.string()),
+        pa.field("num_bytes", pa.int64()),  # as stored
+        pa.field("image_id", pa.binary(32)),  # sha256 of the stored bytes
+        pa.field("width", pa.int32()),  # px, as stored
+        pa.field("height", pa.int32()),
+        pa.field("original_width", pa.int32()),  # px, before resizing
+        pa.field("original_height", pa.int32()),
+        pa.field("original_num_bytes", pa.int64()),
+        pa.field("best_sim", pa.float16()),
+        pa.field("alt_sim", pa.float16()),
+        pa.field("similarity", pa.list_(pa.float16())),  # cosine to each text item, in their order
+    ]
+)
+"""What rules, settling, pool and report read of a partition: its documents' rows, then those of their images."""
+
+MANIFEST = pa.schema(
+    [
+        pa.field("partition", pa.string(), nullable=False),
+        pa.field("num_docs", pa.int64(), nullable=False),
+        pa.field("num_images", pa.int64(), nullable=False),  # image items
+        pa.field("content", pa.string(), nullable=False),  # fingerprint of all that its samples are made of
+        pa.field("facts", pa.string(), nullable=False),  # digest of its FACTS
+        pa.field("embeddings", pa.string(), nullable=False),  # digest of its CLIP_MEASURES, empty without
+    ]
+)
+"""The partitions of a run, in input order. The number of a partition is its row here."""
+
+IMAGE_HASHES = pa.schema(
+    [
+        pa.field("image", pa.int64(), nullable=False),  # number in the run: curate.contract.ids.image_numbers
+        pa.field("image_id", pa.binary(32), nullable=False),
+    ]
+)
+
+EQUAL_IMAGES = pa.schema(
+    [
+        pa.field("image", pa.int64(), nullable=False),  # number in the run
+        pa.field("first", pa.int64(), nullable=False),  # the first image with the same bytes, which may be itself
+    ]
+)
+"""Images whose bytes occur more than once."""
+
+VECTORS = pa.schema(
+    [
+        pa.field("image", pa.int64(), nullable=False),  # number in the run
+        pa.field("is_repeated", pa.bool_(), nullable=False),  # other images have the same bytes
+        pa.field("embedding", pa.list_(pa.float16()), nullable=False),
+    ]
+)
+"""Embeddings of images, one for each that differs in its bytes."""
+
+SIMILAR_IMAGES = pa.schema(
+    [
+        pa.field("first", pa.int64(), nullable=False),  # number in the run
+        pa.field("second", pa.int64(), nullable=False),  # larger than first
+        pa.field("cosine", pa.float64(), nullable=False),  # of their embeddings
+    ]
+)
+
+MEMBERS = pa.schema(
+    [
+        pa.field("image", pa.int64(), nullable=False),  # number in the run
+    ]
+)
+"""Images that are in a pair of images that may be copies."""
+
+STANDING = pa.schema(
+    [
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("images", pa.list_(pa.int64()), nullable=False),  # numbers of those that stand and are in a pair
+        pa.field("positions", pa.list_(pa.int32()), nullable=False),  # of these
+        # [k] whether the document stands with k images left, 0 to all that stand now.
+        pa.field("stands_with", pa.list_(pa.bool_()), nullable=False),
+    ]
+)
+"""Documents that stand before copies are looked for and have an image in a pair, in input order."""
+
+COPIES = pa.schema(
+    [
+        pa.field("image", pa.int64(), nullable=False),  # number in the run
+        pa.field("reason", pa.string(), nullable=False),  # dedup.*
+        pa.field("original", pa.string(), nullable=False),  # the image that stays, DOC_ID:POSITION
+    ]
+)
+"""Images that fall because they are copies of one that stays."""
 
 VERDICTS = pa.schema(
     [
@@ -154,7 +258,7 @@ MATCHES = pa.schema(
 POOL = pa.schema(
     [
         pa.field("doc_id", pa.string(), nullable=False),
-        pa.field("partition", pa.string(), nullable=False),
+        pa.field("hash", pa.uint64(), nullable=False),  # of the doc_id: all that the order of a blend depends on
         pa.field("source", pa.string(), nullable=False),
         pa.field("kind", pa.string(), nullable=False),
         pa.field("num_images", pa.int32(), nullable=False),  # kept ones
@@ -166,13 +270,13 @@ POOL = pa.schema(
 
 BLEND_ORDER = pa.schema(
     [
+        pa.field("place", pa.int64(), nullable=False),  # in the shard set, from 0
         pa.field("shard", pa.int32(), nullable=False),
-        pa.field("doc_id", pa.string(), nullable=False),
-        pa.field("partition", pa.string(), nullable=False),
+        pa.field("row", pa.int32(), nullable=False),  # of the document in its partition's POOL
         pa.field("repeat", pa.int32(), nullable=False),  # 0 for a document's first use
     ]
 )
-"""One row per sample, in the order of the blend."""
+"""What a shard set takes of one partition: a row per sample, in the order of the set."""
 
 SHARD_INDEX = pa.schema(
     [

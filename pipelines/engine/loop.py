@@ -30,6 +30,10 @@ class Report:
     counters: dict[str, int] = field(default_factory=dict)
     partitions: tuple[str, ...] = ()
     """Partitions that came into being (ingest only)."""
+    made: tuple[str, ...] = ()
+    """Fingerprint and digests of what it wrote, where the driver makes something of them."""
+    folded: Any = None
+    """Counts that the driver adds up, where numbers by name are not enough; small, whatever the corpus."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

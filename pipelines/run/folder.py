@@ -8,6 +8,7 @@ spreading where a recomputed file turns out the same.
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -167,6 +168,13 @@ def read_stamp(path: str) -> Stamp | None:
         digest=metadata[DIGEST_KEY].decode(),
         note=metadata.get(NOTE_KEY, b"").decode(),
     )
+
+
+def remove_folder(path: str) -> None:
+    """Remove a folder with all that is in it, if it is there."""
+    file_system, target = fsspec.url_to_fs(path)
+    with suppress(FileNotFoundError):
+        file_system.rm(target, recursive=True)
 
 
 def write_text(path: str, text: str) -> None:

@@ -7,7 +7,7 @@ from curate.fetch.config import Backend
 from curate.fetch.held import Key, decode_held
 from curate.fetch.images import fetch_images
 from curate.fetch.img2dataset.images import fetch_images_by_img2dataset
-from pipelines.decide.admit import admit
+from pipelines.decide.admit import admitted_images
 from pipelines.engine.host_leases import leased_slots
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext, load_documents
@@ -17,7 +17,7 @@ from pipelines.stages.refetch import fetch_missing, fetcher_config
 
 def fetch_admitted_images(context: RunContext, partition: str) -> Report:
     """Fetch the admitted images of a partition that are not stored yet."""
-    wanted = admit(context, partition).images
+    wanted = admitted_images(context, partition)
     config = fetcher_config(context)
 
     def fetch(missing: pa.Table) -> pa.Table:

@@ -10,25 +10,31 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.contract.reasons import Modality
+from pipelines.decide.decision import Decision
+from pipelines.decide.finish import load_decided
 from pipelines.run.context import RunContext, load_documents, load_items
 from pipelines.run.joins import KEY, keys_of, only_documents, with_keys
-from pipelines.run.tables import CLIP_MEASURES, IMAGES, MATCHES
+from pipelines.run.tables import CLIP_MEASURES, IMAGES
 from shards.sample import Sample, SampleImage, SampleText
 
 IMAGE_COLUMNS = ["doc_id", "position", "image_url", "image_id", "width", "height"]
 
 
-def load_samples(context: RunContext, partition: str, doc_ids: Iterable[str]) -> dict[str, Sample]:
+def load_samples(
+    context: RunContext, decision: Decision, number: int, partition: str, doc_ids: Iterable[str]
+) -> dict[str, Sample]:
     """Return documents as samples, holding only their kept images, each at its natural place.
 
     Args:
         context: The run.
+        decision: That says what is kept of them.
+        number: Of the partition.
         partition: Where the documents are.
         doc_ids: Kept documents of it.
     """
     wanted = sorted(set(doc_ids))
     items = only_documents(load_items(context, partition), wanted)
-    matches = only_documents(context.folder.read(MATCHES, partition), wanted)
+    matches = only_documents(load_decided(context, decision, decision.matches, number, partition), wanted)
     images = _load_images(context.folder.path(IMAGES, partition), matches)
     scores = _load_scores(context, partition, wanted)
     matched = {(row["doc_id"], row["position"]): row for row in matches.to_pylist()}
