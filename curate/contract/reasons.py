@@ -110,6 +110,7 @@ class Reason(StrEnum):
 
     TEXT_LANGUAGE = "text.language"
     TEXT_WORDS = "text.words"
+    TEXT_REPLACEMENT = "text.replacement"
     URL_TOKENS = "url.tokens"
     URL_FREQUENCY = "url.frequency"
     IMAGE_SIZE = "image.size"

@@ -102,6 +102,7 @@ TEXT_MEASURES = pa.schema(
         pa.field("lang_prob", pa.float32()),  # 0..1
         pa.field("num_words", pa.int32(), nullable=False),
         pa.field("num_chars", pa.int32(), nullable=False),
+        pa.field("replacement_ratio", pa.float32(), nullable=False),  # share of U+FFFD among the characters, 0..1
     ]
 )
 

@@ -38,6 +38,7 @@ REASON_WORDS: dict[str, str] = {
     IngestReason.EMPTY_DOCUMENT: "nothing in it to train on",
     Reason.TEXT_LANGUAGE: "not in an allowed language, or not surely so",
     Reason.TEXT_WORDS: "too few or too many words",
+    Reason.TEXT_REPLACEMENT: "too many characters that could not be read in its encoding",
     Reason.URL_TOKENS: "the address names a logo, icon or the like",
     Reason.URL_FREQUENCY: "the same address occurs too often",
     Reason.IMAGE_SIZE: "too small or too large",

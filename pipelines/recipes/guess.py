@@ -29,6 +29,7 @@ sources:
 admit:                                  # before any image is fetched
   text.language: {{allow: [en], min_prob: 0.65, kinds: [interleaved]}}
   text.words: {{min: 10}}
+  text.replacement: {{max_ratio: 0.01}}   # characters that could not be read in the page's encoding
   url.tokens: {{deny: [logo, button, icon, plugin, widget]}}
   url.frequency: {{max: 10}}
 fetch:

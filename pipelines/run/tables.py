@@ -41,7 +41,7 @@ PAGE_ITEMS = Table(place=ITEMS.place, schema=schemas.ITEMS, stage=Stage.PARSE_PA
 """ITEMS of partitions whose documents are pages: they come from the HTML."""
 PAGE_VERDICTS = Table(place="ingest/page_verdicts", schema=schemas.VERDICTS, stage=Stage.PARSE_PAGES, version=3)
 """On pages that could not be fetched or have no content."""
-TEXT_MEASURES = Table(place="measure/text", schema=schemas.TEXT_MEASURES, stage=Stage.MEASURE_TEXT)
+TEXT_MEASURES = Table(place="measure/text", schema=schemas.TEXT_MEASURES, stage=Stage.MEASURE_TEXT, version=2)
 URL_COUNTS = Table(place="measure/url_counts", schema=schemas.URL_COUNTS, stage=Stage.COUNT_URLS)
 """Of the whole run."""
 IMAGES = Table(place="fetch/images", schema=schemas.IMAGES, stage=Stage.FETCH_IMAGES, version=2)

@@ -191,6 +191,7 @@ def text_rows(document: Doc) -> list[Row]:
             "lang_prob": 0.9,
             "num_words": len(text.split()),
             "num_chars": len(text),
+            "replacement_ratio": text.count("\ufffd") / max(1, len(text)),
         }
         for position, text in [(-1, whole), *texts]
     ]
