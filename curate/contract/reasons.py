@@ -103,6 +103,7 @@ class IngestReason(StrEnum):
     UNREADABLE_FILE = "ingest.unreadable_file"  # truncated, wrong format, missing column
     MALFORMED_RECORD = "ingest.malformed_record"  # one line or row that does not parse
     EMPTY_DOCUMENT = "ingest.empty_document"  # nothing in it to train on
+    REPEATED_PAGE = "ingest.repeated_page"  # the same page stands earlier in its file
 
 
 class Reason(StrEnum):

@@ -29,6 +29,7 @@ SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_le
 InputPath = Annotated[str, Field(min_length=1)]
 ColumnName = Annotated[str, Field(min_length=1)]
 HttpRoot = Annotated[str, AfterValidator(_check_http)]
+SamePage = Literal["url", "tracking"]
 Delimiter = Annotated[str, Field(pattern=r'^[^\r\n"]$')]
 
 
@@ -70,6 +71,11 @@ class PagesSource(_TablesSource):
     """Chooses the reader."""
     url_column: str | None = None
     """Column of csv, tsv, jsonl and parquet that holds the page URL; null takes ``url``, in any case."""
+    same_page: SamePage | None = None
+    """Which URLs of a file are one page, taken once: ``url`` those that differ in nothing but a fragment, ``tracking``
+    also those that differ in parameters such as ``utm_source`` or ``fbclid``. The first one stays and is fetched as it
+    stands, the others are rejected as ``ingest.repeated_page``. Null takes every URL.
+    """
 
 
 class Mmc4Source(_FilesSource):
@@ -155,6 +161,8 @@ class WarcSource(_FilesSource):
 
     type: Literal["warc"] = "warc"
     """Chooses the reader."""
+    same_page: SamePage | None = None
+    """Which URLs of a file are one page, taken once, as for pages; of successful answers the first one stays."""
 
 
 class WebdatasetSource(_FilesSource):

@@ -43,6 +43,7 @@ from curate.ingest.formats.mmc4 import read_mmc4_row
 from curate.ingest.formats.obelics import read_obelics_row
 from curate.ingest.formats.pages import read_page_row
 from curate.ingest.formats.pairs import read_pair_row, word_columns
+from curate.ingest.formats.repeats import drop_repeats
 from curate.ingest.formats.warc import page_document
 from curate.ingest.formats.webdataset import read_tar_sample
 
@@ -92,13 +93,14 @@ def read_file(path: str, *, source: Source, label: str) -> Iterator[Document | F
 
 def _read_records(path: str, *, source: Source, label: str) -> Iterator[Document | Fault]:
     if isinstance(source, WarcSource):
-        for page in read_archived_pages(path, label=label):
+        for page in read_archived_pages(path, source=source, label=label):
             yield page if isinstance(page, Fault) else page_document(page)
         return
     if isinstance(source, WebdatasetSource):
         yield from _read_tar(path, source=source, label=label)
         return
-    yield from _read_rows(path, source=source, label=label)
+    rows = _read_rows(path, source=source, label=label)
+    yield from drop_repeats(rows, by=source.same_page) if isinstance(source, PagesSource) else rows
 
 
 def _read_rows(path: str, *, source: Source, label: str) -> Iterator[Document | Fault]:
@@ -125,11 +127,11 @@ def _read_rows(path: str, *, source: Source, label: str) -> Iterator[Document | 
             yield record_fault(row.place, f"cannot be read: {type(error).__name__}: {describe_error(error)}")
 
 
-def read_archived_pages(path: str, *, label: str) -> Iterator[ArchivedPage | Fault]:
+def read_archived_pages(path: str, *, source: WarcSource, label: str) -> Iterator[ArchivedPage | Fault]:
     """Yield the pages of one WARC file in order; nothing is loaded whole and nothing raises."""
     try:
         with open_archive(path) as stream:
-            yield from read_warc(stream, label=label)
+            yield from drop_repeats(read_warc(stream, label=label), by=source.same_page)
     except FileNotFoundError:
         yield missing_fault(label)
     except READ_ERRORS as error:

@@ -36,6 +36,7 @@ REASON_WORDS: dict[str, str] = {
     IngestReason.UNREADABLE_FILE: "the source file cannot be read",
     IngestReason.MALFORMED_RECORD: "the record does not parse",
     IngestReason.EMPTY_DOCUMENT: "nothing in it to train on",
+    IngestReason.REPEATED_PAGE: "the same page stands earlier in its file",
     Reason.TEXT_LANGUAGE: "not in an allowed language, or not surely so",
     Reason.TEXT_WORDS: "too few or too many words",
     Reason.TEXT_REPLACEMENT: "too many characters that could not be read in its encoding",

@@ -59,7 +59,7 @@ def ingest_file(context: RunContext, file: InputFile) -> Report:
         return Report(stage=Stage.INGEST, partition=file.name, skipped=True, partitions=tuple(done["partitions"]))
     partitions, num_records = [], 0
     records: Iterable[Document | Fault | ArchivedPage] = (
-        read_archived_pages(file.path, label=file.label)
+        read_archived_pages(file.path, source=file.source, label=file.label)
         if isinstance(file.source, WarcSource)
         else read_file(file.path, source=file.source, label=file.label)
     )

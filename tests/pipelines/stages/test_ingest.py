@@ -141,6 +141,19 @@ def test_pages_have_no_items_before_they_are_fetched(context: RunContext) -> Non
     assert ingest_file(paged, file).skipped
 
 
+def test_a_page_that_comes_again_is_rejected_with_its_reason(context: RunContext) -> None:
+    urls = ["http://h/p?utm_source=a", "http://h/q", "http://h/p"]
+    Path(context.base, "pages.txt").write_text("\n".join(urls), encoding="utf-8")
+    source = "sources: [{name: pages, type: pages, path: pages.txt, same_page: tracking}]\npartition_num_docs: 2\n"
+    paged = replace(context, recipe=parse_recipe(source + "fetch: {allow_private: [127.0.0.1]}"))
+    (file,) = input_files(paged)
+    first, second = ingest_file(paged, file).partitions
+    assert paged.folder.read(DOCUMENTS, first)["url"].to_pylist() == urls[:2]
+    assert paged.folder.read(DOCUMENTS, second)["url"].to_pylist() == [None]
+    (verdict,) = paged.folder.read(INGEST_VERDICTS, second).to_pylist()
+    assert (verdict["reason"], verdict["detail"].partition(": ")[0]) == ("ingest.repeated_page", "pages.txt:3")
+
+
 def test_an_archive_brings_its_pages_along(tmp_path: Path) -> None:
     body = b"<html><body><article><p>" + b"A sentence about a bridge. " * 20 + b"</p></article></body></html>"
     good, gone = warc_record("http://h/1", body), warc_record("http://h/2", body, status="404 Not Found")
