@@ -22,6 +22,20 @@ class Item:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class License:
+    """What a page or a row states of the licence of its content; nothing in it is guessed."""
+
+    id: str | None = None
+    """SPDX id, or one made as SPDX makes them, such as ``CC-BY-3.0-IT``; null where the statement names none."""
+    url: str | None = None
+    """http(s) address of its text."""
+    text: str | None = None
+    """The statement, where it is more than an address; cut."""
+    stated_in: str
+    """Such as ``link rel=license`` or ``column rights``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Document:
     """One record of a source. A page's items are empty until it has been fetched."""
 
@@ -34,6 +48,8 @@ class Document:
     meta: dict[str, Any] = field(default_factory=dict)
     """Passthrough columns."""
     items: tuple[Item, ...] = ()
+    license: License | None = None
+    """Where it is stated elsewhere than in ``meta``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

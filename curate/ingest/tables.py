@@ -3,16 +3,18 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 import pyarrow as pa
 
 from curate.contract.ids import doc_id
 from curate.contract.reasons import Kind, Stage
-from curate.contract.records import Document, Fault, Item
+from curate.contract.records import Document, Fault, Item, License
 from curate.contract.schemas import DOCUMENTS, HELD_IMAGES, ITEMS, check_schema, table_from_rows
 from curate.contract.verdicts import Verdict, verdict_table
+from curate.ingest.origins import read_origin
+from curate.ingest.row_license import row_license
 
 R = TypeVar("R")
 MAX_CHUNK_BYTES = 256 << 20
@@ -127,7 +129,14 @@ def _document_row(row_id: str, source: str, record: Document) -> dict[str, objec
         "kind": str(record.kind),
         "url": clean_text(record.url),
         "meta": clean_text(meta),
+        "origin": read_origin(clean_text(record.ordinal) or ""),
+        "license": license_cell(record.license or row_license(record.meta)),
     }
+
+
+def license_cell(stated: License | None) -> dict[str, object] | None:
+    """Return a licence as a cell of type LICENSE."""
+    return None if stated is None else {name: clean_text(value) for name, value in asdict(stated).items()}
 
 
 def _build(rows: list[dict[str, object]], schema: pa.Schema, name: str) -> pa.Table:

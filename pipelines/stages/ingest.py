@@ -100,7 +100,14 @@ def _archived_pages(
     context: RunContext, chunk: Sequence[Document | Fault | ArchivedPage], documents: pa.Table
 ) -> pa.Table:
     answers = [
-        Answer(doc_id=doc_id, url=page.url, http_status=page.http_status, headers=page.headers, body=page.body)
+        Answer(
+            doc_id=doc_id,
+            url=page.url,
+            http_status=page.http_status,
+            headers=page.headers,
+            body=page.body,
+            date=page.date,
+        )
         for page, doc_id in zip(chunk, documents["doc_id"].to_pylist(), strict=True)
         if isinstance(page, ArchivedPage)
     ]

@@ -19,7 +19,7 @@ from pipelines.run.context import RunContext, items_digest, stage_fingerprint
 from pipelines.run.folder import write_json
 from pipelines.run.many_files import in_threads, read_stamps
 from pipelines.run.progress import Progress
-from pipelines.run.tables import BLEND_ORDER, CLIP_MEASURES, DOCUMENTS, IMAGES, MATCHES
+from pipelines.run.tables import BLEND_ORDER, CLIP_MEASURES, DOCUMENTS, IMAGES, MATCHES, PAGE_FACTS
 from pipelines.write.card_facts import collection_facts
 from pipelines.write.spool import remove_spool, spool_partition, write_gather_lists
 from pipelines.write.write_shards import cut_order, is_shard_written, load_results, write_one_shard
@@ -28,7 +28,7 @@ from shards.cut import cut_shards
 from shards.finish import finish_shard_set, start_shard_set
 from shards.writer import shard_name
 
-VERSION = 1
+VERSION = 2
 
 
 def write_shard_set(
@@ -40,7 +40,7 @@ def write_shard_set(
     folder.write(BLEND_ORDER, name, rows=order, made_from="planned")
     write_json(folder.file("blend", f"{name}.json"), plan.summary)
     inputs = [folder.digest(BLEND_ORDER, name), *_content_digests(context, decided.pool)]
-    made_from = stage_fingerprint("shards", VERSION, {}, inputs)
+    made_from = stage_fingerprint("shards", VERSION, {"provenance": context.recipe.shards.provenance}, inputs)
     start_shard_set(folder.file("shards", name))
     max_bytes = int(context.recipe.engine.spool_bytes)
     waves = _waves(order, decided.pool, max_bytes=max_bytes, made_from=made_from)
@@ -125,7 +125,7 @@ def recipe_digest(recipe: Recipe) -> str:
 
 def _content_digests(context: RunContext, pool: pa.Table) -> list[str]:
     """Return the digests of all that samples are made of."""
-    tables = [MATCHES, IMAGES, DOCUMENTS, *([CLIP_MEASURES] if context.recipe.clip is not None else [])]
+    tables = [MATCHES, IMAGES, DOCUMENTS, PAGE_FACTS, *([CLIP_MEASURES] if context.recipe.clip is not None else [])]
     names = sorted(pool["partition"].unique().to_pylist())
     stamps = read_stamps([context.folder.path(table, name) for name in names for table in tables])
     items = in_threads(lambda name: items_digest(context, name), names)

@@ -12,6 +12,7 @@ from curate.ingest.files.row import require_dict, require_list, require_str, req
 from curate.ingest.files.tars import TarSample
 from curate.ingest.formats.held_images import HELD
 from curate.ingest.formats.meta import keep_rest
+from curate.ingest.row_license import row_license
 
 IMAGE_EXTENSIONS = frozenset({"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "jp2", "img"})
 TEXT_PARTS = ("txt", "text", "caption", "cap")
@@ -84,9 +85,17 @@ def _read_own(sample: TarSample, record: dict[str, Any]) -> Document:
         ordinal=sample.place.ordinal,
         kind=Kind(kind),
         url=url if isinstance(url, str) else None,
-        meta=keep_rest(require_dict(record.get("meta") or {}, "meta"), used=()),
+        meta=_own_meta(record),
         items=tuple(items),
+        license=row_license({"license": record.get("license")}),
     )
+
+
+def _own_meta(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the document's meta, and beside it where the document came from before it came to this shard."""
+    meta = keep_rest(require_dict(record.get("meta") or {}, "meta"), used=())
+    before = keep_rest({name: record[name] for name in ("provenance",) if record.get(name)}, used=())
+    return before | meta
 
 
 def _own_item(sample: TarSample, entry: object, place: int) -> Item:

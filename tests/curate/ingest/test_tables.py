@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 from curate.contract.ids import doc_id
 from curate.contract.reasons import IngestReason, Kind, Modality, Role
@@ -36,6 +37,17 @@ def test_rows_stand_in_input_order() -> None:
     assert json.loads(tables.documents["meta"][0].as_py()) == _PAIR.meta
     assert tables.items["position"].to_pylist() == [0, 1, 0]
     assert tables.items["role"].to_pylist() == [None, None, "user"]
+
+
+def test_documents_tell_their_place_and_licence() -> None:
+    stated = replace(_CHAT, meta={"LICENSE": "cc-by-4.0", "text": "x" * 10_000_000})
+    rows = build_tables([_PAIR, _FAULT, stated], source="s").documents.select(["origin", "license"]).to_pylist()
+    assert [row["origin"] and (row["origin"]["file"], row["origin"]["row"]) for row in rows] == [
+        ("a", 1),
+        None,
+        ("a", 3),
+    ]
+    assert [row["license"] and row["license"]["id"] for row in rows] == [None, None, "CC-BY-4.0"]
 
 
 def test_a_fault_is_a_rejected_document_without_items() -> None:

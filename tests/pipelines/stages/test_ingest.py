@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,7 @@ def test_an_archive_brings_its_pages_along(tmp_path: Path) -> None:
     (name,) = ingest_file(context, file).partitions
     pages = context.folder.read(PAGES, name).to_pylist()
     assert [(row["url"], row["status"]) for row in pages] == [("http://h/1", "ok"), ("http://h/2", "http_404")]
+    assert pages[0]["fetched_at"] == datetime(2026, 11, 1, 10, tzinfo=UTC)
     documents = context.folder.read(DOCUMENTS, name)["doc_id"].to_pylist()
     assert [row["doc_id"] for row in pages] == documents[:2]
     parse_pages(context, name)
