@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from curate.contract.reasons import Kind, Role
 
@@ -17,18 +17,13 @@ TEXT_COLUMNS = ("text", "caption", "captions", "alt", "alt_text")
 
 HASH_COLUMNS = ("sha256",)
 """Columns taken for the hash of a pair's image where the recipe names none: DataComp's spelling."""
-
-
-def _check_http(address: str) -> str:
-    if not address.lower().startswith(("http://", "https://")):
-        raise ValueError("must be an http(s) address; pictures in folders of this machine are not read")
-    return address
+_WEB = ("http://", "https://")
 
 
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 InputPath = Annotated[str, Field(min_length=1)]
 ColumnName = Annotated[str, Field(min_length=1)]
-HttpRoot = Annotated[str, AfterValidator(_check_http)]
+ImageRoot = Annotated[str, Field(min_length=1)]
 Delimiter = Annotated[str, Field(pattern=r'^[^\r\n"]$')]
 
 
@@ -63,6 +58,20 @@ class _TablesSource(_FilesSource):
         return self
 
 
+class _PicturesSource(_FilesSource):
+    """What sources have whose images may be files."""
+
+    image_root: ImageRoot | None = None
+    """Where images lie that records name by a path: a folder, relative to the recipe's, or any URL that fsspec opens,
+    or an http(s) address, from which they are fetched.
+
+    Of a folder only files below it are read, symbolic links and `..` followed first, up to `fetch.max_bytes` each and
+    256 MiB a record, while their records are: a copy lies in the run folder, and nothing is fetched of it. What is not
+    there, lies outside or is no file costs its image alone. A picture that changes later is not read again. Null:
+    nothing is read, and images with a path or a `file:` address count as not had.
+    """
+
+
 class PagesSource(_TablesSource):
     """Web pages by URL: each becomes an interleaved document once its HTML has been fetched."""
 
@@ -79,7 +88,7 @@ class Mmc4Source(_FilesSource):
     """Chooses the reader."""
 
 
-class PairsSource(_TablesSource):
+class PairsSource(_TablesSource, _PicturesSource):
     """Image URLs with a text each: parquet, csv, tsv, jsonl or txt (``URL text`` a line)."""
 
     type: Literal["pairs"] = "pairs"
@@ -102,7 +111,7 @@ class PairsSource(_TablesSource):
     """
 
 
-class InstructionsSource(_TablesSource):
+class InstructionsSource(_TablesSource, _PicturesSource):
     """Conversations, a JSON object or a row each: messages, conversations, or columns for question and answer.
 
     Columns of Alpaca, Dolly, FLAN, OpenOrca, prompt/response, prompt/completion, question/answer and UltraChat are
@@ -113,14 +122,9 @@ class InstructionsSource(_TablesSource):
     """Chooses the reader."""
     roles: dict[str, Role] = {}
     """Names of speakers beside system, user, human, assistant, gpt and model: ``{bot: assistant}``; in any case."""
-    image_root: HttpRoot | None = None
-    """http(s) address below which the relative paths of images lie; null refuses records with such paths.
-
-    Images in folders of this machine are not read.
-    """
 
 
-class ObelicsSource(_FilesSource):
+class ObelicsSource(_PicturesSource):
     """Rows in the shape of OBELICS (arXiv 2306.16527), MINT-1T's HTML part or OmniCorpus: parquet or jsonl.
 
     All three hold ``images`` and ``texts`` of one length. MINT-1T (``data_v1_0``, ``data_v1_1``) has its ``url`` in a
@@ -131,7 +135,7 @@ class ObelicsSource(_FilesSource):
     """Chooses the reader."""
 
 
-class InterleavedSource(_FilesSource):
+class InterleavedSource(_PicturesSource):
     """Rows with texts and images in lists of any name: equally long ones, or texts that say where images stand."""
 
     type: Literal["interleaved"] = "interleaved"
@@ -199,7 +203,22 @@ def source_kind(source: Source) -> Kind:
 
 def may_hold_images(source: Source) -> bool:
     """Say whether records of ``source`` may come with the bytes of their images."""
-    return source.type in {"pairs", "webdataset"}
+    return isinstance(source, _PicturesSource | WebdatasetSource)
+
+
+def image_address(source: Source) -> str | None:
+    """Return the http(s) address from which images with a path are fetched, or None."""
+    return _root_of(source, is_web=True)
+
+
+def image_folder(source: Source) -> str | None:
+    """Return the folder, or its URL, in which images with a path lie, or None."""
+    return _root_of(source, is_web=False)
+
+
+def _root_of(source: Source, *, is_web: bool) -> str | None:
+    root = source.image_root if isinstance(source, _PicturesSource) else None
+    return root if root is not None and root.lower().startswith(_WEB) == is_web else None
 
 
 def has_html(source: Source) -> bool:

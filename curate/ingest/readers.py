@@ -21,6 +21,8 @@ from curate.ingest.config import (
     Source,
     WarcSource,
     WebdatasetSource,
+    image_folder,
+    may_hold_images,
 )
 from curate.ingest.files.archives import open_archive
 from curate.ingest.files.dialect import TableOptions
@@ -33,12 +35,14 @@ from curate.ingest.files.faults import (
     missing_fault,
     record_fault,
 )
+from curate.ingest.files.picture_roots import PictureRoot
 from curate.ingest.files.row import Row
 from curate.ingest.files.rows import FileLayout, read_rows
 from curate.ingest.files.tars import read_tar_samples
 from curate.ingest.files.warc import ArchivedPage, read_warc
 from curate.ingest.formats.instructions import read_instruction_row
 from curate.ingest.formats.interleaved import read_interleaved_row
+from curate.ingest.formats.local_images import hold_images
 from curate.ingest.formats.mmc4 import read_mmc4_row
 from curate.ingest.formats.obelics import read_obelics_row
 from curate.ingest.formats.pages import read_page_row
@@ -69,19 +73,34 @@ def expand_paths(source: Source, *, base: str) -> list[str]:
     return sorted(found) or [pattern]
 
 
-def read_file(path: str, *, source: Source, label: str) -> Iterator[Document | Fault]:
+def open_image_root(source: Source, *, base: str, max_bytes: int) -> PictureRoot | None:
+    """Return the folder in which images of a source lie, or None where it declares none; nothing is opened yet.
+
+    Args:
+        source: Its ``image_root`` may be written as its path may.
+        base: Folder of the recipe.
+        max_bytes: Of one image.
+    """
+    folder = image_folder(source)
+    if folder is None:
+        return None
+    return PictureRoot(folder=_join(base, folder, is_remote="://" in base), max_bytes=max_bytes)
+
+
+def read_file(path: str, *, source: Source, label: str, root: PictureRoot | None = None) -> Iterator[Document | Fault]:
     """Yield the documents of one file in order; nothing is loaded whole and nothing raises.
 
     Args:
         path: One of :func:`expand_paths`.
         source: Chooses reader and columns.
         label: The path as faults and ordinals name it, such as ``part.jsonl`` in ``part.jsonl#17``.
+        root: Of the source's images; None reads none, as for a look at a file.
 
     Yields:
         Documents, and a fault for each record that is none or for the part of the file that cannot be read.
     """
     num_broken: Counter[str] = Counter()
-    for record in _read_records(path, source=source, label=label):
+    for record in _read_records(path, source=source, label=label, root=root):
         if isinstance(record, Fault) and record.reason in _OF_FILES:
             num_broken[record.ordinal] += 1  # a file may break off and be found unfinished: each is told apart
             if num_broken[record.ordinal] > 1:
@@ -90,7 +109,7 @@ def read_file(path: str, *, source: Source, label: str) -> Iterator[Document | F
         yield record
 
 
-def _read_records(path: str, *, source: Source, label: str) -> Iterator[Document | Fault]:
+def _read_records(path: str, *, source: Source, label: str, root: PictureRoot | None) -> Iterator[Document | Fault]:
     if isinstance(source, WarcSource):
         for page in read_archived_pages(path, label=label):
             yield page if isinstance(page, Fault) else page_document(page)
@@ -98,10 +117,11 @@ def _read_records(path: str, *, source: Source, label: str) -> Iterator[Document
     if isinstance(source, WebdatasetSource):
         yield from _read_tar(path, source=source, label=label)
         return
-    yield from _read_rows(path, source=source, label=label)
+    yield from _read_rows(path, source=source, label=label, root=root)
 
 
-def _read_rows(path: str, *, source: Source, label: str) -> Iterator[Document | Fault]:
+def _read_rows(path: str, *, source: Source, label: str, root: PictureRoot | None) -> Iterator[Document | Fault]:
+    may_hold = may_hold_images(source) and (root is not None or image_folder(source) is None)
     read_row, layout = _reader_of(source)
     unreadable: set[str] = set()
     for row in read_rows(path, label=label, layout=layout):
@@ -112,7 +132,8 @@ def _read_rows(path: str, *, source: Source, label: str) -> Iterator[Document | 
             continue
         try:
             read = read_row(row)
-            yield from (read,) if isinstance(read, Document) else read
+            documents = (read,) if isinstance(read, Document) else read
+            yield from hold_images(documents, root=root) if may_hold else documents
         except ColumnError as error:
             if row.has_fixed_columns:  # no row of this file can be read: one fault says so
                 yield file_fault(row.place.label, error.what)

@@ -10,6 +10,7 @@ from typing import Any
 
 from curate.contract.reasons import Kind
 from curate.fetch.config import Backend, missing_for_img2dataset
+from curate.ingest.config import image_address
 from filters.registry import RULES
 from pipelines.recipes.rule_sets import rule_configs
 
@@ -71,7 +72,7 @@ def _contact_faults(recipe: Any) -> list[str]:
 
 
 def _is_text_alone(source: Any) -> bool:
-    return source.type == "instructions" and source.image_root is None
+    return source.type == "instructions" and image_address(source) is None
 
 
 def _backend_faults(recipe: Any) -> list[str]:

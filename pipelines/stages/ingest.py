@@ -11,10 +11,11 @@ import pyarrow as pa
 from curate.contract.reasons import Stage
 from curate.contract.records import Document, Fault
 from curate.fetch.archived import Answer, archived_pages
-from curate.ingest.config import Source, WarcSource, has_html, may_hold_images, source_kind
+from curate.ingest.config import Source, WarcSource, has_html, image_folder, may_hold_images, source_kind
+from curate.ingest.files.picture_roots import PictureRoot
 from curate.ingest.files.warc import ArchivedPage
 from curate.ingest.formats.warc import page_document
-from curate.ingest.readers import expand_paths, read_archived_pages, read_file
+from curate.ingest.readers import expand_paths, open_image_root, read_archived_pages, read_file
 from curate.ingest.tables import build_tables, chunk_records
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext, stage_fingerprint
@@ -61,7 +62,7 @@ def ingest_file(context: RunContext, file: InputFile) -> Report:
     records: Iterable[Document | Fault | ArchivedPage] = (
         read_archived_pages(file.path, label=file.label)
         if isinstance(file.source, WarcSource)
-        else read_file(file.path, source=file.source, label=file.label)
+        else read_file(file.path, source=file.source, label=file.label, root=_image_root(context, file.source))
     )
     records = islice(records, context.limit) if context.limit is not None else records
     for number, chunk in enumerate(chunk_records(records, num_docs=context.recipe.partition_num_docs)):
@@ -127,6 +128,10 @@ def _tables(source: Source) -> tuple[Table, ...]:
     return (*held, ITEMS, INGEST_VERDICTS, DOCUMENTS)
 
 
+def _image_root(context: RunContext, source: Source) -> PictureRoot | None:
+    return open_image_root(source, base=context.base, max_bytes=context.recipe.fetch.max_bytes)
+
+
 def _fingerprint(context: RunContext, file: InputFile) -> str:
     options = {
         "source": file.source.model_dump(mode="json"),
@@ -136,6 +141,8 @@ def _fingerprint(context: RunContext, file: InputFile) -> str:
     }
     if isinstance(file.source, WarcSource):  # its pages are judged while they are read
         options["fetch"] = context.recipe.fetch.model_dump(mode="json", include=JUDGED_BY)
+    if image_folder(file.source) is not None:
+        options["max_bytes"] = int(context.recipe.fetch.max_bytes)
     return stage_fingerprint(Stage.INGEST, DOCUMENTS.version, options, [_file_identity(file.path)])
 
 

@@ -6,16 +6,17 @@ from typing import Any
 
 from curate.contract.reasons import IngestReason, Kind, Modality, Role
 from curate.contract.records import Document, Item
-from curate.ingest.config import InstructionsSource
-from curate.ingest.files.dialect import is_url
+from curate.ingest.config import InstructionsSource, image_folder
 from curate.ingest.files.faults import RecordError
+from curate.ingest.files.picture_roots import is_path
 from curate.ingest.files.row import Row, require_str, type_name
 from curate.ingest.formats.meta import keep_rest
 from curate.ingest.formats.turns import IMAGE_MARK, Talk, Turn, read_talk
-from curate.ingest.urls import resolve_url
+from curate.ingest.urls import picture_address
 
 _IMAGE_KEYS = ("image_urls", "image_url", "image", "images")
-"""Addresses go before the paths beside them, as in what ``curate export --format llava`` writes."""
+"""Addresses go before the paths beside them, as in what ``curate export --format llava`` writes, unless the source
+declares the folder of those paths."""
 
 _MARK_ALONE = re.compile(r"(?m)^\s*<image>\s*$")
 
@@ -28,7 +29,7 @@ def read_instruction_row(row: Row, *, source: InstructionsSource) -> Document:
 
     Raises:
         RecordError: As :func:`read_talk` does; the assistant never speaks (empty_document); the images are not as many
-            as their marks, or one has no http(s) address.
+            as their marks, or one has a path and the source no ``image_root``.
     """
     fields = row.fields
     talk = read_talk(fields, roles={name.lower(): role for name, role in source.roles.items()})
@@ -51,7 +52,8 @@ def read_instruction_row(row: Row, *, source: InstructionsSource) -> Document:
 
 def _find_images(fields: Mapping[str, Any], talk: Talk, source: InstructionsSource) -> tuple[list[str], str | None]:
     """Return the addresses of all images in the order of their marks, and the column that holds them."""
-    there = [key for key in _IMAGE_KEYS if fields.get(key)]
+    keys = _IMAGE_KEYS if image_folder(source) is None else reversed(_IMAGE_KEYS)
+    there = [key for key in keys if fields.get(key)]
     # An address may be unknown: then the paths beside them are all there is.
     key = next((key for key in there if not isinstance(fields[key], list) or all(fields[key])), next(iter(there), None))
     value = fields[key] if key else []
@@ -69,17 +71,15 @@ def _find_images(fields: Mapping[str, Any], talk: Talk, source: InstructionsSour
 def _address(value: object, what: str, source: InstructionsSource) -> str:
     if isinstance(value, dict):
         if value.get("bytes"):
-            raise RecordError(f"{what} holds the picture itself; only pictures with an http(s) address are taken")
+            raise RecordError(f"{what} holds the picture itself; only pictures with an address or a path are taken")
         value = value.get("url") or value.get("path")
     if not isinstance(value, str):
         raise RecordError(f"{what} must be an address, not {type_name(value)}")
     address = require_str(value, what).strip()
-    if is_url(address) or address[:5].lower() == "data:":
-        return resolve_url(None, address)
-    if source.image_root is None:
-        where = "give image_root, the http(s) address below which it lies (folders of this machine are not read)"
+    if is_path(address) and source.image_root is None:
+        where = "give image_root, the folder or the http(s) address below which it lies"
         raise RecordError(f"{what} {address[:80]!r} is a path: {where}")
-    return resolve_url(source.image_root.rstrip("/") + "/", address.lstrip("/"))
+    return picture_address(address, page=None, source=source)
 
 
 def _interleave(turns: list[Turn], images: list[str]) -> tuple[Item, ...]:

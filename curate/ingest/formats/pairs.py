@@ -9,7 +9,7 @@ from curate.ingest.files.faults import ColumnError, RecordError
 from curate.ingest.files.row import Found, Row, drop_field, find_field, require_str, require_text
 from curate.ingest.formats.held_images import HELD, find_held_image, names_image_column
 from curate.ingest.formats.meta import keep_rest
-from curate.ingest.urls import resolve_url
+from curate.ingest.urls import picture_address
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -28,7 +28,8 @@ def read_pair_row(row: Row, *, source: PairsSource) -> list[Document]:
     """
     held = find_held_image(row, source.image_column)
     found = _find_url(row, source, is_needed=held is None)
-    url = resolve_url(None, require_str("" if found is None or found.value is None else found.value, "the URL"))
+    named = require_str("" if found is None or found.value is None else found.value, "the URL")
+    url = picture_address(named, page=None, source=source) if named.strip() else ""
     if not url and held is None:
         raise RecordError(f"{found.name if found is not None else 'the URL'} is empty")
     caption = _find_text(row, source)
