@@ -1,34 +1,11 @@
 """Image URLs as they are stored."""
 
-import re
-
 import ada_url
-
-from curate.ingest.config import Source, image_address, image_folder
 
 _DATA_URL_MAX_CHARS = 64
 _MAX_CHARS = 1 << 16  # longer ones are data in disguise, and no server takes them
 _REMOVED = str.maketrans("", "", "\t\n\r\0")
-_WHOLE = re.compile(r"[a-z][a-z0-9+.-]*://|//|data:|file:", re.IGNORECASE)
 _FETCHED = ("http:", "https:")
-
-
-def picture_address(raw: str, *, page: str | None, source: Source) -> str:
-    """Return the address of a record's image: absolute, or the path of a file where the source declares a folder.
-
-    Args:
-        raw: The field.
-        page: URL of the record, if it has one; a declared ``image_root`` goes before it.
-        source: May declare one.
-    """
-    if _WHOLE.match(raw.strip()):
-        return resolve_url(None, raw)
-    if image_folder(source) is not None:
-        return raw.strip()
-    address = image_address(source)
-    return (
-        resolve_url(page, raw) if address is None else resolve_url(address.rstrip("/") + "/", raw.strip().lstrip("/"))
-    )
 
 
 def resolve_url(base: str | None, raw: str) -> str:

@@ -11,8 +11,8 @@ from curate.ingest.files.faults import RecordError
 from curate.ingest.files.picture_roots import is_path
 from curate.ingest.files.row import Row, require_str, type_name
 from curate.ingest.formats.meta import keep_rest
+from curate.ingest.formats.picture_addresses import picture_address
 from curate.ingest.formats.turns import IMAGE_MARK, Talk, Turn, read_talk
-from curate.ingest.urls import picture_address
 
 _IMAGE_KEYS = ("image_urls", "image_url", "image", "images")
 """Addresses go before the paths beside them, as in what ``curate export --format llava`` writes, unless the source

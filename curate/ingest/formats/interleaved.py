@@ -9,7 +9,7 @@ from curate.ingest.config import InterleavedSource
 from curate.ingest.files.faults import RecordError
 from curate.ingest.files.row import Row, drop_field, find_field, require_list, require_str
 from curate.ingest.formats.meta import keep_rest
-from curate.ingest.urls import picture_address
+from curate.ingest.formats.picture_addresses import picture_address
 
 
 def read_interleaved_row(row: Row, *, source: InterleavedSource) -> Document:

@@ -9,7 +9,7 @@ from curate.ingest.config import ObelicsSource
 from curate.ingest.files.faults import RecordError
 from curate.ingest.files.row import Row, find_field, require_list, require_str
 from curate.ingest.formats.meta import keep_rest
-from curate.ingest.urls import picture_address
+from curate.ingest.formats.picture_addresses import picture_address
 
 TOPIC_SHIFT = "END_OF_DOCUMENT_TOKEN_TO_BE_REPLACED"
 """Stands in OBELICS's texts where a page changes its subject."""

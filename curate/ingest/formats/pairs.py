@@ -9,7 +9,7 @@ from curate.ingest.files.faults import ColumnError, RecordError
 from curate.ingest.files.row import Found, Row, drop_field, find_field, require_str, require_text
 from curate.ingest.formats.held_images import HELD, find_held_image, names_image_column
 from curate.ingest.formats.meta import keep_rest
-from curate.ingest.urls import picture_address
+from curate.ingest.formats.picture_addresses import picture_address
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
