@@ -162,13 +162,23 @@ class WarcSource(_FilesSource):
 
 
 class WebdatasetSource(_FilesSource):
-    """WebDataset tars of images and texts, such as img2dataset's, and shards of this project: nothing is fetched."""
+    """WebDataset tars of images and texts, such as img2dataset's, and shards of this project: nothing is fetched.
+
+    A JSON that says in which order its images stand makes an interleaved document, as in sets of multi-image documents
+    such as DataComp-VLM's: `texts` and `images` of one length; texts, or turns of `conversations` or `messages`, that
+    say `<image>`; a list of parts with `type: text` or `type: image` (`content`, `parts` and the like). It names images
+    by their members (`KEY.0.jpg`, `0.jpg`, `0`, also `KEY_0.jpg` beside `KEY.json`) or has them in the order of the
+    tar. An image that it names and the tar lacks makes the sample a fault; images that it does not name are one beside
+    the document.
+    """
 
     type: Literal["webdataset"] = "webdataset"
     """Chooses the reader."""
     text_column: ColumnName | None = None
     """Member (by its extension) or field of the JSON that holds the text; null takes the first of ``txt``, ``text``,
-    ``caption``, ``cap``, then the fields that pairs have."""
+    ``caption``, ``cap``, then the fields that pairs have. Where it is set, no order is looked for in the JSON."""
+    fetch_absent: bool = False
+    """Fetch images that the JSON names by an http(s) address and the tar lacks, instead of refusing their sample."""
 
 
 Source = Annotated[

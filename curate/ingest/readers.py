@@ -38,6 +38,7 @@ from curate.ingest.files.faults import (
 from curate.ingest.files.picture_roots import PictureRoot
 from curate.ingest.files.row import Row
 from curate.ingest.files.rows import FileLayout, read_rows
+from curate.ingest.files.tar_joins import join_named
 from curate.ingest.files.tars import read_tar_samples
 from curate.ingest.files.warc import ArchivedPage, read_warc
 from curate.ingest.formats.instructions import read_instruction_row
@@ -160,12 +161,12 @@ def read_archived_pages(path: str, *, label: str) -> Iterator[ArchivedPage | Fau
 def _read_tar(path: str, *, source: WebdatasetSource, label: str) -> Iterator[Document | Fault]:
     try:
         with open_archive(path) as stream:
-            for sample in read_tar_samples(stream, label=label):
+            for sample in join_named(read_tar_samples(stream, label=label)):
                 if isinstance(sample, Fault):
                     yield sample
                     continue
                 try:
-                    yield read_tar_sample(sample, source=source)
+                    yield from read_tar_sample(sample, source=source)
                 except RecordError as error:
                     yield record_fault(sample.place, error.what, error.reason)
                 except Exception as error:  # noqa: BLE001 - ditto

@@ -66,9 +66,13 @@ def _weight_faults(recipe: Any) -> list[str]:
 def _contact_faults(recipe: Any) -> list[str]:
     if recipe.fetch.contact or recipe.fetch.allow_private:
         return []
-    fetches = any(source.type != "webdataset" and not _is_text_alone(source) for source in recipe.sources)
+    fetches = any(not _is_whole(source) and not _is_text_alone(source) for source in recipe.sources)
     hint = "fetch.contact: required to fetch from the web: how site owners reach you (mailto:you@example.org)"
     return [hint] if fetches else []
+
+
+def _is_whole(source: Any) -> bool:
+    return source.type == "webdataset" and not source.fetch_absent
 
 
 def _is_text_alone(source: Any) -> bool:

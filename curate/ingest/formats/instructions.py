@@ -1,7 +1,7 @@
 """Documents of an instructions source: conversations, and with LLaVA's records the images in them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from curate.contract.reasons import IngestReason, Kind, Modality, Role
@@ -33,12 +33,8 @@ def read_instruction_row(row: Row, *, source: InstructionsSource) -> Document:
     """
     fields = row.fields
     talk = read_talk(fields, roles={name.lower(): role for name, role in source.roles.items()})
-    if not any(turn.role is Role.ASSISTANT for turn in talk.turns):
-        raise RecordError("no assistant turn", IngestReason.EMPTY_DOCUMENT)
     images, image_key = _find_images(fields, talk, source)
-    if not images and any(_MARK_ALONE.search(turn.text) for turn in talk.turns):
-        raise RecordError(f"a turn says {IMAGE_MARK} on a line of its own, but the record has no image")
-    items = _interleave(talk.turns, images) if images else tuple(map(_say, talk.turns))
+    items = weave_turns(talk.turns, [Item(modality=Modality.IMAGE, image_url=image) for image in images])
     own_id = fields.get("id")
     used = (*talk.used, image_key) if image_key else talk.used
     return Document(
@@ -82,7 +78,18 @@ def _address(value: object, what: str, source: InstructionsSource) -> str:
     return picture_address(address, page=None, source=source)
 
 
-def _interleave(turns: list[Turn], images: list[str]) -> tuple[Item, ...]:
+def weave_turns(turns: Sequence[Turn], images: Sequence[Item]) -> tuple[Item, ...]:
+    """Return the items of a conversation, an image at each mark; without images a mark is a word like any other.
+
+    Raises:
+        RecordError: The assistant says nothing, or the images are not as many as their marks.
+    """
+    if not any(turn.role is Role.ASSISTANT for turn in turns):
+        raise RecordError("no assistant turn", IngestReason.EMPTY_DOCUMENT)
+    if not images:
+        if any(_MARK_ALONE.search(turn.text) for turn in turns):
+            raise RecordError(f"a turn says {IMAGE_MARK} on a line of its own, but the record has no image")
+        return tuple(map(_say, turns))
     num_marks = sum(turn.text.count(IMAGE_MARK) for turn in turns)
     if num_marks != len(images):
         raise RecordError(f"{len(images)} images, but {num_marks} times {IMAGE_MARK} in the turns")
@@ -92,7 +99,7 @@ def _interleave(turns: list[Turn], images: list[str]) -> tuple[Item, ...]:
         first, *others = turn.text.split(IMAGE_MARK)
         items += _said(first, turn.role)
         for text in others:
-            items.append(Item(modality=Modality.IMAGE, image_url=next(waiting)))
+            items.append(next(waiting))
             items += _said(text, turn.role)
     if not any(item.role is Role.ASSISTANT for item in items):
         raise RecordError("no text by the assistant", IngestReason.EMPTY_DOCUMENT)
