@@ -89,7 +89,12 @@ class Mmc4Source(_FilesSource):
 
 
 class PairsSource(_TablesSource, _PicturesSource):
-    """Image URLs with a text each: parquet, csv, tsv, jsonl or txt (``URL text`` a line)."""
+    """Image URLs with a text each: parquet, csv, tsv, jsonl or txt (``URL text`` a line), or COCO's JSON.
+
+    That is one object with `images` (`id`, `coco_url`, `flickr_url`, `file_name`) and `annotations` (`image_id`,
+    `caption`), a document per annotation. With `image_root` the images are its files, without they are fetched. Ids and
+    addresses of all images are kept meanwhile, up to 1 GiB, which is three to four million.
+    """
 
     type: Literal["pairs"] = "pairs"
     """Chooses the reader."""

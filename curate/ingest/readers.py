@@ -47,7 +47,7 @@ from curate.ingest.formats.local_images import hold_images
 from curate.ingest.formats.mmc4 import read_mmc4_row
 from curate.ingest.formats.obelics import read_obelics_row
 from curate.ingest.formats.pages import read_page_row
-from curate.ingest.formats.pairs import read_pair_row, word_columns
+from curate.ingest.formats.pairs import coco_layout, read_pair_row, word_columns
 from curate.ingest.formats.warc import page_document
 from curate.ingest.formats.webdataset import read_tar_sample
 
@@ -187,7 +187,8 @@ def _reader_of(source: Source) -> tuple[RowReader, FileLayout]:
             return partial(read_mmc4_row, source=source), FileLayout(default_format="jsonl")
         case PairsSource():
             columns = source.columns or word_columns(source)
-            return partial(read_pair_row, source=source), _layout(source, "txt", word_columns=columns)
+            layout = _layout(source, "txt", word_columns=columns)
+            return partial(read_pair_row, source=source), replace(layout, coco=coco_layout(source))
         case InstructionsSource():
             return partial(read_instruction_row, source=source), _layout(source, "jsonl")
         case ObelicsSource():
