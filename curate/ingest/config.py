@@ -15,6 +15,9 @@ URL_COLUMNS = ("url", "image_url")
 TEXT_COLUMNS = ("text", "caption", "captions", "alt", "alt_text")
 """Columns taken for a pair's text where the recipe names none, in any case, the first present one first."""
 
+TEXT_PARTS = ("txt", "text", "caption", "cap")
+"""Extensions of what holds the text beside an image, the first present one first; then fields of the JSON there."""
+
 HASH_COLUMNS = ("sha256",)
 """Columns taken for the hash of a pair's image where the recipe names none: DataComp's spelling."""
 _WEB = ("http://", "https://")
@@ -186,12 +189,31 @@ class WebdatasetSource(_FilesSource):
     """Fetch images that the JSON names by an http(s) address and the tar lacks, instead of refusing their sample."""
 
 
+class FolderSource(_FilesSource):
+    """A folder of pictures with their captions in files beside them: `a.jpg` and `a.txt` or `a.json`.
+
+    Folders below it are read, too, links to folders are not. As with `image_root`, only files below it are read, up to
+    `fetch.max_bytes` each, and nothing is fetched. Pictures of one name but for the extension share their caption.
+    """
+
+    type: Literal["folder"] = "folder"
+    """Chooses the reader."""
+    path: InputPath
+    """A folder, a glob of folders or any URL of one that fsspec opens; relative to the recipe's folder."""
+    text_column: ColumnName | None = None
+    """Field of the JSON that holds the text, or a list of texts; null takes the file `txt`, `text`, `caption` or `cap`
+    beside the picture, else the first field of those that pairs have."""
+    captions: Literal["each", "first"] = "each"
+    """Of a list of texts: a document for each, or for the first alone."""
+
+
 Source = Annotated[
     PagesSource
     | WarcSource
     | Mmc4Source
     | PairsSource
     | WebdatasetSource
+    | FolderSource
     | InstructionsSource
     | ObelicsSource
     | InterleavedSource,
@@ -203,6 +225,7 @@ _KINDS = {
     "pages": Kind.INTERLEAVED,
     "warc": Kind.INTERLEAVED,
     "webdataset": Kind.PAIR,
+    "folder": Kind.PAIR,
     "mmc4": Kind.INTERLEAVED,
     "pairs": Kind.PAIR,
     "instructions": Kind.TEXT,
@@ -218,7 +241,7 @@ def source_kind(source: Source) -> Kind:
 
 def may_hold_images(source: Source) -> bool:
     """Say whether records of ``source`` may come with the bytes of their images."""
-    return isinstance(source, _PicturesSource | WebdatasetSource)
+    return isinstance(source, _PicturesSource | WebdatasetSource | FolderSource)
 
 
 def image_address(source: Source) -> str | None:

@@ -12,6 +12,7 @@ import fsspec
 from curate.contract.reasons import IngestReason
 from curate.contract.records import Document, Fault
 from curate.ingest.config import (
+    FolderSource,
     InstructionsSource,
     InterleavedSource,
     Mmc4Source,
@@ -41,6 +42,7 @@ from curate.ingest.files.rows import FileLayout, read_rows
 from curate.ingest.files.tar_joins import join_named
 from curate.ingest.files.tars import read_tar_samples
 from curate.ingest.files.warc import ArchivedPage, read_warc
+from curate.ingest.formats.folders import read_folder
 from curate.ingest.formats.instructions import read_instruction_row
 from curate.ingest.formats.interleaved import read_interleaved_row
 from curate.ingest.formats.local_images import hold_images
@@ -70,18 +72,23 @@ def expand_paths(source: Source, *, base: str) -> list[str]:
     pattern = _join(base, source.path, is_remote=is_remote)
     if not has_magic(source.path) or (not is_remote and Path(pattern).exists()):
         return [pattern]
-    found = _glob_remote(pattern) if is_remote else _glob_local(base, source.path)
+    of_folders = isinstance(source, FolderSource)
+    glob = partial(_glob_remote, pattern) if is_remote else partial(_glob_local, base, source.path)
+    found = glob(of_folders=of_folders)
     return sorted(found) or [pattern]
 
 
-def open_image_root(source: Source, *, base: str, max_bytes: int) -> PictureRoot | None:
+def open_image_root(source: Source, *, base: str, path: str, max_bytes: int) -> PictureRoot | None:
     """Return the folder in which images of a source lie, or None where it declares none; nothing is opened yet.
 
     Args:
         source: Its ``image_root`` may be written as its path may.
         base: Folder of the recipe.
+        path: One of :func:`expand_paths`: where the source is a folder of images itself.
         max_bytes: Of one image.
     """
+    if isinstance(source, FolderSource):
+        return PictureRoot(folder=path, max_bytes=max_bytes)
     folder = image_folder(source)
     if folder is None:
         return None
@@ -117,6 +124,9 @@ def _read_records(path: str, *, source: Source, label: str, root: PictureRoot | 
         return
     if isinstance(source, WebdatasetSource):
         yield from _read_tar(path, source=source, label=label)
+        return
+    if isinstance(source, FolderSource):
+        yield from read_folder(path, source=source, label=label, root=root)
         return
     yield from _read_rows(path, source=source, label=label, root=root)
 
@@ -195,8 +205,8 @@ def _reader_of(source: Source) -> tuple[RowReader, FileLayout]:
             return partial(read_obelics_row, source=source), FileLayout(default_format="jsonl")
         case InterleavedSource():
             return partial(read_interleaved_row, source=source), FileLayout(default_format="jsonl")
-        case WarcSource() | WebdatasetSource():
-            raise ValueError(f"{source.type}: an archive has no rows")
+        case WarcSource() | WebdatasetSource() | FolderSource():
+            raise ValueError(f"{source.type}: an archive or a folder has no rows")
 
 
 def _layout(
@@ -212,17 +222,19 @@ def _join(base: str, path: str, *, is_remote: bool) -> str:
     return f"{base.rstrip('/')}/{path}" if is_remote else str(Path(base) / Path(path).expanduser())
 
 
-def _glob_local(base: str, path: str) -> list[str]:
+def _glob_local(base: str, path: str, *, of_folders: bool) -> list[str]:
     # The recipe's folder may itself hold glob characters; only the recipe's own path is a pattern.
     pattern = Path(path).expanduser()
     root = Path(pattern.anchor) if pattern.is_absolute() else Path(base)
     relative = pattern.relative_to(pattern.anchor) if pattern.is_absolute() else pattern
-    return [str(found) for found in root.glob(str(relative)) if found.is_file() and not found.name.startswith(".")]
+    there = (found for found in root.glob(str(relative)) if not found.name.startswith("."))
+    return [str(found) for found in there if (found.is_dir() if of_folders else found.is_file())]
 
 
-def _glob_remote(pattern: str) -> list[str]:
+def _glob_remote(pattern: str, *, of_folders: bool) -> list[str]:
     try:
         filesystem, target = fsspec.url_to_fs(pattern)
-        return [str(filesystem.unstrip_protocol(found)) for found in filesystem.glob(target)]
+        there = [found for found in filesystem.glob(target) if not of_folders or filesystem.isdir(found)]
+        return [str(filesystem.unstrip_protocol(found)) for found in there]
     except READ_ERRORS:
         return []  # reading the pattern itself then says what is wrong

@@ -72,7 +72,7 @@ def _contact_faults(recipe: Any) -> list[str]:
 
 
 def _is_whole(source: Any) -> bool:
-    return source.type == "webdataset" and not source.fetch_absent
+    return source.type == "folder" or (source.type == "webdataset" and not source.fetch_absent)
 
 
 def _is_text_alone(source: Any) -> bool:

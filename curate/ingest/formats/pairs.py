@@ -86,7 +86,7 @@ def word_columns(source: PairsSource) -> tuple[str, str]:
 
 def coco_layout(source: PairsSource) -> CocoLayout:
     """Return how captions in the shape of COCO become rows: by a root images are files, else they have addresses."""
-    keys = ("coco_url", "flickr_url", *URL_COLUMNS, "file_name")
+    keys: tuple[str, ...] = ("coco_url", "flickr_url", *URL_COLUMNS, "file_name")
     if source.image_root is not None:
         keys = ("file_name",)
     return CocoLayout(

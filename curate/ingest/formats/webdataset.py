@@ -7,7 +7,7 @@ from typing import Any
 
 from curate.contract.reasons import IngestReason, Kind, Modality, Role
 from curate.contract.records import Document, Fault, Item
-from curate.ingest.config import TEXT_COLUMNS, URL_COLUMNS, WebdatasetSource
+from curate.ingest.config import TEXT_COLUMNS, TEXT_PARTS, URL_COLUMNS, WebdatasetSource
 from curate.ingest.files.faults import RecordError, record_fault
 from curate.ingest.files.row import require_dict, require_list, require_str, require_text
 from curate.ingest.files.tars import TarSample
@@ -16,8 +16,6 @@ from curate.ingest.formats.tar_images import TarImages, held_item
 from curate.ingest.formats.tar_interleaved import Used, mark_images, read_order, read_turns
 from curate.ingest.formats.turns import IMAGE_MARK
 
-TEXT_PARTS = ("txt", "text", "caption", "cap")
-"""Members taken for a pair's text, the first present one first; then fields of the JSON."""
 _SHA256_DIGITS = 64
 
 

@@ -23,7 +23,7 @@ def read(folder: Path, data: dict[str, Any] | bytes, name: str = "a.json", **opt
     raw = data if isinstance(data, bytes) else json.dumps(data).encode()
     (folder / name).write_bytes(raw)
     source = PairsSource.model_validate({"name": "s", "path": name} | options)
-    root = open_image_root(source, base=str(folder), max_bytes=100)
+    root = open_image_root(source, base=str(folder), path="", max_bytes=100)
     return list(read_file(str(folder / name), source=source, label=name, root=root))
 
 

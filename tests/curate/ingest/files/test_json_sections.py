@@ -18,7 +18,7 @@ DATA = {
 
 
 def section(data: bytes, key: str = "images", *, max_bytes: int = 1000) -> list[object]:
-    rows = read_section(io.BufferedReader(io.BytesIO(data)), key, label="a", max_bytes=max_bytes)  # type: ignore[arg-type]
+    rows = read_section(io.BufferedReader(io.BytesIO(data)), key, label="a", max_bytes=max_bytes)
     return [row.detail if isinstance(row, Fault) else row.fields for row in rows]
 
 
@@ -35,7 +35,7 @@ def test_the_objects_of_one_array(monkeypatch: pytest.MonkeyPatch, chunk_bytes: 
 
 def test_places_are_lines_of_the_file() -> None:
     data = b'{\n"info": 1,\n"images": [\n{"id": 1},\n{"id": 2}, {"id": 3}]}'
-    rows = read_section(io.BufferedReader(io.BytesIO(data)), "images", label="a")  # type: ignore[arg-type]
+    rows = read_section(io.BufferedReader(io.BytesIO(data)), "images", label="a")
     assert [row.place.ordinal for row in rows if not isinstance(row, Fault)] == ["a#4", "a#5", "a#5.2"]
 
 

@@ -22,7 +22,7 @@ def read(folder: Path, record: dict[str, Any], *, max_bytes: int = 100, **option
     path = folder / "a.jsonl"
     path.write_text(json.dumps(record))
     source: Source = TypeAdapter(Source).validate_python({"name": "s", "path": "a.jsonl"} | options)
-    root = open_image_root(source, base=str(folder), max_bytes=max_bytes)
+    root = open_image_root(source, base=str(folder), path="", max_bytes=max_bytes)
     return list(read_file(str(path), source=source, label="a.jsonl", root=root))
 
 
