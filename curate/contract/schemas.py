@@ -99,7 +99,9 @@ HELD_IMAGES = pa.schema(
     [
         pa.field("doc_id", pa.string(), nullable=False),
         pa.field("position", pa.int32(), nullable=False),
-        pa.field("data", pa.large_binary(), nullable=False),  # as the source holds it
+        pa.field("data", pa.large_binary()),  # as the source holds it, null unless it does
+        pa.field("status", pa.string()),  # FetchStatus where there is no data, else null
+        pa.field("detail", pa.string()),  # of that status, for a person
     ]
 )
 """Images whose bytes come with the source, and are not fetched."""

@@ -32,7 +32,7 @@ class IngestTables:
     verdicts: pa.Table
     """VERDICTS: a row per fault."""
     held: pa.Table
-    """HELD_IMAGES: a row per image whose bytes came with its record."""
+    """HELD_IMAGES: a row per image whose bytes came with its record, or should have."""
 
 
 def chunk_records(records: Iterable[R], *, num_docs: int, max_bytes: int = MAX_CHUNK_BYTES) -> Iterator[list[R]]:
@@ -84,17 +84,23 @@ def build_tables(records: Sequence[Document | Fault], *, source: str, kind: Kind
             row_id = doc_id(source, record.native_id, record.ordinal)
             documents.append(_document_row(row_id, source, record))
             items.extend(item_rows(row_id, record.items))
-            held += [
-                {"doc_id": row_id, "position": position, "data": item.image_bytes}
-                for position, item in enumerate(record.items)
-                if item.image_bytes is not None
-            ]
+            held += _held_rows(row_id, record.items)
     return IngestTables(
         documents=_build(documents, DOCUMENTS, "documents"),
         items=_build(items, ITEMS, "items"),
         verdicts=verdict_table(verdicts),
         held=_build(held, HELD_IMAGES, "images"),
     )
+
+
+def _held_rows(row_id: str, items: Sequence[Item]) -> Iterator[dict[str, object]]:
+    for position, item in enumerate(items):
+        key = {"doc_id": row_id, "position": position}
+        if item.image_bytes is not None:
+            yield key | {"data": item.image_bytes}
+        elif item.image_fault is not None:
+            fault = item.image_fault
+            yield key | {"status": str(fault.status), "detail": clean_text(fault.detail)}
 
 
 def item_rows(row_id: str, items: Sequence[Item]) -> list[dict[str, object]]:

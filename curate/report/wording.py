@@ -28,6 +28,10 @@ _FETCH_WORDS = {
     FetchStatus.NOT_HTML: "the page is not HTML",
     FetchStatus.BROKEN_IMAGE: "a truncated or corrupt image",
     FetchStatus.TOO_MANY_PIXELS: "more pixels than the limit",
+    FetchStatus.MISSING_FILE: "not in the folder of its source",
+    FetchStatus.OUTSIDE_ROOT: "a path that leads out of its source's folder; it was not opened",
+    FetchStatus.NOT_A_FILE: "a folder, pipe or device, not a file",
+    FetchStatus.UNREADABLE_FILE: "the file cannot be read",
     FetchStatus.INTERNAL_ERROR: "a fault of the pipeline itself",
 }
 

@@ -188,3 +188,23 @@ def test_tars_bring_their_images_along(tmp_path: Path) -> None:
     assert (held["doc_id"], held["position"], held["data"]) == (image["doc_id"], image["position"], jpeg(1))
     assert image["image_url"] == "held:a.tar#1/jpg"
     assert context.folder.read(INGEST_VERDICTS, name).num_rows == 1
+
+
+def test_pictures_of_a_folder_come_along_or_say_why_not(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "1.jpg").write_bytes(jpeg(1))
+    (tmp_path / "a.csv").write_text("url,text\n1.jpg,a cat\n../a.csv,a list\n2.jpg,a dog\n")
+    contact = "fetch: {contact: 'mailto:a@b.example'}\n"
+    sources = "sources: [{name: own, type: pairs, path: a.csv, image_root: pictures}]\n"
+    context = replace(make_context(tmp_path / "run", sources=f"{sources}{contact}"), base=str(tmp_path))
+    (file,) = input_files(context)
+    (name,) = ingest_file(context, file).partitions
+    held = context.folder.read(HELD_IMAGES, name).to_pylist()
+    assert [(row["data"], row["status"]) for row in held] == [
+        (jpeg(1), None),
+        (None, "outside_root"),
+        (None, "missing_file"),
+    ]
+    smaller = replace(context, recipe=parse_recipe(f"{sources}{contact}", overrides=["fetch.max_bytes=100"]))
+    assert not ingest_file(smaller, file).skipped
+    assert smaller.folder.read(HELD_IMAGES, name)["status"].to_pylist()[0] == "too_large"
