@@ -69,7 +69,9 @@ def run(  # noqa: PLR0913 - one parameter per option
 
 @app.command()
 def init(
-    files: Annotated[list[str], typer.Argument(help="Lists of pages, MMC4 records, pairs, instructions.")],
+    files: Annotated[
+        list[str], typer.Argument(help="Lists of pages, MMC4 records, pairs, instructions, tars, folders.")
+    ],
     *,
     out: Annotated[Path | None, typer.Option(help="Recipe to write; default standard output.")] = None,
     debug: Debug = False,

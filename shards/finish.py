@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +15,7 @@ from shards.card import CARD_NAME, ShardSetInfo, render_card
 from shards.croissant import CROISSANT_NAME, SetFile, encode_croissant
 from shards.energon import INDEX_SUFFIX, META_FOLDER, encode_meta, encode_offsets
 from shards.index import SHARD_DIGITS
+from shards.licenses import add_up_licenses
 from shards.manifest import MANIFEST_NAME, Manifest, ManifestShard, add_up, encode_manifest
 from shards.reader import INDEX_NAME
 from shards.storage import TEMP_SUFFIX, open_folder, remove_file, write_bytes
@@ -49,6 +51,7 @@ def finish_shard_set(folder: str, results: Sequence[ShardResult], *, info: Shard
     _remove_stale(folder, {result.name for result in ordered})
     index = pa.concat_tables([result.index for result in ordered])
     num_bytes = sum(result.num_bytes for result in ordered)
+    info = replace(info, licenses=add_up_licenses(result.licenses for result in ordered))
     write_bytes(f"{folder}/{CARD_NAME}", render_card(index, info=info, num_bytes=num_bytes).encode("utf-8", "replace"))
     for name, data in encode_lookups(ordered, name=info.name).items():
         write_bytes(f"{folder}/{name}", data)

@@ -8,6 +8,8 @@ from shards.sample import image_part
 
 Score = Annotated[float | None, Field(ge=-1.001, le=1.001)]
 """A cosine; float16 rounding may pass 1 by a little."""
+Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+"""UTC, to the second."""
 
 
 class _Strict(BaseModel):
@@ -36,6 +38,7 @@ class ImageItem(_Strict):
     matched_item: int | None
     matched_sim: Score
     alt: str | None
+    fetched_at: Time | None = None
 
 
 class Scores(_Strict):
@@ -43,6 +46,28 @@ class Scores(_Strict):
 
     best_sim: list[Score] | None = None
     similarity: list[list[Score] | None] | None = None
+
+
+class Provenance(_Strict):
+    """Where a document came from."""
+
+    file: str | None = None
+    """Of the source, as its recipe names it."""
+    row: int | None = Field(default=None, ge=1)
+    record: int | None = None
+    caption: int | None = None
+    final_url: str | None = None
+    """Of its page after redirects, where that is not its ``url``."""
+    fetched_at: Time | None = None
+
+
+class License(_Strict):
+    """What a page or a row states."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]{0,63}$")] | None
+    url: Annotated[str, Field(pattern=r"^https?://")] | None
+    text: Annotated[str, Field(max_length=200)] | None
+    stated_in: str
 
 
 class Record(_Strict):
@@ -54,6 +79,8 @@ class Record(_Strict):
     url: str | None
     items: list[Annotated[TextItem | ImageItem, Field(discriminator="type")]]
     scores: Scores
+    provenance: Provenance | None = None
+    license: License | None = None
     meta: dict[str, Any] | None = None
 
 

@@ -15,6 +15,26 @@ from curate.contract.errors import SchemaError
 WHOLE_DOCUMENT = -1
 """``position`` of what is said of a document as a whole, not of one of its items."""
 
+ORIGIN = pa.struct(
+    [
+        pa.field("file", pa.string(), nullable=False),  # as the recipe names it; a zip's member after a slash
+        pa.field("row", pa.int64(), nullable=False),  # from 1: line, row, WARC response or tar sample
+        pa.field("record", pa.int64()),  # from 2, where several records begin on one line
+        pa.field("caption", pa.int64()),  # from 2, where a row lists captions
+    ]
+)
+"""Where a document stands in its source."""
+
+LICENSE = pa.struct(
+    [
+        pa.field("id", pa.string()),  # SPDX id, null where the statement names none that is known
+        pa.field("url", pa.string()),  # http(s)
+        pa.field("text", pa.string()),  # the statement, at most 200 characters; null where it is an address alone
+        pa.field("stated_in", pa.string(), nullable=False),  # such as "a rel=license", "column LICENSE"
+    ]
+)
+"""What a page or a row states; null as a whole where it states nothing."""
+
 DOCUMENTS = pa.schema(
     [
         pa.field("doc_id", pa.string(), nullable=False),  # 16 hex digits
@@ -22,6 +42,8 @@ DOCUMENTS = pa.schema(
         pa.field("kind", pa.string(), nullable=False),  # interleaved | pair | text
         pa.field("url", pa.string()),  # of the page; null where the format has none
         pa.field("meta", pa.string(), nullable=False),  # JSON object, passthrough columns
+        pa.field("origin", ORIGIN),  # null for faults, whose verdicts say it
+        pa.field("license", LICENSE),  # as the row states it; what a page states is in PAGE_FACTS
     ]
 )
 
@@ -41,7 +63,7 @@ ITEMS = pa.schema(
 )
 
 OPT_OUT_CHECKS = (
-    pa.field("fetched_at", pa.timestamp("ms", "UTC")),  # when the checks below were made, to the second
+    pa.field("fetched_at", pa.timestamp("ms", "UTC")),  # to the second; of an archive: as it says, or null
     pa.field("robots", pa.string()),  # allowed | disallowed | unreachable; null here and below = not checked
     pa.field("x_robots_tag", pa.string()),  # the header as sent, cut; empty if there was none
     pa.field("tdm_reservation", pa.int8()),  # TDMRep: 1 = reserved, 0 = not
@@ -63,11 +85,23 @@ PAGES = pa.schema(
     ]
 )
 
+PAGE_FACTS = pa.schema(
+    [
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("final_url", pa.string()),  # after redirects; null where it is the one asked for
+        pa.field("fetched_at", pa.timestamp("ms", "UTC")),  # of PAGES
+        pa.field("license", LICENSE),  # as the page states it
+    ]
+)
+"""What is known of a fetched page beside its items."""
+
 HELD_IMAGES = pa.schema(
     [
         pa.field("doc_id", pa.string(), nullable=False),
         pa.field("position", pa.int32(), nullable=False),
-        pa.field("data", pa.large_binary(), nullable=False),  # as the source holds it
+        pa.field("data", pa.large_binary()),  # as the source holds it, null unless it does
+        pa.field("status", pa.string()),  # FetchStatus where there is no data, else null
+        pa.field("detail", pa.string()),  # of that status, for a person
     ]
 )
 """Images whose bytes come with the source, and are not fetched."""
@@ -102,6 +136,7 @@ TEXT_MEASURES = pa.schema(
         pa.field("lang_prob", pa.float32()),  # 0..1
         pa.field("num_words", pa.int32(), nullable=False),
         pa.field("num_chars", pa.int32(), nullable=False),
+        pa.field("replacement_ratio", pa.float32(), nullable=False),  # share of U+FFFD among the characters, 0..1
     ]
 )
 

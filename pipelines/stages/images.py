@@ -3,7 +3,9 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.contract.reasons import FetchStatus
 from curate.fetch.config import Backend
+from curate.fetch.errors import FetchError
 from curate.fetch.held import Key, decode_held
 from curate.fetch.images import fetch_images
 from curate.fetch.img2dataset.images import fetch_images_by_img2dataset
@@ -36,12 +38,17 @@ def fetch_admitted_images(context: RunContext, partition: str) -> Report:
     return fetch_missing(context, partition, IMAGES, wanted=wanted, url_column="image_url", fetch=fetch)
 
 
-def _load_held(context: RunContext, partition: str, missing: pa.Table) -> dict[Key, bytes]:
-    """Return the bytes that the source holds of missing images."""
+def _load_held(context: RunContext, partition: str, missing: pa.Table) -> dict[Key, bytes | FetchError]:
+    """Return the bytes that the source holds of missing images, or why it does not hold what it names."""
     if not missing.num_rows or context.folder.stamp(HELD_IMAGES, partition) is None:
         return {}
     held, wanted = context.folder.read(HELD_IMAGES, partition), set(_keys(missing))
-    return {key: data for key, data in zip(_keys(held), held["data"].to_pylist(), strict=True) if key in wanted}
+    rows = zip(_keys(held), *(held[name].to_pylist() for name in ("data", "status", "detail")), strict=True)
+    return {
+        key: data if data is not None else FetchError(FetchStatus(status), detail or "")
+        for key, data, status, detail in rows
+        if key in wanted
+    }
 
 
 def _keys(rows: pa.Table) -> list[Key]:

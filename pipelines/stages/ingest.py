@@ -12,9 +12,11 @@ from curate.contract.reasons import Stage
 from curate.contract.records import Document, Fault
 from curate.fetch.archived import Answer, archived_pages
 from curate.ingest.config import Source, WarcSource, has_html, may_hold_images, source_kind
+from curate.ingest.files.folders import folder_identity
+from curate.ingest.files.picture_roots import PictureRoot
 from curate.ingest.files.warc import ArchivedPage
 from curate.ingest.formats.warc import page_document
-from curate.ingest.readers import expand_paths, read_archived_pages, read_file
+from curate.ingest.readers import expand_paths, open_image_root, read_archived_pages, read_file
 from curate.ingest.tables import build_tables, chunk_records
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext, stage_fingerprint
@@ -59,9 +61,9 @@ def ingest_file(context: RunContext, file: InputFile) -> Report:
         return Report(stage=Stage.INGEST, partition=file.name, skipped=True, partitions=tuple(done["partitions"]))
     partitions, num_records = [], 0
     records: Iterable[Document | Fault | ArchivedPage] = (
-        read_archived_pages(file.path, label=file.label)
+        read_archived_pages(file.path, source=file.source, label=file.label)
         if isinstance(file.source, WarcSource)
-        else read_file(file.path, source=file.source, label=file.label)
+        else read_file(file.path, source=file.source, label=file.label, root=_image_root(context, file))
     )
     records = islice(records, context.limit) if context.limit is not None else records
     for number, chunk in enumerate(chunk_records(records, num_docs=context.recipe.partition_num_docs)):
@@ -100,7 +102,14 @@ def _archived_pages(
     context: RunContext, chunk: Sequence[Document | Fault | ArchivedPage], documents: pa.Table
 ) -> pa.Table:
     answers = [
-        Answer(doc_id=doc_id, url=page.url, http_status=page.http_status, headers=page.headers, body=page.body)
+        Answer(
+            doc_id=doc_id,
+            url=page.url,
+            http_status=page.http_status,
+            headers=page.headers,
+            body=page.body,
+            date=page.date,
+        )
         for page, doc_id in zip(chunk, documents["doc_id"].to_pylist(), strict=True)
         if isinstance(page, ArchivedPage)
     ]
@@ -127,6 +136,11 @@ def _tables(source: Source) -> tuple[Table, ...]:
     return (*held, ITEMS, INGEST_VERDICTS, DOCUMENTS)
 
 
+def _image_root(context: RunContext, file: InputFile) -> PictureRoot | None:
+    max_bytes = context.recipe.fetch.max_bytes
+    return open_image_root(file.source, base=context.base, path=file.path, max_bytes=max_bytes)
+
+
 def _fingerprint(context: RunContext, file: InputFile) -> str:
     options = {
         "source": file.source.model_dump(mode="json"),
@@ -136,6 +150,8 @@ def _fingerprint(context: RunContext, file: InputFile) -> str:
     }
     if isinstance(file.source, WarcSource):  # its pages are judged while they are read
         options["fetch"] = context.recipe.fetch.model_dump(mode="json", include=JUDGED_BY)
+    if (root := _image_root(context, file)) is not None:
+        options["max_bytes"] = int(root.max_bytes)
     return stage_fingerprint(Stage.INGEST, DOCUMENTS.version, options, [_file_identity(file.path)])
 
 
@@ -143,6 +159,8 @@ def _file_identity(path: str) -> str:
     """Return what changes when a file does: its size and time, or the object store's own tag."""
     filesystem, target = fsspec.url_to_fs(path)
     try:
+        if filesystem.isdir(target):
+            return folder_identity(path)
         info: dict[str, Any] = filesystem.info(target)
     except (OSError, ValueError):
         return "missing"

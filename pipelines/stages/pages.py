@@ -9,7 +9,7 @@ from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext, load_documents, load_poison, make_tables, stage_fingerprint
 from pipelines.run.folder import digest_of
 from pipelines.run.joins import only_documents, without_documents
-from pipelines.run.tables import PAGE_ITEMS, PAGE_VERDICTS, PAGES
+from pipelines.run.tables import PAGE_FACTS, PAGE_ITEMS, PAGE_VERDICTS, PAGES
 from pipelines.stages.refetch import fetch_missing, fetcher_config
 
 
@@ -31,12 +31,12 @@ def parse_pages(context: RunContext, partition: str) -> Report:
     inputs = [context.folder.digest(PAGES, partition), digest_of(wanted)]
     made_from = stage_fingerprint("parse", PAGE_ITEMS.version, {}, inputs)
 
-    def compute() -> tuple[pa.Table, pa.Table]:
+    def compute() -> tuple[pa.Table, pa.Table, pa.Table]:
         pages = context.folder.read(PAGES, partition)  # may hold pages that are no longer wanted
-        items, verdicts = build_page_items(only_documents(pages, wanted["doc_id"].to_pylist()))
-        return verdicts, items
+        items, facts, verdicts = build_page_items(only_documents(pages, wanted["doc_id"].to_pylist()))
+        return verdicts, facts, items
 
-    return make_tables(context, partition, PAGE_VERDICTS, PAGE_ITEMS, made_from=made_from, compute=compute)
+    return make_tables(context, partition, PAGE_VERDICTS, PAGE_FACTS, PAGE_ITEMS, made_from=made_from, compute=compute)
 
 
 def _wanted_pages(context: RunContext, partition: str) -> pa.Table:

@@ -15,9 +15,11 @@ from pipelines.decide.finish import load_decided
 from pipelines.run.context import RunContext, load_documents, load_items
 from pipelines.run.joins import KEY, keys_of, only_documents, with_keys
 from pipelines.run.tables import CLIP_MEASURES, IMAGES
+from pipelines.write.origins import format_time, load_page_facts, provenance, tells_fetches
 from shards.sample import Sample, SampleImage, SampleText
 
 IMAGE_COLUMNS = ["doc_id", "position", "image_url", "image_id", "width", "height"]
+TIME_COLUMN = "fetched_at"
 
 
 def load_samples(
@@ -35,19 +37,27 @@ def load_samples(
     wanted = sorted(set(doc_ids))
     items = only_documents(load_items(context, partition), wanted)
     matches = only_documents(load_decided(context, decision, decision.matches, number, partition), wanted)
-    images = _load_images(context.folder.path(IMAGES, partition), matches)
+    is_full = context.recipe.shards.provenance == "full"
+    columns = [*IMAGE_COLUMNS, TIME_COLUMN] if is_full else IMAGE_COLUMNS
+    images = _load_images(context.folder.path(IMAGES, partition), matches, columns=columns)
     scores = _load_scores(context, partition, wanted)
     matched = {(row["doc_id"], row["position"]): row for row in matches.to_pylist()}
     documents = {row["doc_id"]: row for row in only_documents(load_documents(context, partition), wanted).to_pylist()}
+    facts = load_page_facts(context, partition, documents)
     by_document: dict[str, list[dict[str, Any]]] = {doc_id: [] for doc_id in wanted}
     for row in items.to_pylist():
         key = (row["doc_id"], row["position"])
         if row["modality"] == str(Modality.TEXT) or key in matched:
             by_document[row["doc_id"]].append(row | images.get(key, {}) | scores.get(key, {}) | matched.get(key, {}))
-    return {doc_id: _sample(documents[doc_id], rows) for doc_id, rows in by_document.items()}
+    return {
+        doc_id: _sample(context, documents[doc_id], rows, facts=facts.get(doc_id, {}))
+        for doc_id, rows in by_document.items()
+    }
 
 
-def _sample(document: dict[str, Any], rows: list[dict[str, Any]]) -> Sample:
+def _sample(
+    context: RunContext, document: dict[str, Any], rows: list[dict[str, Any]], *, facts: dict[str, Any]
+) -> Sample:
     """Renumber positions, once and only here: a match is given by its place among the items that stay."""
     place = {row["position"]: number for number, row in enumerate(rows)}
     return Sample(
@@ -56,6 +66,8 @@ def _sample(document: dict[str, Any], rows: list[dict[str, Any]]) -> Sample:
         source=document["source"],
         url=document["url"],
         items=tuple(_item(row, place) for row in rows),
+        provenance=provenance(document, facts, with_time=tells_fetches(context, document["source"])),
+        license=facts.get("license") or document["license"],
         meta=json.loads(document["meta"]),
     )
 
@@ -74,6 +86,7 @@ def _item(row: dict[str, Any], place: dict[int, int]) -> SampleText | SampleImag
         best_sim=row.get("best_sim"),
         alt=row["alt_text"],
         similarity=row.get("similarity"),
+        fetched_at=format_time(row.get(TIME_COLUMN)),
     )
 
 
@@ -85,14 +98,14 @@ def _load_scores(context: RunContext, partition: str, wanted: list[str]) -> dict
     return {(row["doc_id"], row["position"]): row for row in scores.to_pylist()}
 
 
-def _load_images(path: str, matches: pa.Table) -> dict[tuple[str, int], dict[str, Any]]:
+def _load_images(path: str, matches: pa.Table, *, columns: list[str]) -> dict[tuple[str, int], dict[str, Any]]:
     """Return the rows of kept images with their bytes, reading only the row groups that hold one."""
     kept = set(keys_of(matches))
     found: dict[tuple[str, int], dict[str, Any]] = {}
     with fsspec.open(path, "rb") as file:
         reader = pq.ParquetFile(file, pre_buffer=False)
         for group in _groups_with(reader, kept):
-            rows = reader.read_row_group(group, columns=[*IMAGE_COLUMNS, "data"], use_threads=False)
+            rows = reader.read_row_group(group, columns=[*columns, "data"], use_threads=False)
             mine = with_keys(rows, kept)
             found |= dict(zip(keys_of(mine), mine.to_pylist(), strict=True))
     return found

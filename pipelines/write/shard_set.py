@@ -34,7 +34,7 @@ from shards.writer import shard_name
 
 Ints = npt.NDArray[np.integer]
 
-VERSION = 2
+VERSION = 3
 
 
 def write_shard_set(workers: Workers, context: RunContext, *, decided: Decided, pool: Pool, plan: BlendPlan) -> None:
@@ -54,7 +54,7 @@ def write_shard_set(workers: Workers, context: RunContext, *, decided: Decided, 
     write_order(context, name, order, made_from=digest)
     write_json(folder.file("blend", f"{name}.json"), {**plan.summary, "decision": decision.name})
     inputs = [digest, decision.fingerprint, decided.manifest.digest("content")]
-    made_from = stage_fingerprint("shards", VERSION, {}, inputs)
+    made_from = stage_fingerprint("shards", VERSION, {"provenance": context.recipe.shards.provenance}, inputs)
     start_shard_set(folder.file("shards", name))
     num_shards = int(shards[-1]) + 1 if len(shards) else 0
     for wave, label in _waves(context, decision, pool, order, made_from=made_from):

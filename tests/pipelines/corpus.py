@@ -4,6 +4,7 @@ import functools
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ Row = dict[str, Any]
 
 NUM_DIRECTIONS = 32
 """Values of an embedding: pictures with numbers below this are orthogonal."""
+FETCHED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 MADE_FROM = "by hand"
 
 SOURCES = """
@@ -170,6 +172,7 @@ def _stored(picture: Picture) -> Row:
     data = jpeg(picture.number)
     return {
         "http_status": 200,
+        "fetched_at": FETCHED_AT,
         "data": data,
         "num_bytes": len(data),
         "image_id": sha256_hex(data),
@@ -194,6 +197,7 @@ def text_rows(document: Doc) -> list[Row]:
             "lang_prob": 0.9,
             "num_words": len(text.split()),
             "num_chars": len(text),
+            "replacement_ratio": text.count("\ufffd") / max(1, len(text)),
         }
         for position, text in [(-1, whole), *texts]
     ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from curate.contract.records import Fault
+from curate.ingest.files.coco import CocoLayout, is_coco, read_coco
 from curate.ingest.files.compression import decompress, find_compression, strip_compression
 from curate.ingest.files.delimited import read_delimited
 from curate.ingest.files.dialect import TableOptions, is_header
@@ -33,6 +34,8 @@ class FileLayout:
     """Names of the fields of a txt line; empty where txt makes no sense."""
     tables: TableOptions = field(default_factory=TableOptions)
     """Of csv, tsv and the like."""
+    coco: CocoLayout | None = None
+    """Of captions in the shape of COCO; None where they make no sense."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,6 +128,8 @@ def _read_text(
         yield from read_delimited(read_lines(stream, label=label), label=label, delimiter=usual, options=layout.tables)
     elif text_format == "txt" and layout.word_columns:
         yield from read_words(read_lines(stream, label=label), columns=layout.word_columns)
+    elif layout.coco is not None and is_coco(head, layout.coco):
+        yield from read_coco(stream, label=label, layout=layout.coco)
     elif has_spread_values(head):
         yield from read_json_values(stream, label=label)
     else:

@@ -80,7 +80,10 @@ def test_another_backend_fetches_nothing_that_is_there(online: RunContext, web: 
 
 
 def test_images_that_the_source_holds_are_not_asked_for(online: RunContext, web: Web) -> None:
-    rows = [{"doc_id": "b", "position": 1, "data": jpeg(7)}, {"doc_id": "b", "position": 3, "data": b"no image"}]
+    rows: list[dict[str, object]] = [
+        {"doc_id": "b", "position": 1, "data": jpeg(7)},
+        {"doc_id": "b", "position": 3, "status": "outside_root", "detail": "../a.jpg"},
+    ]
     held = table_from_rows(rows, tables.HELD_IMAGES.schema)
     online.folder.write(tables.HELD_IMAGES, P, rows=held, made_from="test")
     fetch_admitted_images(online, P)
@@ -88,6 +91,6 @@ def test_images_that_the_source_holds_are_not_asked_for(online: RunContext, web:
     assert [(row["position"], row["status"], row["data"]) for row in found] == [
         (1, "ok", jpeg(7)),
         (2, "ok", jpeg(2)),
-        (3, "not_an_image", None),
+        (3, "outside_root", None),
     ]
     assert web.asked == ["/2.jpg"]

@@ -1,18 +1,21 @@
 from pathlib import Path
 
 from curate.contract.reasons import FetchStatus
+from pipelines.run import tables
 from pipelines.write.samples import load_samples
 from shards.sample import Sample, SampleImage, SampleText, sample_record
 from tests.pipelines.corpus import (
     CLIP,
     Doc,
     Picture,
+    Row,
     chat,
     decide_all,
     doc,
     jpeg,
     make_context,
     pair,
+    write,
     write_partition,
 )
 
@@ -65,6 +68,32 @@ def test_documents_carry_what_their_source_said(tmp_path: Path) -> None:
     assert made["a"].meta == {"licence": "CC0", "n": [1, None]}
     assert (made["a"].url, made["a"].source, made["a"].kind) == ("http://h/a", "mmc4", "interleaved")
     assert [item.role for item in made["c"].items if isinstance(item, SampleText)] == ["user", "assistant"]
+
+
+def test_documents_carry_where_they_come_from(tmp_path: Path) -> None:
+    context = make_context(tmp_path)
+    write_partition(context, P, [doc("a", "x")])
+    rows = context.folder.read(tables.DOCUMENTS, P).to_pylist()
+    stated = {"id": "MIT", "url": None, "text": "mit", "stated_in": "column license"}
+    write(context, tables.DOCUMENTS, P, [rows[0] | {"origin": {"file": "m.jsonl", "row": 7}, "license": stated}])
+    decide_all(context, P)
+    sample = load_samples(context, P, ["a"])["a"]
+    assert (sample.provenance, sample.license) == ({"file": "m.jsonl", "row": 7}, stated)
+
+
+def test_what_a_page_states_goes_before_what_its_row_does(tmp_path: Path) -> None:
+    sources = "sources: [{name: mmc4, type: pages, path: p.txt}]\nfetch: {contact: 'mailto:a@b.example'}\n"
+    context = make_context(tmp_path, sources=sources)
+    write_partition(context, P, [doc("a", "x"), doc("b", "y")])
+    rows = context.folder.read(tables.DOCUMENTS, P).to_pylist()
+    by_row, by_page = ({"id": name, "url": None, "text": None, "stated_in": "x"} for name in ("MIT", "CC0-1.0"))
+    write(context, tables.DOCUMENTS, P, [row | {"license": by_row} for row in rows])
+    facts: list[Row] = [{"doc_id": "a", "final_url": "http://h/z", "license": by_page}, {"doc_id": "b"}]
+    write(context, tables.PAGE_FACTS, P, facts)
+    decide_all(context, P)
+    made = load_samples(context, P, ["a", "b"])
+    assert (made["a"].license, made["b"].license) == (by_page, by_row)
+    assert (made["a"].provenance, made["b"].provenance) == ({"final_url": "http://h/z"}, {})
 
 
 def test_an_image_without_any_text_is_matched_to_nothing(tmp_path: Path) -> None:

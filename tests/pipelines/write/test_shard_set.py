@@ -101,6 +101,17 @@ def test_a_smaller_set_leaves_no_shard_of_the_larger(client: Client, context: Ru
     assert verify_shards(str(folder)) == []
 
 
+def test_times_are_another_set_and_come_and_go_with_their_key(client: Client, context: RunContext) -> None:
+    text, tars = dump_recipe(context.recipe), []
+    for wanted in ("stable", "full", "stable"):
+        made = replace(context, recipe=parse_recipe(text, overrides=[f"shards.provenance={wanted}"]))
+        assert skipped(write_set(client, made)) == (0, 3)
+        assert verify_shards(made.folder.file("shards", "main")) == []
+        tars.append(Path(made.folder.file("shards", "main", "00000.tar")).read_bytes())
+    assert tars[0] == tars[2] != tars[1]
+    assert b"fetched_at" in tars[1]
+
+
 def test_going_back_and_forth_between_two_orders_leaves_a_sound_set(client: Client, context: RunContext) -> None:
     """Two orders of the same samples have shards of the same sizes."""
     text, tars = dump_recipe(context.recipe), []
