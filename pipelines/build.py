@@ -12,6 +12,7 @@ from curate.blend.plan import BlendPlan, plan_blend
 from curate.contract.errors import CurateError, RecipeError
 from curate.contract.reasons import Stage
 from pipelines.decide.decided import load_or_decide
+from pipelines.decide.pool_arrays import as_pool
 from pipelines.engine.cluster import Client, count_cpu_workers, count_workers, has_resource
 from pipelines.engine.loop import Report, Task, run_tasks
 from pipelines.recipes.load import dump_recipe
@@ -66,7 +67,7 @@ def decide_and_write(client: Client, context: RunContext, progress: Progress, pa
     write_json(folder.file("last.json"), {"shard_set": None})  # verdicts are new, and nothing is made from them yet
     pool = decided.pool
     text_tokens = _count_tokens(client, context, progress, pool) if recipe.blend.tokenizer is not None else None
-    plan = plan_blend(pool, recipe.blend, text_tokens=text_tokens)
+    plan = plan_blend(as_pool(pool), recipe.blend, text_tokens=text_tokens)
     write_json(folder.file("last.json"), {"shard_set": recipe.blend.name})
     write_shard_set(client, context, progress, decided=decided, plan=plan, window=_window(client, context))
     return Built(partitions=partitions, pool=pool, plan=plan)

@@ -153,8 +153,8 @@ MATCHES = pa.schema(
 
 POOL = pa.schema(
     [
-        pa.field("doc_id", pa.string(), nullable=False),
-        pa.field("partition", pa.string(), nullable=False),
+        pa.field("doc_id", pa.uint64(), nullable=False),  # the 16 hex digits as a number
+        pa.field("hash", pa.uint64(), nullable=False),  # 64 well-mixed bits of the id: the order of a blend
         pa.field("source", pa.string(), nullable=False),
         pa.field("kind", pa.string(), nullable=False),
         pa.field("num_images", pa.int32(), nullable=False),  # kept ones
@@ -163,6 +163,7 @@ POOL = pa.schema(
         pa.field("num_bytes", pa.int64(), nullable=False),  # stored image bytes + UTF-8 text
     ]
 )
+"""The documents of a partition that stand."""
 
 BLEND_ORDER = pa.schema(
     [

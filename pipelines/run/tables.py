@@ -50,7 +50,15 @@ CLIP_MEASURES = Table(place="measure/clip", schema=schemas.CLIP_MEASURES, stage=
 VERDICTS = Table(place="verdicts", schema=schemas.VERDICTS, stage=Stage.DECIDE)
 """Of all stages together: at most one on each document and on each image."""
 MATCHES = Table(place="matches", schema=schemas.MATCHES, stage=Stage.DECIDE)
-POOL = Table(place="blend/pool", schema=schemas.POOL, stage=Stage.DECIDE)
+STANDING = pa.schema(
+    [
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("partition", pa.string(), nullable=False),
+        *(field for field in schemas.POOL if field.name not in {"doc_id", "hash"}),
+    ]
+)
+"""Documents as a decision lists them; ``pipelines.decide.pool_arrays`` makes a blend's pool of them."""
+POOL = Table(place="blend/pool", schema=STANDING, stage=Stage.DECIDE)
 """Of the whole run: the documents that stand."""
 BLEND_ORDER = Table(place="blend", schema=schemas.BLEND_ORDER, stage=Stage.BLEND)
 """Of a shard set."""

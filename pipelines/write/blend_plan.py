@@ -14,6 +14,7 @@ import pyarrow as pa
 from curate.blend.plan import plan_blend
 from curate.contract.errors import CurateError
 from pipelines.decide.decided import DecidedPool, decide_pool, decision_fingerprint, load_decided
+from pipelines.decide.pool_arrays import as_pool
 from pipelines.run.context import RunContext
 from pipelines.run.folder import RunFolder, read_json
 from pipelines.run.tables import MATCHES, VERDICTS, Table
@@ -71,7 +72,7 @@ def plan_again(context: RunContext, partitions: Sequence[str], *, compare: str |
     if other is None and compare is not None:
         raise CurateError(f"{context.folder.root}: no shard set {compare} was planned here")
     pool = _decide_aside(context, partitions).pool
-    summary = plan_blend(pool, context.recipe.blend, text_tokens=_count_tokens(context, pool)).summary
+    summary = plan_blend(as_pool(pool), context.recipe.blend, text_tokens=_count_tokens(context, pool)).summary
     disk_bytes = estimate_disk_bytes(summary)
     is_remote = "://" in context.folder.root
     return Planned(

@@ -36,7 +36,7 @@ def write_shard_set(
 ) -> None:
     """Write the shard set of ``context.recipe.blend`` beside any others."""
     folder, name = context.folder, context.recipe.blend.name
-    order = cut_order(plan.order, decided.pool, context.recipe.shards)
+    order = cut_order(plan, decided.pool, context.recipe.shards)
     folder.write(BLEND_ORDER, name, rows=order, made_from="planned")
     write_json(folder.file("blend", f"{name}.json"), plan.summary)
     inputs = [folder.digest(BLEND_ORDER, name), *_content_digests(context, decided.pool)]

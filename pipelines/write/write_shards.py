@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
+from curate.blend.plan import BlendPlan
 from curate.contract.reasons import Stage
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext
@@ -16,20 +17,21 @@ from shards.storage import remove_file
 from shards.writer import ShardResult, shard_name, write_records
 
 
-def cut_order(order: pa.Table, pool: pa.Table, config: ShardsConfig) -> pa.Table:
+def cut_order(plan: BlendPlan, pool: pa.Table, config: ShardsConfig) -> pa.Table:
     """Return the blend's order with the shard of every sample.
 
     Args:
-        order: pool_row, repeat.
-        pool: Schema POOL.
+        plan: Of the pool.
+        pool: Table POOL.
         config: Most samples and bytes of a shard.
     """
-    rows = pool.take(order["pool_row"])
-    cuts = cut_shards(rows["num_bytes"].to_numpy(), max_bytes=int(config.bytes), max_samples=config.samples)
-    shards = np.zeros(order.num_rows, np.int32)
+    rows = pool.take(pa.array(plan.rows))
+    sizes = pool["num_bytes"].to_numpy()
+    cuts = cut_shards(sizes, max_bytes=int(config.bytes), max_samples=config.samples, rows=plan.rows)
+    shards = np.zeros(len(plan.rows), np.int32)
     for number, places in enumerate(cuts):
         shards[places.start : places.stop] = number
-    columns = [pa.array(shards), rows["doc_id"], rows["partition"], order["repeat"]]
+    columns = [pa.array(shards), rows["doc_id"], rows["partition"], pa.array(plan.repeats)]
     return pa.table(columns, schema=BLEND_ORDER.schema).combine_chunks()
 
 

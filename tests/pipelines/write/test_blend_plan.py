@@ -9,6 +9,7 @@ from curate.blend.plan import plan_blend
 from curate.contract.errors import BlendError, CurateError
 from pipelines import views
 from pipelines.decide.decided import load_or_decide
+from pipelines.decide.pool_arrays import as_pool
 from pipelines.recipes.load import parse_recipe
 from pipelines.run.context import RunContext
 from pipelines.run.folder import write_json
@@ -28,7 +29,7 @@ def context(tmp_path: Path) -> RunContext:
     write_partition(made, PARTITIONS[2], [chat("e"), chat("f"), chat("g")])
     with Progress(made.folder, console=Console(file=io.StringIO())) as progress:
         decided = load_or_decide(made, progress, PARTITIONS)
-    write_json(made.folder.file("blend", "main.json"), plan_blend(decided.pool, made.recipe.blend).summary)
+    write_json(made.folder.file("blend", "main.json"), plan_blend(as_pool(decided.pool), made.recipe.blend).summary)
     return made
 
 
