@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from curate.blend.pool import Pool
-
 from curate.blend.plan import BlendPlan
+from curate.blend.pool import Pool
 from curate.contract.errors import RecipeError
 from curate.contract.reasons import Stage
 from pipelines.decide.decided import Decided

@@ -302,6 +302,7 @@ POOL = pa.schema(
         pa.field("num_bytes", pa.int64(), nullable=False),  # stored image bytes + UTF-8 text
     ]
 )
+"""The documents of a partition that stand."""
 
 BLEND_ORDER = pa.schema(
     [

@@ -85,7 +85,8 @@ def shorten(vectors: Vectors, axes: Vectors, *, width: int = PROPOSED_WIDTH) -> 
 
 def cosines(first: Vectors, second: Vectors) -> npt.NDArray[np.float64]:
     """Return the products of unit vectors [P, D] row by row, the same in whatever company they are asked for."""
-    return np.sum(first.astype(np.float64) * second.astype(np.float64), axis=1)
+    found: npt.NDArray[np.float64] = np.sum(first.astype(np.float64) * second.astype(np.float64), axis=1)
+    return found
 
 
 def find_similar(

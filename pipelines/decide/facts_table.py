@@ -1,6 +1,5 @@
 """The facts of a partition on disk: gathered when all else about it is measured, and read by all that decides."""
 
-
 import pyarrow as pa
 
 from curate.contract.errors import CurateError, SchemaError

@@ -20,7 +20,6 @@ from pipelines.decide.rules import BoundRule, first_reasons, rules_at
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.rule_sets import rule_configs
 
-
 NOT_JUDGED = frozenset({"kind", "similarity", "text_positions"})
 """Columns of FACTS that rules on images do not read, or not as they stand there."""
 

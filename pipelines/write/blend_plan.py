@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.blend.pool import Pool, read_pool
-
 from curate.blend.plan import BlendPlan, plan_blend
+from curate.blend.pool import Pool, read_pool
 from curate.contract.errors import CurateError
 from pipelines.decide.decided import Decided, load_or_decide
 from pipelines.run.context import RunContext

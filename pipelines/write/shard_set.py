@@ -8,9 +8,9 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from curate.blend.pool import Pool
 
 from curate.blend.plan import BlendPlan
+from curate.blend.pool import Pool
 from curate.contract.reasons import Stage
 from pipelines.decide.decided import Decided
 from pipelines.decide.decision import Decision, Rejections

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from pipelines.decide.pool_arrays import as_pool
 
 from curate.blend.plan import plan_blend
 from curate.contract.reasons import FetchStatus, IngestReason, Stage
-from curate.contract.schemas import POOL
 from curate.contract.verdicts import Verdict, verdict_table
 from curate.report.data import LossCurve, TruthFigure
 from curate.report.ledger import check_ledger
@@ -14,7 +14,7 @@ from pipelines.account import Account, account_for
 from pipelines.run import tables
 from pipelines.run.context import RunContext
 from pipelines.run.folder import write_json, write_table
-from pipelines.run.tables import BLEND_ORDER
+from pipelines.run.tables import BLEND_ORDER, POOL
 from tests.pipelines.corpus import CLIP, Doc, Picture, chat, decide_all, doc, make_context, pair, write_partition
 
 RULES = (
@@ -33,7 +33,7 @@ def blended(context: RunContext, partitions: list[str], *, drawn: set[str]) -> N
     """Decide, and write the blend's files as if only some documents had been drawn, the first of them twice."""
     pools = [decision.pool for decision in decide_all(context, *partitions).values()]
     pool = pa.concat_tables(pools).combine_chunks()
-    write_table(context.folder.file("blend", "pool.parquet"), pool, schema=POOL, made_from="x")
+    write_table(context.folder.file("blend", "pool.parquet"), pool, schema=POOL.schema, made_from="x")
     rows = [
         {"shard": 0, "doc_id": row["doc_id"], "partition": row["partition"], "repeat": 0}
         for row in pool.to_pylist()
@@ -41,7 +41,7 @@ def blended(context: RunContext, partitions: list[str], *, drawn: set[str]) -> N
     ]
     order = pa.Table.from_pylist([*rows, {**rows[0], "repeat": 1}], schema=BLEND_ORDER.schema)
     context.folder.write(BLEND_ORDER, "main", rows=order, made_from="x")
-    write_json(context.folder.file("blend", "main.json"), plan_blend(pool, context.recipe.blend).summary)
+    write_json(context.folder.file("blend", "main.json"), plan_blend(as_pool(pool), context.recipe.blend).summary)
 
 
 @pytest.fixture

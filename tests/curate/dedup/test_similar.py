@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -64,11 +66,10 @@ def test_how_pairs_are_gathered_changes_nothing(monkeypatch: pytest.MonkeyPatch)
 def test_a_cosine_does_not_depend_on_its_company() -> None:
     vectors = crowd(40, width=513)
     together = cosines(vectors[:-1], vectors[1:])
-    alone = [float(cosines(one[None], other[None])[0]) for one, other in zip(vectors[:-1], vectors[1:], strict=True)]
+    alone = [float(cosines(one[None], other[None])[0]) for one, other in itertools.pairwise(vectors)]
     assert together.tolist() == alone
     assert alone == [
-        float(np.sum(one.astype(np.float64) * other.astype(np.float64)))
-        for one, other in zip(vectors[:-1], vectors[1:], strict=True)
+        float(np.sum(one.astype(np.float64) * other.astype(np.float64))) for one, other in itertools.pairwise(vectors)
     ]
 
 

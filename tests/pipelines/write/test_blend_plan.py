@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pipelines.decide.pool_arrays import as_pool
 from rich.console import Console
 
 from curate.blend.plan import plan_blend
@@ -28,7 +29,7 @@ def context(tmp_path: Path) -> RunContext:
     write_partition(made, PARTITIONS[2], [chat("e"), chat("f"), chat("g")])
     with Progress(made.folder, console=Console(file=io.StringIO())) as progress:
         decided = load_or_decide(made, progress, PARTITIONS)
-    write_json(made.folder.file("blend", "main.json"), plan_blend(decided.pool, made.recipe.blend).summary)
+    write_json(made.folder.file("blend", "main.json"), plan_blend(as_pool(decided.pool), made.recipe.blend).summary)
     return made
 
 

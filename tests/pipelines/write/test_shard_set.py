@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from distributed import Client
+from pipelines.decide.pool_arrays import as_pool
 from rich.console import Console
 
 from curate.blend.plan import plan_blend
@@ -39,7 +40,7 @@ def write_set(client: Client, context: RunContext) -> Progress:
     pool = pa.concat_tables([decision.pool for decision in decisions.values()]).combine_chunks()
     rejections = sum((decision.rejections for decision in decisions.values()), start=Counter[tuple[str, str]]())
     progress = Progress(context.folder, console=Console(file=io.StringIO()))
-    plan = plan_blend(pool, context.recipe.blend)
+    plan = plan_blend(as_pool(pool), context.recipe.blend)
     decided = DecidedPool(pool=pool, rejections=rejections)
     write_shard_set(client, context, progress, decided=decided, plan=plan, window=3)
     return progress
@@ -159,7 +160,7 @@ def test_a_set_that_could_not_be_rewritten_does_not_pass_as_whole(client: Client
     pool = decisions[SECOND].pool
     Path(context.folder.path(tables.MATCHES, SECOND)).unlink()
     progress = Progress(context.folder, console=Console(file=io.StringIO()))
-    decided, plan = DecidedPool(pool=pool, rejections=Counter()), plan_blend(pool, context.recipe.blend)
+    decided, plan = DecidedPool(pool=pool, rejections=Counter()), plan_blend(as_pool(pool), context.recipe.blend)
     with pytest.raises(CurateError, match=r"stage spool failed on 1 partitions \(coyo-00000-00000\): .*cannot be read"):
         write_shard_set(client, context, progress, decided=decided, plan=plan, window=3)
     assert any("manifest.json" in fault for fault in verify_shards(context.folder.file("shards", "main")))

@@ -1,13 +1,14 @@
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from pipelines.decide.pool_arrays import as_pool
 
-from curate.blend.plan import plan_blend
+from curate.blend.plan import BlendPlan, plan_blend
 from curate.contract.errors import ShardError
-from curate.contract.schemas import POOL
 from pipelines.run.context import RunContext
-from pipelines.run.tables import BLEND_ORDER
+from pipelines.run.tables import BLEND_ORDER, POOL
 from pipelines.write.spool import spool_partition, write_gather_lists
 from pipelines.write.write_shards import cut_order, load_results, write_one_shard
 from shards.config import ShardsConfig
@@ -32,7 +33,11 @@ def pool_of(*sizes: int) -> pa.Table:
          "num_chars": 1, "num_bytes": size}
         for n, size in enumerate(sizes)
     ]  # fmt: skip
-    return pa.Table.from_pylist(rows, schema=POOL)
+    return pa.Table.from_pylist(rows, schema=POOL.schema)
+
+
+def plan_of(*, rows: list[int], repeats: list[int]) -> BlendPlan:
+    return BlendPlan(rows=np.array(rows, np.uint32), repeats=np.array(repeats, np.int32), summary={})
 
 
 def write_order(context: RunContext, *rows: tuple[int, str, str]) -> None:
@@ -65,8 +70,7 @@ def contents(context: RunContext, made_from: str) -> list[tuple[str, int]]:
     ],
 )
 def test_the_order_is_cut_by_samples_and_bytes(config: ShardsConfig, shards: list[int]) -> None:
-    order = pa.table({"pool_row": [2, 0, 0, 1], "repeat": pa.array([0, 0, 1, 0], pa.int32())})
-    cut = cut_order(order, pool_of(1, 2, 3), config)
+    cut = cut_order(plan_of(rows=[2, 0, 0, 1], repeats=[0, 0, 1, 0]), pool_of(1, 2, 3), config)
     assert cut.schema.equals(BLEND_ORDER.schema)
     assert cut["shard"].to_pylist() == shards
     assert cut["doc_id"].to_pylist() == ["d2", "d0", "d0", "d1"]
@@ -75,9 +79,9 @@ def test_the_order_is_cut_by_samples_and_bytes(config: ShardsConfig, shards: lis
 
 def test_an_order_of_a_real_plan_and_an_empty_one_are_cut() -> None:
     pool = pool_of(5, 5, 5)
-    plan = plan_blend(pool, make_context(Path("/nowhere")).recipe.blend)
-    assert sorted(cut_order(plan.order, pool, ShardsConfig(samples=2))["shard"].to_pylist()) == [0, 0, 1]
-    assert cut_order(plan.order.slice(0, 0), pool, ShardsConfig()).num_rows == 0
+    plan = plan_blend(as_pool(pool), make_context(Path("/nowhere")).recipe.blend)
+    assert sorted(cut_order(plan, pool, ShardsConfig(samples=2))["shard"].to_pylist()) == [0, 0, 1]
+    assert cut_order(plan_of(rows=[], repeats=[]), pool, ShardsConfig()).num_rows == 0
 
 
 def test_a_shard_holds_its_samples_in_order(context: RunContext) -> None:
