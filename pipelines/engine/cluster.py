@@ -1,6 +1,7 @@
 """Dask clusters: worker processes on this machine, or any cluster by its scheduler's address."""
 
 import logging
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -95,6 +96,11 @@ def count_cpu_workers(client: Client) -> int:
 def has_resource(client: Client, name: str) -> bool:
     """Return whether any worker offers a resource; tasks that ask for one nobody offers would wait for ever."""
     return any(worker["resources"].get(name, 0) > 0 for worker in _workers(client))
+
+
+def worker_processes(client: Client) -> tuple[int, ...]:
+    """Return the process ids of the workers, each on its own machine."""
+    return tuple(client.run(os.getpid).values())
 
 
 def worker_environment() -> dict[str, str]:

@@ -47,17 +47,11 @@ def write_shard_set(workers: Workers, context: RunContext, *, decided: Decided, 
         pool: Of that decision.
         plan: Of that pool.
     """
-    folder, name, decision = context.folder, context.recipe.blend.name, decided.decision
-    shards = cut_order(plan.rows, pool, context.recipe.shards)
-    order = Order(rows=plan.rows, repeats=plan.repeats, shards=shards, starts=pool.starts)
-    digest = order.digest(pool.hashes)
-    write_order(context, name, order, made_from=digest)
-    write_json(folder.file("blend", f"{name}.json"), {**plan.summary, "decision": decision.name})
-    inputs = [digest, decision.fingerprint, decided.manifest.digest("content")]
-    made_from = stage_fingerprint("shards", VERSION, {"provenance": context.recipe.shards.provenance}, inputs)
+    folder, name = context.folder, context.recipe.blend.name
+    order, made_from = lay_out(context, decided, pool, plan)
     start_shard_set(folder.file("shards", name))
-    num_shards = int(shards[-1]) + 1 if len(shards) else 0
-    for wave, label in _waves(context, decision, pool, order, made_from=made_from):
+    num_shards = int(order.shards[-1]) + 1 if len(order.shards) else 0
+    for wave, label in _waves(context, decided.decision, pool, order, made_from=made_from):
         taken = _Taken.by(wave.shards, pool, order)
         _write_wave(workers, context, taken, wave, label=label)
     info = ShardSetInfo(
@@ -71,6 +65,26 @@ def write_shard_set(workers: Workers, context: RunContext, *, decided: Decided, 
     finish_shard_set(folder.file("shards", name), load_results(context, name, num_shards, made_from), info=info)
 
 
+def lay_out(context: RunContext, decided: Decided, pool: Pool, plan: BlendPlan) -> tuple[Order, str]:
+    """Write a set's plan and what it takes of each partition; return its order, and what its shards are made from.
+
+    Args:
+        context: The run.
+        decided: The decision that the set is made from.
+        pool: Of that decision.
+        plan: Of that pool.
+    """
+    name, decision = context.recipe.blend.name, decided.decision
+    shards = cut_order(plan.rows, pool, context.recipe.shards)
+    order = Order(rows=plan.rows, repeats=plan.repeats, shards=shards, starts=pool.starts)
+    digest = order.digest(pool.hashes)
+    write_order(context, name, order, made_from=digest)
+    write_json(context.folder.file("blend", f"{name}.json"), {**plan.summary, "decision": decision.name})
+    options = {"provenance": context.recipe.shards.provenance}
+    inputs = [digest, decision.fingerprint, decided.manifest.digest("content")]
+    return order, stage_fingerprint("shards", VERSION, options, inputs)
+
+
 def cut_order(rows: Ints, pool: Pool, config: ShardsConfig) -> Ints:
     """Return the shard of every sample, [S].
 
@@ -79,7 +93,7 @@ def cut_order(rows: Ints, pool: Pool, config: ShardsConfig) -> Ints:
         pool: Every document that may be used.
         config: Most samples and bytes of a shard.
     """
-    cuts = cut_shards(pool.num_bytes[rows], max_bytes=int(config.bytes), max_samples=config.samples)
+    cuts = cut_shards(pool.num_bytes, max_bytes=int(config.bytes), max_samples=config.samples, rows=rows)
     return np.repeat(np.arange(len(cuts), dtype=np.int32), [len(places) for places in cuts])
 
 

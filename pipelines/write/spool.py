@@ -76,7 +76,7 @@ def spool_partition(context: RunContext, wave: Wave, number: int, partition: str
     remove_file(note)  # it must not outlive the tar that it speaks of
     samples = load_samples(context, wave.decision, number, partition, doc_ids)
     result = write_shard(path, (samples[doc_id] for doc_id in doc_ids), shard=0)
-    found = result.index.take(pc.index_in(mine["row"], value_set=rows.combine_chunks()))
+    found = result.index.take(pc.index_in(mine["row"], value_set=rows))
     places = pa.table([mine["place"], *found.columns], schema=PLACES)
     parts = mine["shard"].to_numpy().astype(np.int64) - wave.shards.start
     write_split(

@@ -1,0 +1,1 @@
+"""Deciding, planning, accounting and verifying a measured corpus of any size, made without a network."""
