@@ -140,15 +140,19 @@ def verify(
     repair_index: Annotated[
         bool, typer.Option("--repair-index", help="First rebuild index, Energon files and manifest from the tars.")
     ] = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     debug: Debug = False,
 ) -> None:
     """Check shards, index and ledger of a run folder or of one shard set; exit 1 and say every fault."""
     with _errors_to_exit_codes(debug=debug):
         from pipelines import verify as checks  # noqa: PLC0415 - keeps --help fast
+        from pipelines.run.mapped import ClusterOptions  # noqa: PLC0415 - ditto
 
-        for line in checks.repair(path) if repair_index else ():
+        cluster = ClusterOptions(workers=workers, scheduler=scheduler)
+        for line in checks.repair(path, cluster=cluster) if repair_index else ():
             typer.echo(line)
-        faults = checks.verify(path, deep=deep)
+        faults = checks.verify(path, deep=deep, cluster=cluster)
         for fault in faults:
             errors.print(fault, markup=False)
         if faults:

@@ -80,6 +80,34 @@ def read_index_of(folder: str, shard: str, groups: Sequence[int], *, token: str)
     return pa.Table.from_batches(own, schema=SHARD_INDEX)
 
 
+def read_group_sizes(folder: str) -> tuple[list[int], str]:
+    """Return the rows of each row group of the index, and a token by which they are read.
+
+    Raises:
+        ShardError: No index, or not one of this format.
+    """
+    with _opened(folder) as parquet:
+        check_schema(parquet.schema_arrow.empty_table(), SHARD_INDEX, where=_index_path(folder))
+        sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
+    return sizes, secrets.token_hex(8)
+
+
+def read_columns(folder: str, groups: Sequence[int], *, columns: list[str], token: str) -> pa.Table:
+    """Return some columns of some row groups.
+
+    Args:
+        folder: The shard set.
+        groups: Their numbers.
+        columns: Their names.
+        token: From ``read_group_sizes``.
+
+    Raises:
+        ShardError: The index has become unreadable.
+    """
+    with _opened(folder, token=token) as parquet:
+        return parquet.read_row_groups(list(groups), columns=columns, use_threads=False)
+
+
 @contextmanager
 def _opened(folder: str, *, token: str | None = None) -> Iterator[pq.ParquetFile]:
     path = _index_path(folder)

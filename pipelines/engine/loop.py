@@ -30,6 +30,8 @@ class Report:
     counters: dict[str, int] = field(default_factory=dict)
     partitions: tuple[str, ...] = ()
     """Partitions that came into being (ingest only)."""
+    found: Any = None
+    """What the task was to find out, small; see ``pipelines.run.mapped``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
