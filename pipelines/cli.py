@@ -230,12 +230,17 @@ def count_tokens(
     *,
     overrides: Sets = None,
     processes: Annotated[int | None, typer.Option(min=1, help="That count; default all processors.")] = None,
+    scheduler: Scheduler = None,
     debug: Debug = False,
 ) -> None:
     """Count the tokens of a stage's shards, and keep them beside the sets. After a kill it goes on."""
     options = [part for override in overrides or [] for part in ("--set", override)]
-    options += ["--processes", str(processes)] if processes is not None else []
     with _errors_to_exit_codes(debug=debug):
+        if scheduler is not None:
+            from pipelines.count_on_cluster import count_on_cluster  # noqa: PLC0415 - imports Dask
+
+            count_on_cluster(str(stage), options, scheduler=scheduler)
+        options += ["--processes", str(processes)] if processes is not None else []
         command = count_command(str(stage), [*options, *(["--debug"] if debug else [])])
     os.execv(command[0], command)  # noqa: S606 - our own module
 

@@ -32,7 +32,7 @@ COMMANDS = {
     "report": ["out", "--debug"],
     "export": ["shards", "--format", "--out", "--debug"],
     "demo": ["--out", "--docs", "--workers", "--debug"],
-    "count-tokens": ["stage", "--set", "--processes", "--debug"],
+    "count-tokens": ["stage", "--set", "--processes", "--scheduler", "--debug"],
     "train": [
         "stage",
         "--set",
