@@ -101,7 +101,7 @@ def account_for(
     groups = cut_folds(manifest.partitions, size=GROUP_PARTITIONS)
     tasks = [_task(group.name, count_group, context, decision, group, name) for group in groups]
     for report in workers.run("account", tasks):
-        counted: Counted = report.folded
+        counted: Counted = report.found
         counter.merge(counted.ledger)
         collector.merge(counted.report)
     numbers = {partition: number for number, partition in enumerate(manifest.partitions)}
@@ -110,7 +110,7 @@ def account_for(
         for partition, doc_ids in collector.sampled().items()
     ]
     for report in workers.run("gallery", drawn):
-        collector.add_entries(report.folded)
+        collector.add_entries(report.found)
     ledger = {**counter.to_dict(), "shard_set": name, "decision": decision.name}
     data = collector.finish(
         ledger=ledger,
@@ -142,7 +142,7 @@ def count_group(context: RunContext, decision: Decision, group: Fold, name: str 
         tables = _tables_of(facts, _verdicts(context, decision, number, partition, name))
         counter.add_partition(tables.documents, tables.items, tables.verdicts)
         collector.add_partition(tables, partition=partition)
-    return Report(stage=Stage.BLEND, partition=group.name, folded=Counted(ledger=counter, report=collector))
+    return Report(stage=Stage.BLEND, partition=group.name, found=Counted(ledger=counter, report=collector))
 
 
 def draw_partition(
@@ -172,7 +172,7 @@ def draw_partition(
         text=folder.read(TEXT_MEASURES, partition),
         matches=load_decided(context, decision, decision.matches, number, partition),
     )
-    return Report(stage=Stage.BLEND, partition=partition, folded=draw_entries(tables, doc_ids))
+    return Report(stage=Stage.BLEND, partition=partition, found=draw_entries(tables, doc_ids))
 
 
 def _align(images: pa.Table, data: pa.Table) -> pa.Array:

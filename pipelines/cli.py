@@ -142,15 +142,19 @@ def verify(
     repair_index: Annotated[
         bool, typer.Option("--repair-index", help="First rebuild index, Energon files and manifest from the tars.")
     ] = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     debug: Debug = False,
 ) -> None:
     """Check shards, index and ledger of a run folder or of one shard set; exit 1 and say every fault."""
     with _errors_to_exit_codes(debug=debug):
         from pipelines import verify as checks  # noqa: PLC0415 - keeps --help fast
+        from pipelines.run.mapped import ClusterOptions  # noqa: PLC0415 - ditto
 
-        for line in checks.repair(path) if repair_index else ():
+        cluster = ClusterOptions(workers=workers, scheduler=scheduler)
+        for line in checks.repair(path, cluster=cluster) if repair_index else ():
             typer.echo(line)
-        faults = checks.verify(path, deep=deep)
+        faults = checks.verify(path, deep=deep, cluster=cluster)
         for fault in faults:
             errors.print(fault, markup=False)
         if faults:
@@ -228,12 +232,17 @@ def count_tokens(
     *,
     overrides: Sets = None,
     processes: Annotated[int | None, typer.Option(min=1, help="That count; default all processors.")] = None,
+    scheduler: Scheduler = None,
     debug: Debug = False,
 ) -> None:
     """Count the tokens of a stage's shards, and keep them beside the sets. After a kill it goes on."""
     options = [part for override in overrides or [] for part in ("--set", override)]
-    options += ["--processes", str(processes)] if processes is not None else []
     with _errors_to_exit_codes(debug=debug):
+        if scheduler is not None:
+            from pipelines.count_on_cluster import count_on_cluster  # noqa: PLC0415 - imports Dask
+
+            count_on_cluster(str(stage), options, scheduler=scheduler)
+        options += ["--processes", str(processes)] if processes is not None else []
         command = count_command(str(stage), [*options, *(["--debug"] if debug else [])])
     os.execv(command[0], command)  # noqa: S606 - our own module
 

@@ -1,9 +1,11 @@
 """Turns a folder of tars into a shard set: index, card, Energon's files, and the manifest as the last word."""
 
+import hashlib
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -69,17 +71,36 @@ def encode_lookups(results: Sequence[ShardResult], *, name: str) -> dict[str, by
         results: Of every shard, by name.
         name: Of the shard set.
     """
-    files = {INDEX_NAME: _encode_index(results)}
-    for meta_name, data in encode_meta({result.name: result.num_samples for result in results}).items():
-        files[f"{META_FOLDER}/{meta_name}"] = data
-    for result in results:
-        offsets, sizes = result.index["offset"].to_pylist(), result.index["num_bytes"].to_pylist()
-        files[f"{result.name}{INDEX_SUFFIX}"] = encode_offsets(offsets, offsets[-1] + sizes[-1])
-    sizes_by_name = {result.name: (result.num_samples, result.num_bytes) for result in results}
-    files[WIDS_NAME] = encode_wids(sizes_by_name, name=name)
-    tars = [SetFile(name=result.name, num_bytes=result.num_bytes, sha256=result.sha256) for result in results]
-    files[CROISSANT_NAME] = encode_croissant(tars, index=(INDEX_NAME, files[INDEX_NAME]), name=name)
+    buffer = io.BytesIO()
+    write_index(buffer, (result.index for result in results))
+    data = buffer.getvalue()
+    index = SetFile(name=INDEX_NAME, num_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+    offsets = {f"{result.name}{INDEX_SUFFIX}": encode_offsets_of(result.index) for result in results}
+    return {INDEX_NAME: data, **offsets, **encode_listings(list_shards(results), index=index, name=name)}
+
+
+def encode_listings(shards: Sequence[ManifestShard], *, index: SetFile, name: str) -> dict[str, bytes]:
+    """Return the files that list a set's tars, by path in its folder.
+
+    Args:
+        shards: By name.
+        index: The file of the index.
+        name: Of the shard set.
+    """
+    files = {
+        f"{META_FOLDER}/{meta_name}": data
+        for meta_name, data in encode_meta({shard.name: shard.num_samples for shard in shards}).items()
+    }
+    files[WIDS_NAME] = encode_wids({shard.name: (shard.num_samples, shard.num_bytes) for shard in shards}, name=name)
+    tars = [SetFile(name=shard.name, num_bytes=shard.num_bytes, sha256=shard.sha256) for shard in shards]
+    files[CROISSANT_NAME] = encode_croissant(tars, index=index, name=name)
     return files
+
+
+def encode_offsets_of(index: pa.Table) -> bytes:
+    """Return the ``.tar.idx`` of a shard from its rows of the index; not empty."""
+    offsets, sizes = index["offset"].to_pylist(), index["num_bytes"].to_pylist()
+    return encode_offsets(offsets, offsets[-1] + sizes[-1])
 
 
 def list_shards(results: Sequence[ShardResult]) -> list[ManifestShard]:
@@ -96,13 +117,16 @@ def list_shards(results: Sequence[ShardResult]) -> list[ManifestShard]:
     ]
 
 
-def _encode_index(results: Sequence[ShardResult]) -> bytes:
-    """Return the index as Parquet with one row group per shard, so that a reader may take it shard by shard."""
-    buffer = io.BytesIO()
-    with pq.ParquetWriter(buffer, SHARD_INDEX, compression="zstd") as writer:
-        for result in results:
-            writer.write_table(result.index, row_group_size=result.num_samples)
-    return buffer.getvalue()
+def write_index(file: Any, indexes: Iterable[pa.Table]) -> None:
+    """Write the index as Parquet with one row group per shard, so that a reader may take it shard by shard.
+
+    Args:
+        file: Written to; a path or a binary file.
+        indexes: Of each shard, in order, taken one at a time.
+    """
+    with pq.ParquetWriter(file, SHARD_INDEX, compression="zstd") as writer:
+        for index in indexes:
+            writer.write_table(index, row_group_size=index.num_rows)
 
 
 def _check_results(folder: str, results: Sequence[ShardResult]) -> None:

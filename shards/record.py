@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shards.sample import image_part
 
+_MAX_PX = 2**31 - 1
+"""What the index can hold."""
 Score = Annotated[float | None, Field(ge=-1.001, le=1.001)]
 """A cosine; float16 rounding may pass 1 by a little."""
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
@@ -30,9 +32,9 @@ class ImageItem(_Strict):
     type: Literal["image"]
     part: str
     url: str | None
-    width: int = Field(ge=1)
+    width: int = Field(ge=1, le=_MAX_PX)
     """px"""
-    height: int = Field(ge=1)
+    height: int = Field(ge=1, le=_MAX_PX)
     """px"""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     matched_item: int | None

@@ -32,8 +32,8 @@ class Report:
     """Partitions that came into being (ingest only)."""
     made: tuple[str, ...] = ()
     """Fingerprint and digests of what it wrote, where the driver makes something of them."""
-    folded: Any = None
-    """Counts that the driver adds up, where numbers by name are not enough; small, whatever the corpus."""
+    found: Any = None
+    """What the task was to find out, such as counts for the driver to add up: small, whatever the corpus."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -63,3 +63,20 @@ def read_items_again(context: RunContext, partition: str) -> Report:
     return Report(
         stage="read_items_again", partition=partition, counters={"items": load_items(context, partition).num_rows}
     )
+
+
+def double(number: int) -> int:
+    return number + number
+
+
+def process_of(_name: str) -> int:
+    time.sleep(0.05)
+    return os.getpid()
+
+
+def die_at_first(number: int, *, note: str) -> int:
+    """Take the worker down where 3 is met for the first time."""
+    if number == 3 and not Path(note).exists():
+        Path(note).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * number
