@@ -10,6 +10,7 @@ from curate.contract.errors import RecipeError
 from curate.contract.reasons import Stage
 from pipelines.decide.decided import Decided
 from pipelines.decide.facts_table import manifest_row
+from pipelines.decide.url_counts import count_urls, counts_urls
 from pipelines.engine.cluster import Client, count_cpu_workers, count_workers, has_resource
 from pipelines.engine.loop import Report, Task, run_tasks
 from pipelines.recipes.load import dump_recipe
@@ -21,7 +22,6 @@ from pipelines.run.progress import Progress
 from pipelines.run.workers import Workers
 from pipelines.stages.ingest import ingest_file, input_files
 from pipelines.stages.poison import set_poison_aside
-from pipelines.stages.url_counts import count_urls, counts_urls
 from pipelines.write.blend_plan import decide_and_plan
 from pipelines.write.shard_set import write_shard_set
 

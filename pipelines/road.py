@@ -14,12 +14,12 @@ from curate.ingest.config import Source, has_html
 from pipelines.decide.decided import load_or_decide
 from pipelines.decide.facts_table import gather_facts
 from pipelines.decide.pairs import load_or_propose
+from pipelines.decide.url_counts import count_urls, counts_urls
 from pipelines.recipes.recipe import Recipe
 from pipelines.stages.images import fetch_admitted_images
 from pipelines.stages.ingest import ingest_file
 from pipelines.stages.measure import measure_partition_clip, measure_partition_images, measure_partition_text
 from pipelines.stages.pages import fetch_page_bodies, parse_pages
-from pipelines.stages.url_counts import count_urls, counts_urls
 from pipelines.write.count_tokens import count_partition_tokens
 from pipelines.write.spool import spool_partition
 from pipelines.write.write_shards import write_one_shard

@@ -9,11 +9,11 @@ from curate.blend.plan import BlendPlan, plan_blend
 from curate.blend.pool import Pool, read_pool
 from curate.contract.errors import CurateError
 from pipelines.decide.decided import Decided, load_or_decide
+from pipelines.decide.url_counts import count_urls, counts_urls
 from pipelines.run.context import RunContext
 from pipelines.run.folder import read_json
 from pipelines.run.manifest import Manifest
 from pipelines.run.workers import Workers
-from pipelines.stages.url_counts import count_urls, counts_urls
 from pipelines.write.count_tokens import count_pool_tokens
 
 SAMPLE_BYTES = 1040

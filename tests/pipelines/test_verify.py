@@ -140,7 +140,7 @@ def test_a_ledger_of_a_shard_set_that_is_not_there_is_a_fault(run: Path) -> None
 
 def write_own_ledger(run: Path, name: str, ledger: Any) -> None:
     (run / "blend").mkdir(exist_ok=True)
-    (run / f"blend/{name}.ledger.json").write_text(json.dumps(ledger), encoding="utf-8")
+    (run / f"shards/{name}/ledger.json").write_text(json.dumps(ledger), encoding="utf-8")
 
 
 def write_other_set(run: Path) -> None:
@@ -164,21 +164,21 @@ def test_each_set_is_compared_with_its_own_ledger_where_it_has_one(run: Path) ->
     other["sources"]["mmc4"]["images"] = other["totals"]["images"] = counts(3)  # type: ignore[index]
     write_own_ledger(run, "other", other)
     assert verify(str(run)) == [
-        "blend/other.ledger.json: source mmc4 keeps 3 images, but shards/other holds 2",
+        "shards/other/ledger.json: source mmc4 keeps 3 images, but shards/other holds 2",
     ]
     write_ledger(run, other)
     assert verify(str(run)) == ["ledger: source mmc4 keeps 3 images, but shards/other holds 2"]
-    (run / "blend/other.ledger.json").unlink()
+    (run / "shards/other/ledger.json").unlink()
     assert verify(str(run)) == ["ledger: source mmc4 keeps 3 images, but shards/other holds 2"]
 
 
 @pytest.mark.parametrize(
     ("own", "faults"),
     [
-        ([], ["blend/main.ledger.json: no JSON object"]),
-        ({}, ["blend/main.ledger.json: the ledger lacks its sources or its totals",
-              "blend/main.ledger.json: shards/main holds documents of source coyo, which it does not know",
-              "blend/main.ledger.json: shards/main holds documents of source mmc4, which it does not know"]),
+        ([], ["shards/main/ledger.json: no JSON object"]),
+        ({}, ["shards/main/ledger.json: the ledger lacks its sources or its totals",
+              "shards/main/ledger.json: shards/main holds documents of source coyo, which it does not know",
+              "shards/main/ledger.json: shards/main holds documents of source mmc4, which it does not know"]),
     ],
 )  # fmt: skip
 def test_an_own_ledger_of_another_shape_is_a_fault(run: Path, own: Any, faults: list[str]) -> None:

@@ -2,9 +2,9 @@ from pathlib import Path
 
 from curate.contract.reasons import IngestReason
 from pipelines.decide.admit import admit
+from pipelines.decide.url_counts import count_urls
 from pipelines.run.joins import keys_of
 from pipelines.run.tables import PAGE_VERDICTS
-from pipelines.stages.url_counts import count_urls
 from tests.pipelines.corpus import Doc, Picture, chat, doc, make_context, pair, set_aside, write, write_partition
 
 P = "mmc4-00000-00000"

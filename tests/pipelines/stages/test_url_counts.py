@@ -1,9 +1,9 @@
 from pathlib import Path
 
 from pipelines.decide.admit import load_url_counts
+from pipelines.decide.url_counts import count_urls
 from pipelines.run.context import RunContext
 from pipelines.run.folder import read_table
-from pipelines.stages.url_counts import count_urls
 from tests.pipelines.corpus import Picture, doc, make_context, set_aside, write_partition
 
 FIRST, SECOND = "mmc4-00000-00000", "mmc4-00001-00000"
