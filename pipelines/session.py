@@ -172,9 +172,10 @@ def report_again(options: RunOptions, *, name: str | None = None, extras: Extras
         extras: Of the report, such as ground truth and training.
 
     Raises:
-        CurateError: There is no such set.
+        CurateError: The run is not finished, or there is no such set.
     """
     context = open_run(options)
+    manifest = load_manifest(context)
     last = read_json(context.folder.file("ledger.json"))
     wanted = name or (last or {}).get("shard_set") or context.recipe.blend.name
     is_planned = name is not None or last is None or last["shard_set"] is not None
@@ -182,7 +183,6 @@ def report_again(options: RunOptions, *, name: str | None = None, extras: Extras
         if read_json(context.folder.file("blend", f"{wanted}.json")) is None:
             raise CurateError(f"{context.folder.root}: no shard set {wanted} here")
         context = open_run(options, recipe=f"blend/{wanted}.recipe.yaml")
-    manifest = load_manifest(context)
     with _only_run(context.folder), _connected(context, options) as workers:
         decided = decide_run(workers, context, manifest)
         return account_for(workers, context, decided, is_planned=is_planned, extras=extras)

@@ -1,1 +1,1 @@
-"""Deciding, planning, accounting and verifying a measured corpus of any size, made without a network."""
+"""Deciding, planning, writing, accounting and verifying a drawn corpus of any size; start at ``measure.py``."""
