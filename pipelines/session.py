@@ -1,7 +1,6 @@
 """One run from the command line: open the folder, connect to a cluster, build, account for it, report."""
 
 import contextlib
-import fcntl
 import itertools
 import os
 from collections import Counter
@@ -19,6 +18,7 @@ from pipelines.engine.cluster import connect, count_gpus
 from pipelines.recipes.load import load_recipe, parse_recipe
 from pipelines.run.context import RunContext
 from pipelines.run.folder import RunFolder, read_json
+from pipelines.run.lock import only_run
 from pipelines.run.manifest import Manifest, load_manifest
 from pipelines.run.progress import Progress
 from pipelines.run.workers import Workers
@@ -106,7 +106,7 @@ def run_recipe(recipe_path: str, options: RunOptions) -> Finished:
     context = open_context(recipe_path, options)
     engine = context.recipe.engine
     gpus = engine.gpus if engine.gpus is not None else count_gpus()
-    with _only_run(context.folder), _connected(context, options, gpus=gpus) as workers:
+    with only_run(context.folder), _connected(context, options, gpus=gpus) as workers:
         manifest = measure(workers, context)
         return _decide_write_account(workers, context, manifest)
 
@@ -144,7 +144,7 @@ def blend_again(options: RunOptions) -> Finished:
         free = f"{NAME_OVERRIDE}{_free_name(context)}"
         context = open_run(replace(options, overrides=(*options.overrides, free)))
     manifest = load_manifest(context)
-    with _only_run(context.folder), _connected(context, options) as workers:
+    with only_run(context.folder), _connected(context, options) as workers:
         return _decide_write_account(workers, context, manifest)
 
 
@@ -159,7 +159,7 @@ def plan_blend_again(options: RunOptions, *, compare: str | None) -> Planned:
     """Plan the blend of a finished run under the overrides, beside a written plan; see ``write.blend_plan``."""
     context = open_run(options)
     manifest = load_manifest(context)
-    with _only_run(context.folder), _connected(context, options) as workers:
+    with only_run(context.folder), _connected(context, options) as workers:
         return plan_again(workers, context, manifest, compare=compare)
 
 
@@ -183,7 +183,7 @@ def report_again(options: RunOptions, *, name: str | None = None, extras: Extras
             raise CurateError(f"{context.folder.root}: no shard set {wanted} here")
         context = open_run(options, recipe=f"blend/{wanted}.recipe.yaml")
     manifest = load_manifest(context)
-    with _only_run(context.folder), _connected(context, options) as workers:
+    with only_run(context.folder), _connected(context, options) as workers:
         decided = decide_run(workers, context, manifest)
         return account_for(workers, context, decided, is_planned=is_planned, extras=extras)
 
@@ -204,20 +204,3 @@ def _connected(context: RunContext, options: RunOptions, *, gpus: int = 0) -> It
 
 def _num_cpus() -> int:
     return len(os.sched_getaffinity(0))
-
-
-@contextlib.contextmanager
-def _only_run(folder: RunFolder) -> Iterator[None]:
-    """Hold a lock on a local run folder: two runs in one folder would race for its files."""
-    if "://" in folder.root:
-        yield
-        return
-    Path(folder.root).mkdir(parents=True, exist_ok=True)
-    with Path(folder.root, ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CurateError(
-                f"{folder.root}: another run is working here; wait for it or give another --out"
-            ) from error
-        yield
