@@ -1,4 +1,4 @@
-"""What lies in a run folder beside its measures: shard sets, the decisions they were made from, and what is left over."""
+"""What lies in a run folder beside its measures: shard sets, the decisions that they were made from, leftovers."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from curate.contract.errors import CurateError
 from pipelines.run.folder import RunFolder, read_json, remove_folder
 
 LEFT_OVER = ("shuffle", "pairs/hashes", "pairs/vectors", "blend/spool")
-"""Folders that phases remove when they are done; what a killed run left there is of no use once another has finished."""
+"""Folders that phases remove when they are done; a killed run may leave them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

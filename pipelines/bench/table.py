@@ -41,5 +41,5 @@ def run_benches(names: Sequence[str], *, scale: ScaleOptions | None = None) -> l
     unknown = [name for name in names if name not in BENCHES]
     if unknown:
         raise RecipeError(tuple(f"bench {name}: unknown (there are: {', '.join(BENCHES)})" for name in unknown))
-    benches = {**BENCHES, "scale": partial(bench_scale, scale)}
+    benches: dict[str, Callable[[], list[BenchRow]]] = {**BENCHES, "scale": partial(bench_scale, scale)}
     return [row for name, bench in benches.items() if not names or name in names for row in bench()]

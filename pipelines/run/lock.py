@@ -1,8 +1,8 @@
 """One command at a time works in a run folder: two would race for its files.
 
-On a local disk the kernel holds the lock, and gives it back when the process dies. Elsewhere it is a lease: a small file
-that says who works here and until when, renewed while the work goes on. Object stores do not promise that only one of
-two writers wins, so the file is read back a moment after it was written.
+On a local disk the kernel holds the lock, and gives it back when the process dies. Elsewhere it is a lease: a small
+file that says who works here and until when, renewed while the work goes on. Object stores do not promise that only one
+of two writers wins, so the file is read back a moment after it was written.
 """
 
 import fcntl
