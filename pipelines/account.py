@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from curate.contract.reasons import IngestReason, Reason, Stage
 from curate.contract.verdicts import Verdict, verdict_table
-from curate.report.builders import build_blend, read_image_bytes
+from curate.report.builders import build_blend
 from curate.report.collect import ReportCollector
 from curate.report.data import LossCurve, TruthFigure
 from curate.report.gallery import PartitionTables
@@ -19,6 +19,7 @@ from curate.report.page import render_report
 from pipelines.recipes.rule_sets import rule_configs
 from pipelines.run.context import RunContext, load_documents
 from pipelines.run.folder import read_json, write_json, write_text
+from pipelines.run.stored import read_data_of, read_rows
 from pipelines.run.tables import BLEND_ORDER, CLIP_MEASURES, IMAGES, ITEMS, MATCHES, POOL, TEXT_MEASURES, VERDICTS
 
 NUM_FIRST_FAULTS = 3
@@ -70,8 +71,7 @@ def account_for(
     for name in partitions:
         tables = _load(context, name, not_drawn.get(name, []))
         counter.add_partition(tables.documents, tables.items, tables.verdicts)
-        path = folder.path(IMAGES, name)
-        collector.add_partition(tables, load_images=partial(read_image_bytes, path=path))
+        collector.add_partition(tables, load_images=partial(read_data_of, context, IMAGES, name))
     ledger = {**counter.to_dict(), "shard_set": recipe.blend.name if is_planned else None}
     write_json(folder.file("ledger.json"), ledger)
     data = collector.finish(
@@ -89,13 +89,12 @@ def account_for(
 def _load(context: RunContext, name: str, not_drawn: list[str]) -> PartitionTables:
     folder = context.folder
     more = [Verdict(doc_id=doc_id, stage=Stage.BLEND, reason=Reason.BLEND_NOT_DRAWN) for doc_id in not_drawn]
-    columns = [column for column in IMAGES.schema.names if column != "data"]
     has_clip = context.recipe.clip is not None
     return PartitionTables(
         documents=load_documents(context, name),
         items=folder.read(ITEMS, name),
         verdicts=pa.concat_tables([folder.read(VERDICTS, name), verdict_table(more)]),
-        images=folder.read(IMAGES, name, columns=columns),
+        images=read_rows(context, IMAGES, name),
         clip=folder.read(CLIP_MEASURES, name) if has_clip else None,
         text=folder.read(TEXT_MEASURES, name),
         matches=folder.read(MATCHES, name),
