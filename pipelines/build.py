@@ -12,7 +12,8 @@ from curate.blend.plan import BlendPlan, plan_blend
 from curate.contract.errors import CurateError, RecipeError
 from curate.contract.reasons import Stage
 from pipelines.decide.decided import load_or_decide
-from pipelines.engine.cluster import Client, count_cpu_workers, count_workers, has_resource
+from pipelines.engine.cluster import Client, count_fetchers, count_workers
+from pipelines.engine.deaths import Death
 from pipelines.engine.loop import Report, Task, run_tasks
 from pipelines.recipes.load import dump_recipe
 from pipelines.road import StageSpec, counts_urls, measuring_stages
@@ -45,7 +46,7 @@ def build(client: Client, context: RunContext, progress: Progress) -> Built:
     """
     _check_storage(context)
     write_text(context.folder.file("recipe.yaml"), dump_recipe(context.recipe))
-    context = replace(context, num_fetchers=count_cpu_workers(client))
+    context = replace(context, num_fetchers=count_fetchers(client))
     partitions = _measure_all(client, context, progress, _window(client, context))
     write_json(context.folder.file("partitions.json"), list(partitions))
     return decide_and_write(client, context, progress, partitions)
@@ -124,23 +125,23 @@ def _measure_all(client: Client, context: RunContext, progress: Progress, window
 def _chain(client: Client, context: RunContext, partition: str, specs: Sequence[StageSpec]) -> Task:
     """Return the task of the first stage; each stage's task is followed by the next one's."""
     spec, *rest = specs
-    resources = {name: n for name, n in (spec.resources or {}).items() if has_resource(client, name)}
-    return Task(
+    task = Task(
         stage=spec.stage,
         partition=partition,
         call=spec.call,
         args=(context, partition),
-        resources=resources or None,
+        resources=spec.resources,
         then=lambda _report: [_chain(client, context, partition, rest)] if rest else [],
         on_killed=partial(_retry_without_poison, client, context, partition, specs),
     )
+    return replace(task, gently=lambda: replace(task, args=(replace(context, is_gentle=True), partition)))
 
 
 def _retry_without_poison(
-    client: Client, context: RunContext, partition: str, specs: Sequence[StageSpec]
+    client: Client, context: RunContext, partition: str, specs: Sequence[StageSpec], death: Death
 ) -> list[Task]:
     """Set aside the documents that kill workers and run the chain again, once."""
-    set_poison_aside(client, context, partition, stage=specs[0].stage, call=specs[0].call)
+    set_poison_aside(client, context, partition, stage=specs[0].stage, call=specs[0].call, death=death)
     return [replace(_chain(client, context, partition, specs), on_killed=None)]
 
 

@@ -16,7 +16,7 @@ from curate.contract.errors import BlendError, CurateError, RecipeError
 from curate.contract.reasons import Reason
 from pipelines.account import Account, account_for
 from pipelines.build import Built, build, decide_and_write, iterate_partitions
-from pipelines.engine.cluster import connect, count_gpus
+from pipelines.engine.cluster import Fetchers, connect, count_gpus
 from pipelines.recipes.load import load_recipe, parse_recipe
 from pipelines.run.context import RunContext
 from pipelines.run.folder import RunFolder, read_json
@@ -108,8 +108,13 @@ def run_recipe(recipe_path: str, options: RunOptions, **report_parts: Any) -> Fi
     with _only_run(context.folder), Progress(context.folder) as progress:
         num_workers = options.workers or engine.workers or _num_cpus()
         gpus = engine.gpus if engine.gpus is not None else count_gpus()
+        num_fetchers = engine.fetchers or -(-num_workers // 2)
         with connect(
-            scheduler=options.scheduler, num_workers=num_workers, gpus=gpus, memory_limit=engine.memory_limit
+            scheduler=options.scheduler,
+            num_workers=num_workers,
+            gpus=gpus,
+            memory_limit=engine.memory_limit,
+            fetchers=Fetchers(num_processes=num_fetchers, num_partitions=engine.fetch_partitions),
         ) as client:
             try:
                 built = build(client, context, progress)

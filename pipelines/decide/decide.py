@@ -21,7 +21,7 @@ from curate.measure.align import match_documents
 from pipelines.decide.admit import admit
 from pipelines.decide.rules import BoundRule, first_reasons, join_kind, rules_at, verdicts_by
 from pipelines.recipes.rule_sets import rule_configs
-from pipelines.run.context import RunContext, load_documents, load_poison
+from pipelines.run.context import RunContext, load_documents, load_poison, load_too_large
 from pipelines.run.joins import KEY, keys_of, look_up, with_keys, without_documents, without_keys
 from pipelines.run.tables import CLIP_MEASURES, IMAGES, MATCHES, POOL, TEXT_MEASURES, VERDICTS
 
@@ -91,9 +91,10 @@ def decide(context: RunContext, partitions: Sequence[str]) -> Iterator[Decision]
 
 def _load(context: RunContext, name: str) -> Partition:
     admission, documents = admit(context, name), load_documents(context, name)
+    too_large = load_too_large(context, name)
     poisoned = [
-        Verdict(doc_id=doc_id, stage=Stage(stage), reason=Reason.POISON)
-        for doc_id, stage in load_poison(context, name).items()
+        Verdict(doc_id=one, stage=Stage(stage), reason=Reason.TOO_LARGE if one in too_large else Reason.POISON)
+        for one, stage in load_poison(context, name).items()
     ]
     stored = context.folder.read(IMAGES, name, columns=[*KEY, *IMAGE_COLUMNS])
     images = look_up(admission.images, stored, IMAGE_COLUMNS)

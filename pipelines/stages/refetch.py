@@ -34,14 +34,22 @@ from pipelines.run.tables import Table
 
 SPEED_FIELDS = frozenset({"concurrency", "per_host", "use_proxies"})
 """Options that change how fast URLs are fetched, never what comes back."""
+GENTLE_CONCURRENCY, GENTLE_BYTES = 4, 1_000_000
+"""Requests and bytes in flight of a process, where workers have run out of memory."""
 KEY_COLUMNS = ("doc_id", "position")
 HASH_COLUMN = "expected_sha256"
 
 
 def fetcher_config(context: RunContext) -> FetchConfig:
-    """Return the fetch options of one worker: the total is shared out, hosts are shared by leases; see host_leases."""
+    """Return the fetch options of one process: the total is shared out, hosts are shared by leases; see host_leases."""
     config = context.recipe.fetch
-    return config.model_copy(update={"concurrency": max(1, config.concurrency // max(1, context.num_fetchers))})
+    concurrency = max(1, config.concurrency // max(1, context.num_fetchers))
+    if not context.is_gentle:
+        return config.model_copy(update={"concurrency": concurrency})
+    # A body that is larger than the limit on bytes in flight may still come alone.
+    few_bytes = min(config.max_bytes_in_flight, GENTLE_BYTES)
+    few = {"concurrency": min(concurrency, GENTLE_CONCURRENCY), "decode_threads": 1, "max_bytes_in_flight": few_bytes}
+    return config.model_copy(update=few)
 
 
 def fetch_missing(
