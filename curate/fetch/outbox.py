@@ -45,7 +45,8 @@ class Outbox:
         self._closing.set()
         try:
             await self._clock
-            await self._write()  # also after an error: what has come need not come again
+            async with self._writing:
+                await self._write()  # also after an error: what has come need not come again
         except Exception:
             if error is None:
                 raise
@@ -63,14 +64,20 @@ class Outbox:
         self._num_bytes += len(data) if isinstance(data, bytes) else 0
         if self._clock.done():
             self._clock.result()
-        if self._num_bytes >= BATCH_BYTES or len(self._rows) >= BATCH_ROWS:
-            await self._write()
+        if self._is_full:
+            async with self._writing:
+                if self._is_full:  # else who waited before has taken these rows along
+                    await self._write()
+
+    @property
+    def _is_full(self) -> bool:
+        return self._num_bytes >= BATCH_BYTES or len(self._rows) >= BATCH_ROWS
 
     async def _write(self) -> None:
-        async with self._writing:
+        """Write what there is; `_writing` is held."""
+        if self._rows:
             rows, self._rows, self._num_bytes = self._rows, [], 0
-            if rows:
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._store, rows)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._store, rows)
 
     async def _write_in_time(self) -> None:
         """Write what there is from time to time, until the end."""
@@ -80,4 +87,5 @@ class Outbox:
             try:
                 await asyncio.wait_for(self._closing.wait(), wait_s)
             except TimeoutError:
-                await self._write()
+                async with self._writing:
+                    await self._write()
