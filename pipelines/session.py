@@ -14,7 +14,7 @@ from curate.contract.errors import BlendError, CurateError, RecipeError
 from curate.contract.reasons import Reason
 from pipelines.account import Account, Extras, account_for
 from pipelines.build import Built, decide_and_write, measure, open_workers
-from pipelines.engine.cluster import connect, count_gpus
+from pipelines.engine.cluster import Fetchers, connect, count_gpus
 from pipelines.recipes.load import load_recipe, parse_recipe
 from pipelines.run.context import RunContext
 from pipelines.run.folder import RunFolder, read_json
@@ -104,9 +104,7 @@ def run_recipe(recipe_path: str, options: RunOptions) -> Finished:
         options: Of the command line.
     """
     context = open_context(recipe_path, options)
-    engine = context.recipe.engine
-    gpus = engine.gpus if engine.gpus is not None else count_gpus()
-    with only_run(context.folder), _connected(context, options, gpus=gpus) as workers:
+    with only_run(context.folder), _connected(context, options, fetches=True) as workers:
         manifest = measure(workers, context)
         return _decide_write_account(workers, context, manifest)
 
@@ -189,14 +187,21 @@ def report_again(options: RunOptions, *, name: str | None = None, extras: Extras
 
 
 @contextlib.contextmanager
-def _connected(context: RunContext, options: RunOptions, *, gpus: int = 0) -> Iterator[Workers]:
-    """Yield the workers of a command, its progress shown."""
+def _connected(context: RunContext, options: RunOptions, *, fetches: bool = False) -> Iterator[Workers]:
+    """Yield the workers of a command, its progress shown; those of one that fetches have fetchers and GPUs, too."""
     engine = context.recipe.engine
     num_workers = options.workers or engine.workers or _num_cpus()
+    num_fetchers = engine.fetchers or -(-num_workers // 2)
+    fetchers = Fetchers(num_processes=num_fetchers, num_partitions=engine.fetch_partitions) if fetches else None
+    gpus = 0 if not fetches else engine.gpus if engine.gpus is not None else count_gpus()
     with (
         Progress(context.folder) as progress,
         connect(
-            scheduler=options.scheduler, num_workers=num_workers, gpus=gpus, memory_limit=engine.memory_limit
+            scheduler=options.scheduler,
+            num_workers=num_workers,
+            gpus=gpus,
+            memory_limit=engine.memory_limit,
+            fetchers=fetchers,
         ) as client,
     ):
         yield open_workers(client, context, progress)

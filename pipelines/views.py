@@ -31,6 +31,7 @@ console = Console(highlight=False, soft_wrap=True, emoji=False)  # ":100:" is a 
 
 def show_input(context: "RunContext") -> None:
     """List what a recipe would read, with the first records of each file, and the stages they would go through."""
+    from pipelines.engine.cluster import GPU  # noqa: PLC0415 - imports Dask
     from pipelines.road import ROAD  # noqa: PLC0415 - imports torch and Dask
     from pipelines.stages.ingest import input_files  # noqa: PLC0415 - ditto
     from pipelines.stages.preview import MAX_RECORDS, preview_file  # noqa: PLC0415 - ditto
@@ -57,7 +58,7 @@ def show_input(context: "RunContext") -> None:
     for spec in ROAD:
         names = [source.name for source in sources if spec.applies(context.recipe, source)]
         if names:
-            where = f"{spec.per}, on a GPU where there is one" if spec.resources else spec.per
+            where = f"{spec.per}, on a GPU where there is one" if GPU in (spec.resources or {}) else spec.per
             road.add_row(spec.stage, where, spec.does, "all" if len(names) == len(sources) else ", ".join(names))
     console.print(road)
     console.print("the recipe is good; nothing was run")

@@ -17,6 +17,8 @@ from pipelines.run.folder import RunFolder, read_json, write_json
 
 FILE_NAME = "removed.json"
 _SHA256_DIGITS = 64
+MAX_NAMED = 20
+"""Faults of a list that are spelt out."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,10 +40,16 @@ class Removals:
         Raises:
             CurateError: A hash, host or address that is none; all of them are named.
         """
-        found = {field.name: frozenset(_tidy(field.name, one) for one in value.get(field.name, ())) for field in fields(cls)}
-        faults = [f"{name}: {one!r}" for name, entries in found.items() for one in sorted(entries) if not _is_valid(name, one)]
+        found = {
+            field.name: frozenset(_tidy(field.name, one) for one in value.get(field.name, ())) for field in fields(cls)
+        }
+        faults = [
+            f"{name}: {one!r}" for name, entries in found.items() for one in sorted(entries) if not _is_valid(name, one)
+        ]
         if faults:
-            raise CurateError("nothing was removed; these are not what they should be:\n" + "\n".join(faults[:20]))
+            raise CurateError(
+                "nothing was removed; these are not what they should be:\n" + "\n".join(faults[:MAX_NAMED])
+            )
         return cls(**found)
 
     def __bool__(self) -> bool:
@@ -50,7 +58,9 @@ class Removals:
 
     def __or__(self, other: Self) -> Self:
         """Return both lists as one."""
-        return type(self)(**{field.name: getattr(self, field.name) | getattr(other, field.name) for field in fields(self)})
+        return type(self)(
+            **{field.name: getattr(self, field.name) | getattr(other, field.name) for field in fields(self)}
+        )
 
     def has_url(self, url: str | None) -> bool:
         """Say whether an address is on the list, itself or by its host."""
