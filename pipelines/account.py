@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from curate.contract.reasons import IngestReason, Modality, Reason, Stage
 from curate.contract.schemas import WHOLE_DOCUMENT
 from curate.contract.verdicts import Verdict, verdict_table
-from curate.report.builders import build_blend, read_image_bytes
+from curate.report.builders import build_blend
 from curate.report.collect import ReportCollector, draw_entries
 from curate.report.data import LossCurve, TruthFigure
 from curate.report.gallery import PartitionTables
@@ -28,6 +28,7 @@ from pipelines.run.folder import read_json, write_json, write_text
 from pipelines.run.joins import only_documents
 from pipelines.run.manifest import Fold, cut_folds
 from pipelines.run.order import read_order
+from pipelines.run.stored import read_data_of, read_rows
 from pipelines.run.tables import CLIP_MEASURES, IMAGES, ITEMS, TEXT_MEASURES
 from pipelines.run.workers import Workers
 
@@ -159,9 +160,8 @@ def draw_partition(
         name: Of the shard set, or None.
     """
     folder = context.folder
-    columns = [column for column in IMAGES.schema.names if column != "data"]
-    images = only_documents(folder.read(IMAGES, partition, columns=columns), doc_ids)
-    data = read_image_bytes(doc_ids, path=folder.path(IMAGES, partition))
+    images = only_documents(read_rows(context, IMAGES, partition), doc_ids)
+    data = read_data_of(context, IMAGES, partition, doc_ids)
     has_clip = context.recipe.clip is not None
     tables = PartitionTables(
         documents=only_documents(load_documents(context, partition), doc_ids),

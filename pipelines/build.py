@@ -11,7 +11,8 @@ from curate.contract.reasons import Stage
 from pipelines.decide.decided import Decided
 from pipelines.decide.facts_table import manifest_row
 from pipelines.decide.url_counts import count_urls, counts_urls
-from pipelines.engine.cluster import Client, count_cpu_workers, count_workers, has_resource
+from pipelines.engine.cluster import Client, count_fetchers, count_workers
+from pipelines.engine.deaths import Death
 from pipelines.engine.loop import Report, Task, run_tasks
 from pipelines.recipes.load import dump_recipe
 from pipelines.road import StageSpec, measuring_stages
@@ -51,7 +52,7 @@ def measure(workers: Workers, context: RunContext) -> Manifest:
     """
     _check_storage(context)
     write_text(context.folder.file("recipe.yaml"), dump_recipe(context.recipe))
-    context = replace(context, num_fetchers=count_cpu_workers(workers.client))
+    context = replace(context, num_fetchers=count_fetchers(workers.client))
     return _measure_all(workers, context)
 
 
@@ -113,23 +114,23 @@ def _measure_all(workers: Workers, context: RunContext) -> Manifest:
 def _chain(client: Client, context: RunContext, partition: str, specs: Sequence[StageSpec]) -> Task:
     """Return the task of the first stage; each stage's task is followed by the next one's."""
     spec, *rest = specs
-    resources = {name: n for name, n in (spec.resources or {}).items() if has_resource(client, name)}
-    return Task(
+    task = Task(
         stage=spec.stage,
         partition=partition,
         call=spec.call,
         args=(context, partition),
-        resources=resources or None,
+        resources=spec.resources,
         then=lambda _report: [_chain(client, context, partition, rest)] if rest else [],
         on_killed=partial(_retry_without_poison, client, context, partition, specs),
     )
+    return replace(task, gently=lambda: replace(task, args=(replace(context, is_gentle=True), partition)))
 
 
 def _retry_without_poison(
-    client: Client, context: RunContext, partition: str, specs: Sequence[StageSpec]
+    client: Client, context: RunContext, partition: str, specs: Sequence[StageSpec], death: Death
 ) -> list[Task]:
     """Set aside the documents that kill workers and run the chain again, once."""
-    set_poison_aside(client, context, partition, stage=specs[0].stage, call=specs[0].call)
+    set_poison_aside(client, context, partition, stage=specs[0].stage, call=specs[0].call, death=death)
     return [replace(_chain(client, context, partition, specs), on_killed=None)]
 
 

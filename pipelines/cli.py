@@ -116,7 +116,8 @@ def blend(  # noqa: PLR0913 - one parameter per option
     name: Annotated[str | None, typer.Option(help="Of the shard set; default: a new one.")] = None,
     sets: Sets = None,
     workers: Workers = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, write nothing.")] = False,
+    scheduler: Scheduler = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, write no shard.")] = False,
     compare: Annotated[
         str | None, typer.Option(metavar="NAME", help="Shard set to lay the plan beside; implies --dry-run.")
     ] = None,
@@ -127,7 +128,7 @@ def blend(  # noqa: PLR0913 - one parameter per option
         from pipelines.session import RunOptions, blend_again, plan_blend_again  # noqa: PLC0415 - imports Dask
 
         overrides = [*(sets or ()), *([f"blend.name={name}"] if name else [])]
-        options = RunOptions(out=out, overrides=overrides, workers=workers)
+        options = RunOptions(out=out, overrides=overrides, workers=workers, scheduler=scheduler)
         if dry_run or compare is not None:
             views.show_plan(plan_blend_again(options, compare=compare))
             return
@@ -163,13 +164,41 @@ def verify(
 
 
 @app.command()
-def report(out: OutArgument, *, debug: Debug = False) -> None:
-    """Write ledger.json and report.html of a finished run again."""
+def report(
+    out: OutArgument,
+    *,
+    name: Annotated[str | None, typer.Option(help="Of the shard set; default: the one written last.")] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    debug: Debug = False,
+) -> None:
+    """Write ledger.json and report.html of a shard set again."""
     with _errors_to_exit_codes(debug=debug):
         from pipelines.session import RunOptions, report_again  # noqa: PLC0415 - imports torch and Dask
 
-        report_again(RunOptions(out=out))
+        report_again(RunOptions(out=out, workers=workers, scheduler=scheduler), name=name)
         typer.echo(f"{out.rstrip('/')}/report.html")
+
+
+@app.command()
+def clean(
+    out: OutArgument,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; without, it is only listed.")] = False,
+    debug: Debug = False,
+) -> None:
+    """List, and with --yes remove, what no shard set of a run needs: unused decisions, leftovers of killed runs."""
+    with _errors_to_exit_codes(debug=debug):
+        from pipelines import inventory  # noqa: PLC0415 - keeps --help fast
+        from pipelines.run.folder import RunFolder  # noqa: PLC0415 - ditto
+        from pipelines.run.lock import only_run  # noqa: PLC0415 - ditto
+
+        folder = RunFolder(out.rstrip("/"))
+        found = inventory.list_removable(folder)
+        views.show_removable(found, is_removed=yes)
+        if yes:
+            with only_run(folder):
+                inventory.remove(found)
 
 
 @app.command()
@@ -252,15 +281,19 @@ def bench(
     names: Annotated[list[str] | None, typer.Argument(help="Benchmarks; default all.")] = None,
     *,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows here.")] = None,
+    docs: Annotated[int, typer.Option(min=1000, help="Of scale: documents of its corpus.")] = 20_000,
+    cosine: Annotated[bool, typer.Option(help="Of scale: compare embeddings too.")] = True,
+    out: Annotated[str | None, typer.Option(help="Of scale: keep its corpus in this folder.")] = None,
     debug: Debug = False,
 ) -> None:
     """Measure this build beside its peers."""
     with _errors_to_exit_codes(debug=debug):
+        from pipelines.bench.scale.measure import ScaleOptions  # noqa: PLC0415 - imports Dask
         from pipelines.bench.table import run_benches  # noqa: PLC0415 - imports the peers
 
         if json_file is not None:  # what takes minutes must not end without a place for its rows
             json_file.parent.mkdir(parents=True, exist_ok=True)
-        rows = run_benches(names or [])
+        rows = run_benches(names or [], scale=ScaleOptions(num_docs=docs, with_cosine=cosine, out=out))
         views.show_benches(rows)
         if json_file is not None:
             json_file.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")

@@ -15,6 +15,7 @@ from pipelines.decide.decided import load_or_decide
 from pipelines.decide.facts_table import gather_facts
 from pipelines.decide.pairs import load_or_propose
 from pipelines.decide.url_counts import count_urls, counts_urls
+from pipelines.engine.cluster import FETCH, GPU
 from pipelines.recipes.recipe import Recipe
 from pipelines.stages.images import fetch_admitted_images
 from pipelines.stages.ingest import ingest_file
@@ -25,7 +26,6 @@ from pipelines.write.spool import spool_partition
 from pipelines.write.write_shards import write_one_shard
 
 Per = Literal["file", "partition", "run", "shard"]
-GPU = {"GPU": 1.0}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +39,7 @@ class StageSpec:
     does: str
     """For a person."""
     resources: Mapping[str, float] | None = None
-    """Of a worker, where any offers them."""
+    """Of a worker, where any offers them; else a CPU."""
     only: str = ""
     """When it applies, for a person; empty: always."""
     applies: Callable[[Recipe, Source], bool] = lambda _recipe, _source: True
@@ -74,17 +74,17 @@ def counts_tokens(recipe: Recipe, _source: Source) -> bool:
 ROAD: tuple[StageSpec, ...] = (
     StageSpec(stage=Stage.INGEST, call=ingest_file, per="file", does="read records, cut partitions"),
     StageSpec(stage=Stage.FETCH_PAGES, call=fetch_page_bodies, per="partition", does="fetch HTML",
-              only="sources of type pages", applies=has_pages),
+              resources={FETCH: 1.0}, only="sources of type pages", applies=has_pages),
     StageSpec(stage=Stage.PARSE_PAGES, call=parse_pages, per="partition", does="HTML to texts and images",
               only="sources of type pages or warc", applies=has_page_html),
     StageSpec(stage=Stage.MEASURE_TEXT, call=measure_partition_text, per="partition", does="language, words"),
     StageSpec(stage=Stage.COUNT_URLS, call=count_urls, per="run", does="how often each image URL occurs",
               only="rule url.frequency", applies=counts_urls),
     StageSpec(stage=Stage.FETCH_IMAGES, call=fetch_admitted_images, per="partition",
-              does="admit rules, then fetch, decode, resize"),
+              does="admit rules, then fetch, decode, resize", resources={FETCH: 1.0}),
     StageSpec(stage=Stage.MEASURE_IMAGES, call=measure_partition_images, per="partition", does="PDQ hash"),
     StageSpec(stage=Stage.MEASURE_CLIP, call=measure_partition_clip, per="partition", does="embed and score",
-              resources=GPU, only="section clip", applies=has_clip),
+              resources={GPU: 1.0}, only="section clip", applies=has_clip),
     StageSpec(stage=Stage.GATHER_FACTS, call=gather_facts, per="partition", does="what rules and report read"),
     StageSpec(stage=Stage.PROPOSE, call=load_or_propose, per="run", does="pairs of images that may be copies",
               only="section dedup", applies=has_dedup),

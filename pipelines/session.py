@@ -1,7 +1,6 @@
 """One run from the command line: open the folder, connect to a cluster, build, account for it, report."""
 
 import contextlib
-import fcntl
 import itertools
 import os
 from collections import Counter
@@ -15,10 +14,11 @@ from curate.contract.errors import BlendError, CurateError, RecipeError
 from curate.contract.reasons import Reason
 from pipelines.account import Account, Extras, account_for
 from pipelines.build import Built, decide_and_write, measure, open_workers
-from pipelines.engine.cluster import connect, count_gpus
+from pipelines.engine.cluster import Fetchers, connect, count_gpus
 from pipelines.recipes.load import load_recipe, parse_recipe
 from pipelines.run.context import RunContext
 from pipelines.run.folder import RunFolder, read_json
+from pipelines.run.lock import only_run
 from pipelines.run.manifest import Manifest, load_manifest
 from pipelines.run.progress import Progress
 from pipelines.run.workers import Workers
@@ -104,9 +104,7 @@ def run_recipe(recipe_path: str, options: RunOptions) -> Finished:
         options: Of the command line.
     """
     context = open_context(recipe_path, options)
-    engine = context.recipe.engine
-    gpus = engine.gpus if engine.gpus is not None else count_gpus()
-    with _only_run(context.folder), _connected(context, options, gpus=gpus) as workers:
+    with only_run(context.folder), _connected(context, options, fetches=True) as workers:
         manifest = measure(workers, context)
         return _decide_write_account(workers, context, manifest)
 
@@ -144,7 +142,7 @@ def blend_again(options: RunOptions) -> Finished:
         free = f"{NAME_OVERRIDE}{_free_name(context)}"
         context = open_run(replace(options, overrides=(*options.overrides, free)))
     manifest = load_manifest(context)
-    with _only_run(context.folder), _connected(context, options) as workers:
+    with only_run(context.folder), _connected(context, options) as workers:
         return _decide_write_account(workers, context, manifest)
 
 
@@ -159,7 +157,7 @@ def plan_blend_again(options: RunOptions, *, compare: str | None) -> Planned:
     """Plan the blend of a finished run under the overrides, beside a written plan; see ``write.blend_plan``."""
     context = open_run(options)
     manifest = load_manifest(context)
-    with _only_run(context.folder), _connected(context, options) as workers:
+    with only_run(context.folder), _connected(context, options) as workers:
         return plan_again(workers, context, manifest, compare=compare)
 
 
@@ -183,20 +181,27 @@ def report_again(options: RunOptions, *, name: str | None = None, extras: Extras
         if read_json(context.folder.file("blend", f"{wanted}.json")) is None:
             raise CurateError(f"{context.folder.root}: no shard set {wanted} here")
         context = open_run(options, recipe=f"blend/{wanted}.recipe.yaml")
-    with _only_run(context.folder), _connected(context, options) as workers:
+    with only_run(context.folder), _connected(context, options) as workers:
         decided = decide_run(workers, context, manifest)
         return account_for(workers, context, decided, is_planned=is_planned, extras=extras)
 
 
 @contextlib.contextmanager
-def _connected(context: RunContext, options: RunOptions, *, gpus: int = 0) -> Iterator[Workers]:
-    """Yield the workers of a command, its progress shown."""
+def _connected(context: RunContext, options: RunOptions, *, fetches: bool = False) -> Iterator[Workers]:
+    """Yield the workers of a command, its progress shown; those of one that fetches have fetchers and GPUs, too."""
     engine = context.recipe.engine
     num_workers = options.workers or engine.workers or _num_cpus()
+    num_fetchers = engine.fetchers or -(-num_workers // 2)
+    fetchers = Fetchers(num_processes=num_fetchers, num_partitions=engine.fetch_partitions) if fetches else None
+    gpus = 0 if not fetches else engine.gpus if engine.gpus is not None else count_gpus()
     with (
         Progress(context.folder) as progress,
         connect(
-            scheduler=options.scheduler, num_workers=num_workers, gpus=gpus, memory_limit=engine.memory_limit
+            scheduler=options.scheduler,
+            num_workers=num_workers,
+            gpus=gpus,
+            memory_limit=engine.memory_limit,
+            fetchers=fetchers,
         ) as client,
     ):
         yield open_workers(client, context, progress)
@@ -204,20 +209,3 @@ def _connected(context: RunContext, options: RunOptions, *, gpus: int = 0) -> It
 
 def _num_cpus() -> int:
     return len(os.sched_getaffinity(0))
-
-
-@contextlib.contextmanager
-def _only_run(folder: RunFolder) -> Iterator[None]:
-    """Hold a lock on a local run folder: two runs in one folder would race for its files."""
-    if "://" in folder.root:
-        yield
-        return
-    Path(folder.root).mkdir(parents=True, exist_ok=True)
-    with Path(folder.root, ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CurateError(
-                f"{folder.root}: another run is working here; wait for it or give another --out"
-            ) from error
-        yield

@@ -118,11 +118,11 @@ def render_card(index: pa.Table, *, info: ShardSetInfo, num_bytes: int) -> str:
 def _render_contents(index: pa.Table, info: ShardSetInfo, num_bytes: int) -> str:
     num_shards = len(index["shard"].unique())
     num_images = sum(index["num_images"].to_pylist())
-    aggregates: list[tuple[Any, str]] = [("key", "count"), ("num_images", "sum"), ("num_words", "sum")]
+    aggregates: list[tuple[Any, str]] = [("doc_id", "count"), ("num_images", "sum"), ("num_words", "sum")]
     groups = index.group_by(["source", "kind"], use_threads=False).aggregate(aggregates)
     rows = sorted(
         [
-            (row["source"], row["kind"], row["key_count"], row["num_images_sum"], row["num_words_sum"])
+            (row["source"], row["kind"], row["doc_id_count"], row["num_images_sum"], row["num_words_sum"])
             for row in groups.to_pylist()
         ]
     )

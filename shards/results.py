@@ -2,6 +2,8 @@
 
 import io
 import json
+from collections.abc import Sequence
+from typing import overload
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -34,6 +36,31 @@ def save_result(path: str, result: ShardResult, *, made_from: str) -> None:
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
     write_bytes(path, buffer.getvalue())
+
+
+class StoredResults(Sequence[ShardResult]):
+    """What written shards said of themselves, each read when it is asked for."""
+
+    def __init__(self, paths: Sequence[str], *, made_from: str) -> None:
+        """Name the files.
+
+        Args:
+            paths: That ``save_result`` wrote.
+            made_from: See ``load_result``.
+        """
+        self._paths, self._made_from = paths, made_from
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @overload
+    def __getitem__(self, place: int) -> ShardResult: ...
+    @overload
+    def __getitem__(self, place: slice) -> "StoredResults": ...
+    def __getitem__(self, place: int | slice) -> "ShardResult | StoredResults":
+        if isinstance(place, slice):
+            return StoredResults(self._paths[place], made_from=self._made_from)
+        return load_result(self._paths[place], made_from=self._made_from)
 
 
 def load_result(path: str, *, made_from: str) -> ShardResult:

@@ -128,6 +128,7 @@ class Reason(StrEnum):
     DEDUP_EXACT = "dedup.exact"
     DEDUP_COSINE = "dedup.cosine"
     POISON = "engine.poison"  # the document killed its workers and was set aside
+    TOO_LARGE = "engine.too_large"  # the document alone is more than a worker's memory can hold, and was set aside
     BLEND_NOT_DRAWN = "blend.not_drawn"  # fit to use, but the blend's weights left no room for it
 
 

@@ -81,6 +81,8 @@ PAGES = pa.schema(
         pa.field("detail", pa.string()),
         pa.field("charset", pa.string()),  # from the Content-Type header, null if not said
         pa.field("data", pa.large_binary()),  # the body, null unless ok
+        pa.field("num_bytes", pa.int64()),  # of data
+        pa.field("sha256", pa.string()),  # of data
         *OPT_OUT_CHECKS,
     ]
 )

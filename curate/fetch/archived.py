@@ -16,8 +16,8 @@ from curate.fetch.errors import FetchError
 from curate.fetch.network.answers import SUCCESS, status_of
 from curate.fetch.network.codings import decoder_for
 from curate.fetch.optouts.headers import Checks, check_headers
+from curate.fetch.outbox import FetchRow
 from curate.fetch.pages import check_type, page_row
-from curate.fetch.session import FetchRow
 
 _MAX_DATE_CHARS = 64
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")

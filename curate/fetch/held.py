@@ -10,7 +10,7 @@ from curate.contract.schemas import IMAGES, table_from_rows
 from curate.fetch.config import FetchConfig
 from curate.fetch.errors import FetchError
 from curate.fetch.images import decode_row
-from curate.fetch.session import FetchRow
+from curate.fetch.outbox import FetchRow
 
 Key = tuple[str, int]
 """doc_id and position."""

@@ -15,7 +15,8 @@ from curate.contract.reasons import ALL_REASONS, FetchStatus, IngestReason, Reas
 from curate.report.outcomes import Outcomes, column, count_pairs, resolve
 
 FAULT_REASONS = frozenset(
-    {*(str(r) for r in IngestReason), str(Reason.POISON), fetch_reason(FetchStatus.INTERNAL_ERROR)}
+    {*(str(r) for r in IngestReason), str(Reason.POISON), str(Reason.TOO_LARGE)}
+    | {fetch_reason(FetchStatus.INTERNAL_ERROR)}
 )
 """Reasons that a person may want to look into: each is listed with its detail, such as file and line."""
 

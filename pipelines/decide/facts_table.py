@@ -7,6 +7,7 @@ from curate.contract.schemas import check_schema
 from pipelines.decide.facts import Facts, Sources, gather, split_facts
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext, items_digest, load_documents, load_poison, make_tables, stage_fingerprint
+from pipelines.run.stored import read_rows
 from pipelines.run.tables import (
     CLIP_MEASURES,
     DOCUMENTS,
@@ -71,7 +72,7 @@ def gather_admission(context: RunContext, partition: str) -> Facts:
 
 def _gather(context: RunContext, partition: str) -> pa.Table:
     sources = _sources(context, partition)
-    images = context.folder.read(IMAGES, partition, columns=[n for n in IMAGES.schema.names if n != "data"])
+    images = read_rows(context, IMAGES, partition)
     clip = context.folder.read(CLIP_MEASURES, partition, columns=_CLIP) if context.recipe.clip is not None else None
     return gather(
         Sources(

@@ -1,4 +1,4 @@
-"""The driver's loop: one future per partition and stage, a bounded window, retries, and poison set aside.
+"""The driver's loop: one future per partition and stage, bounded windows, retries, and poison set aside.
 
 Tasks return small reports, never tables. A finished task may name the tasks that follow it; those run before new
 partitions are begun, so that a partition flows through its stages without a barrier. Queuing on the scheduler is not
@@ -6,14 +6,16 @@ relied upon: it is switched off for tasks with resources, so the window here is 
 """
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from distributed import Client, Future, KilledWorker, as_completed
 
 from curate.contract.errors import CurateError, PartitionError
+from pipelines.engine.cluster import CPU, FETCH, offered_resources
+from pipelines.engine.deaths import Death, cause_of
 
 RETRIES = 2
 """How often a task that raised is run again before its partition is reported as failed."""
@@ -44,11 +46,23 @@ class Task:
     partition: str
     call: Callable[..., Report]
     args: tuple[Any, ...]
-    resources: dict[str, float] | None = None
+    resources: Mapping[str, float] | None = None
+    """Of a worker, where any offers them; else, and if None, a CPU."""
     then: Callable[[Report], "list[Task]"] = lambda _report: []
     """Tasks that may start when this one is done."""
-    on_killed: Callable[[], "list[Task]"] | None = None
-    """Called when the task has killed its workers: finds and sets aside what did, returns the tasks to run again."""
+    gently: Callable[[], "Task"] | None = None
+    """Returns the same work with less in memory at a time, for when its workers have died."""
+    on_killed: Callable[[Death], "list[Task]"] | None = None
+    """Called when the task has killed its workers alone: sets aside what did, returns the tasks to run again."""
+
+
+Suspect = tuple[Task, KilledWorker]
+"""A task, and how its workers were lost."""
+
+HOPELESS = {
+    Death.CRASH: "KilledWorker: its workers died, even when nothing else was running",
+    Death.MEMORY: "its workers ran out of memory, even when nothing else was running; raise engine.memory_limit",
+}
 
 
 def run_tasks(client: Client, tasks: Iterable[Task], *, window: int) -> Iterator[Report]:
@@ -57,59 +71,119 @@ def run_tasks(client: Client, tasks: Iterable[Task], *, window: int) -> Iterator
     Args:
         client: A client of any Dask cluster.
         tasks: Tasks to begin with; consumed lazily.
-        window: Most tasks in flight.
+        window: Most tasks in flight. Where workers offer FETCH, tasks that want it have a window of their own, as many
+            as can run and one more per four, so that those that wait for the network hold up no others.
 
     Raises:
         CurateError: Some partitions failed; all others have been finished first. The text names each one.
     """
     failures: list[PartitionError] = []
-    suspects: deque[Task] = deque()
-    yield from _run(client, iter(tasks), window, suspects, failures)
+    suspects: deque[Suspect] = deque()
+    offered = offered_resources(client)
+    windows = {CPU: window}
+    if offered[FETCH]:
+        windows[FETCH] = offered[FETCH] + -(-offered[FETCH] // 4)
+    yield from _run(client, Lanes(windows, iter(tasks)), offered, suspects, failures)
     while suspects:  # those with successors may bring new ones
-        yield from _run_suspect(client, suspects.popleft(), suspects, failures)
+        yield from _run_suspect(client, suspects.popleft()[0], offered, suspects, failures)
     if failures:
         raise CurateError("\n".join(_describe(failures)))
 
 
+class Lanes:
+    """Tasks that wait for their turn, by what they want. Successors go before new tasks of the same lane."""
+
+    def __init__(self, windows: Mapping[str, int], fresh: Iterator[Task]) -> None:
+        self._windows = windows
+        self._fresh = fresh
+        self._held_back: Task | None = None
+        """A new task whose lane is full; no other is begun before it."""
+        self._ready = {lane: deque[Task]() for lane in windows}
+        self._num_running = Counter[str]()
+
+    def add(self, tasks: list[Task]) -> None:
+        """Take successors of a task."""
+        for task in reversed(tasks):
+            self._ready[self._lane(task)].appendleft(task)
+
+    def done(self, task: Task) -> None:
+        """Note that a task runs no longer."""
+        self._num_running[self._lane(task)] -= 1
+
+    def begin(self) -> Task | None:
+        """Return a task that may run now, if there is one."""
+        task = self._next()
+        if task is not None:
+            self._num_running[self._lane(task)] += 1
+        return task
+
+    def _next(self) -> Task | None:
+        for lane, ready in self._ready.items():
+            if ready and self._has_room(lane):
+                return ready.popleft()
+        if not any(map(self._has_room, self._windows)):
+            return None
+        task = self._held_back or next(self._fresh, None)
+        is_late = task is not None and not self._has_room(self._lane(task))
+        self._held_back = task if is_late else None
+        return None if is_late else task
+
+    def _has_room(self, lane: str) -> bool:
+        return self._num_running[lane] < self._windows[lane]
+
+    def _lane(self, task: Task) -> str:
+        return FETCH if FETCH in self._windows and FETCH in (task.resources or {}) else CPU
+
+
 def _run(
-    client: Client, fresh: Iterator[Task], window: int, suspects: deque[Task], failures: list[PartitionError]
+    client: Client, lanes: Lanes, offered: Counter[str], suspects: deque[Suspect], failures: list[PartitionError]
 ) -> Iterator[Report]:
     """Run tasks and what follows them until none is in flight; tasks whose workers died become suspects."""
-    ready = deque[Task]()
     running: dict[Future, Task] = {}
     completed = as_completed()
-    _top_up(client, running, completed, ready, fresh, window)
+
+    def top_up() -> None:
+        while (task := lanes.begin()) is not None:
+            future = submit(client, task, offered)
+            running[future] = task
+            completed.add(future)
+
+    top_up()
     for future in completed:
         task = running.pop(future)
+        lanes.done(task)
         try:
             report: Report = future.result()
         except Exception as error:  # noqa: BLE001 - the one place where any fault of a task becomes a named partition
             if isinstance(error, KilledWorker):
-                suspects.append(task)
+                suspects.append((task, error))
             else:
                 failures.append(PartitionError(task.stage, task.partition, f"{type(error).__name__}: {error}"))
         else:
-            ready.extendleft(reversed(task.then(report)))
+            lanes.add(task.then(report))
             yield report
         future.release()
-        _top_up(client, running, completed, ready, fresh, window)
+        top_up()
 
 
-def _run_suspect(client: Client, task: Task, suspects: deque[Task], failures: list[PartitionError]) -> Iterator[Report]:
+def _run_suspect(
+    client: Client, task: Task, offered: Counter[str], suspects: deque[Suspect], failures: list[PartitionError]
+) -> Iterator[Report]:
     """Run a suspect with nothing else in flight: a dying worker takes all that was sent to it, guilty or not."""
-    guilty = deque[Task]()
-    yield from _run(client, iter([task]), 1, guilty, failures)
-    for killer in guilty:
+    guilty = deque[Suspect]()
+    alone = task.gently() if task.gently is not None else task
+    yield from _run(client, Lanes({CPU: 1}, iter([alone])), offered, guilty, failures)
+    for killer, error in guilty:
+        death = cause_of(client, error)
         try:
-            again = killer.on_killed() if killer.on_killed is not None else None
+            again = killer.on_killed(death) if killer.on_killed is not None else None
         except CurateError as fault:
             failures.append(PartitionError(killer.stage, killer.partition, str(fault)))
             continue
         if again is None:
-            cause = "KilledWorker: its workers died, even when nothing else was running"
-            failures.append(PartitionError(killer.stage, killer.partition, cause))
+            failures.append(PartitionError(killer.stage, killer.partition, HOPELESS[death]))
         else:
-            yield from _run(client, iter(again), 1, suspects, failures)
+            yield from _run(client, Lanes({CPU: 1}, iter(again)), offered, suspects, failures)
 
 
 def _describe(failures: list[PartitionError]) -> Iterator[str]:
@@ -121,49 +195,48 @@ def _describe(failures: list[PartitionError]) -> Iterator[str]:
         yield f"stage {stage} failed on {len(names)} partitions ({', '.join(sorted(names))}): {cause}"
 
 
-def _top_up(
-    client: Client, running: dict[Future, Task], completed: Any, ready: deque[Task], fresh: Iterator[Task], window: int
-) -> None:
-    while len(running) < window:
-        task = ready.popleft() if ready else next(fresh, None)
-        if task is None:
-            return
-        future = submit(client, task)
-        running[future] = task
-        completed.add(future)
-
-
-def submit(client: Client, task: Task) -> Future:
+def submit(client: Client, task: Task, offered: Counter[str]) -> Future:
     """Send one task to the cluster. Keys are tuples: string keys with other shapes defeat Dask's task groups."""
+    wanted = {name: number for name, number in (task.resources or {}).items() if offered[name]}
     return client.submit(
         task.call,
         *task.args,
         key=(f"{task.stage}", task.partition, time.monotonic_ns()),
         retries=RETRIES,
-        resources=task.resources,
+        resources=wanted or ({CPU: 1.0} if offered[CPU] else None),
         pure=False,
     )
 
 
-def find_poison(client: Client, items: list[str], probe: Callable[[list[str]], Task]) -> list[str]:
-    """Return those of ``items`` whose processing kills a worker, by bisection.
+def find_killers(
+    client: Client, items: list[str], probe: Callable[[list[str]], Task], *, limit: int | None = None
+) -> dict[str, Death]:
+    """Return those of ``items`` whose processing kills a worker, and how, by bisection.
 
     Args:
         client: A client whose cluster restarts dead workers (a nanny does).
         items: Ids, such as the doc_ids of a partition.
         probe: Makes a task that processes only the given ids and writes nothing.
+        limit: Look for no more than one more than so many.
     """
-    if not _kills(client, probe(items)):
-        return []
-    if len(items) == 1:
-        return items
-    middle = len(items) // 2
-    return find_poison(client, items[:middle], probe) + find_poison(client, items[middle:], probe)
+    offered, found = offered_resources(client), dict[str, Death]()
+    parts = [items]
+    while parts and (limit is None or len(found) <= limit):
+        part = parts.pop()
+        death = _death(client, probe(part), offered)
+        if death is None:
+            continue
+        if len(part) == 1:
+            found[part[0]] = death
+        else:
+            middle = len(part) // 2
+            parts += [part[middle:], part[:middle]]
+    return found
 
 
-def _kills(client: Client, task: Task) -> bool:
+def _death(client: Client, task: Task, offered: Counter[str]) -> Death | None:
     try:
-        submit(client, task).result()
-    except KilledWorker:
-        return True
-    return False
+        submit(client, task, offered).result()
+    except KilledWorker as error:
+        return cause_of(client, error)
+    return None

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from curate.contract.reasons import Stage
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext
-from pipelines.run.many_files import in_threads
 from pipelines.write.spool import Wave, gather, is_written
-from shards.results import load_result, save_result
+from shards.results import StoredResults, save_result
 from shards.storage import remove_file
-from shards.writer import ShardResult, shard_name, write_records
+from shards.writer import shard_name, write_records
 
 
 def write_one_shard(context: RunContext, wave: Wave, shard: int, partitions: Sequence[str]) -> Report:
@@ -32,11 +31,9 @@ def write_one_shard(context: RunContext, wave: Wave, shard: int, partitions: Seq
     return Report(stage=Stage.WRITE_SHARDS, partition=result.name, counters=counters)
 
 
-def load_results(context: RunContext, name: str, num_shards: int, made_from: str) -> list[ShardResult]:
-    """Return what the written shards of a set said of themselves, in order."""
-    return in_threads(
-        lambda shard: load_result(_note_path(context, name, shard), made_from=made_from), range(num_shards)
-    )
+def load_results(context: RunContext, name: str, num_shards: int, made_from: str) -> StoredResults:
+    """Return what the written shards of a set said of themselves, in order, each read when it is asked for."""
+    return StoredResults([_note_path(context, name, shard) for shard in range(num_shards)], made_from=made_from)
 
 
 def is_shard_written(context: RunContext, name: str, shard: int, made_from: str) -> bool:

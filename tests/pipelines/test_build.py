@@ -13,6 +13,7 @@ from curate.contract.errors import BlendError, CurateError, RecipeError
 from curate.contract.reasons import Stage
 from pipelines.account import account_for
 from pipelines.build import Built, _chain, decide_and_write, measure, open_workers
+from pipelines.engine.cluster import connect
 from pipelines.engine.loop import run_tasks
 from pipelines.recipes.load import dump_recipe, parse_recipe
 from pipelines.road import StageSpec
@@ -22,7 +23,7 @@ from pipelines.run.manifest import load_manifest
 from pipelines.run.progress import Progress
 from pipelines.run.workers import Workers
 from pipelines.verify import verify
-from tests.pipelines.cluster_tasks import DEADLY, read_items, read_items_again
+from tests.pipelines.cluster_tasks import DEADLY, hold_documents, read_items, read_items_again
 from tests.pipelines.corpus import (
     SOURCES,
     Picture,
@@ -241,3 +242,18 @@ def test_a_document_that_kills_its_worker_is_set_aside_and_the_rest_goes_on(clie
     assert finished == {MMC4: 0, COYO: 2}
     decided = decide_all(context, MMC4, COYO)
     assert verdicts_of(context, decided, MMC4) == {(DEADLY, -1): "engine.poison"}
+
+
+@pytest.mark.slow
+def test_documents_are_not_blamed_for_a_lack_of_memory(tmp_path: Path) -> None:
+    context = make_context(tmp_path)
+    write_partition(context, MMC4, [doc("a", TEXT), doc("b", TEXT)])
+    hold = (StageSpec(stage=Stage.MEASURE_TEXT, call=hold_documents, per="partition", does="hold"),)
+    with (
+        connect(scheduler=None, num_workers=1, gpus=0, memory_limit="600MB") as narrow,
+        pytest.raises(
+            CurateError, match=rf"measure_text failed on 1 partitions \({MMC4}\): .*raise engine.memory_limit"
+        ),
+    ):
+        list(run_tasks(narrow, [_chain(narrow, context, MMC4, hold)], window=4))
+    assert load_poison(context, MMC4) == {}

@@ -15,9 +15,10 @@ from pipelines.build import decide_and_write, open_workers
 from pipelines.recipes.load import dump_recipe, parse_recipe
 from pipelines.run.context import RunContext
 from pipelines.run.folder import RunFolder, read_json, write_text
+from pipelines.run.lock import only_run
 from pipelines.run.manifest import load_manifest
 from pipelines.run.progress import Progress
-from pipelines.session import RunOptions, _only_run, blend_again, open_context, plan_blend_again, report_again
+from pipelines.session import RunOptions, blend_again, open_context, plan_blend_again, report_again
 from pipelines.verify import verify
 from tests.pipelines.corpus import SOURCES, Picture, doc, make_context, measured, pair, write_partition
 
@@ -50,23 +51,23 @@ def test_a_faulty_recipe_stops_before_anything_is_written(recipe: Path, tmp_path
 
 def test_one_run_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
     folder, other = RunFolder(f"{tmp_path}/a"), RunFolder(f"{tmp_path}/b")
-    with _only_run(folder), _only_run(other):  # noqa: SIM117 - only the last one is refused
-        with pytest.raises(CurateError, match="/a: another run is working here"), _only_run(folder):
+    with only_run(folder), only_run(other):  # noqa: SIM117 - only the last one is refused
+        with pytest.raises(CurateError, match="/a: another run is working here"), only_run(folder):
             pytest.fail("two runs in one folder")
-    with _only_run(folder):
+    with only_run(folder):
         pass
 
 
 def test_the_lock_is_given_back_when_a_run_breaks(tmp_path: Path) -> None:
     folder = RunFolder(str(tmp_path))
-    with pytest.raises(KeyboardInterrupt), _only_run(folder):
+    with pytest.raises(KeyboardInterrupt), only_run(folder):
         raise KeyboardInterrupt
-    with _only_run(folder):
+    with only_run(folder):
         pass
 
 
 def test_a_folder_elsewhere_has_no_lock() -> None:
-    with _only_run(RunFolder("memory://session-test")), _only_run(RunFolder("memory://session-test")):
+    with only_run(RunFolder("memory://session-test")), only_run(RunFolder("memory://session-test")):
         pass
 
 
@@ -93,7 +94,7 @@ def test_blending_again_checks_its_overrides_first(tmp_path: Path) -> None:
 def test_blending_again_waits_for_no_other_run(tmp_path: Path) -> None:
     write_text(f"{tmp_path}/recipe.yaml", SOURCES)
     measured(make_context(tmp_path))
-    with _only_run(RunFolder(str(tmp_path))), pytest.raises(CurateError, match="another run is working here"):
+    with only_run(RunFolder(str(tmp_path))), pytest.raises(CurateError, match="another run is working here"):
         blend_again(RunOptions(out=str(tmp_path)))
 
 

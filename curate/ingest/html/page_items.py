@@ -9,6 +9,9 @@ from curate.contract.verdicts import Verdict, verdict_table
 from curate.ingest.html.page import read_page
 from curate.ingest.tables import clean_text, item_rows, license_cell
 
+PAGE_COLUMNS = ("doc_id", "url", "final_url", "status", "detail", "charset", "fetched_at", "data")
+"""What is read of PAGES."""
+PAGE_SCHEMA = pa.schema([PAGES.field(name) for name in PAGE_COLUMNS])
 MISSING = "missing:"
 """Begins the name of an image of which a page gives no address."""
 
@@ -17,21 +20,21 @@ def build_page_items(pages: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Parse fetched pages.
 
     Args:
-        pages: PAGES.
+        pages: PAGE_COLUMNS of PAGES.
 
     Returns:
         ITEMS of the pages that have any, PAGE_FACTS of them, and VERDICTS on the others: the fetch's reason, or
         ingest.empty_document. An image without an address stands behind the others, under a name that fetching refuses:
         so the ledger counts it.
     """
-    check_schema(pages, PAGES, where="ingest/html")
+    check_schema(
+        pages.select([name for name in PAGE_COLUMNS if name in pages.column_names]), PAGE_SCHEMA, where="ingest/html"
+    )
     items: list[dict[str, object]] = []
     facts: list[dict[str, object]] = []
     verdicts: list[Verdict] = []
-    columns = ("doc_id", "url", "final_url", "status", "detail", "charset", "fetched_at", "data")
-    for row_id, url, final_url, status, detail, charset, time, data in zip(
-        *(pages[name] for name in columns), strict=True
-    ):
+    columns = (pages[name] for name in PAGE_COLUMNS)
+    for row_id, url, final_url, status, detail, charset, time, data in zip(*columns, strict=True):
         identity, fetched = row_id.as_py(), FetchStatus(status.as_py())
         if fetched is not FetchStatus.OK:
             reason, why = fetch_reason(fetched), clean_text(detail.as_py())

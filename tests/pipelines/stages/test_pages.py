@@ -5,6 +5,7 @@ import pytest
 
 from pipelines.run import tables
 from pipelines.run.context import RunContext, load_items
+from pipelines.run.segments import index_of
 from pipelines.stages.pages import fetch_page_bodies, parse_pages
 from tests.pipelines.corpus import Row, make_context, probe, set_aside, write
 from tests.pipelines.web import Web
@@ -101,4 +102,4 @@ def test_no_page_at_all(context: RunContext, web: Web) -> None:
     write_documents(context, web)
     assert fetch_page_bodies(context, P).counters == {"fetched": 0, "ok": 0}
     assert parse_pages(context, P).counters == {"items": 0, "page_facts": 0, "page_verdicts": 0}
-    assert context.folder.read(tables.PAGES, P).schema.equals(tables.PAGES.schema)
+    assert context.folder.read(tables.PAGES, P).schema.equals(index_of(tables.PAGES).schema)
