@@ -24,7 +24,7 @@ from pipelines.run.folder import (
 from pipelines.run.tables import IMAGES as IMAGE_TABLE
 from pipelines.run.tables import Table
 
-TABLE = table_from_rows([{"row": 0, "url_count": 2}], URL_COUNTS)
+TABLE = table_from_rows([{"doc_id": "d", "position": 0, "url_count": 2}], URL_COUNTS)
 
 
 def everything_in(folder: Path) -> list[str]:
