@@ -164,7 +164,8 @@ CLIP_MEASURES = pa.schema(
 
 URL_COUNTS = pa.schema(
     [
-        pa.field("row", pa.int32(), nullable=False),  # of the image among those of the partition, see FACTS
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("position", pa.int32(), nullable=False),  # of the image item
         pa.field("url_count", pa.int64(), nullable=False),  # occurrences in the whole run; URLs seen once are left out
     ]
 )

@@ -89,7 +89,8 @@ def index_pairs(equal: pa.Table, similar: pa.Table, config: ImageDedupConfig) ->
     near = similar.filter(pa.array(similar["cosine"].to_numpy() >= least))
     first, second = near["first"].to_numpy(), near["second"].to_numpy()
     members, firsts = equal["image"].to_numpy(), equal["first"].to_numpy()
-    images = np.unique(np.concatenate([members, first, second]))
+    # Documents name the images of every proposed pair, those left out too: they are groups without neighbours.
+    images = np.unique(np.concatenate([members, similar["first"].to_numpy(), similar["second"].to_numpy()]))
     group_images = images.copy()
     group_images[np.searchsorted(images, members)] = firsts
     names, groups = np.unique(group_images, return_inverse=True)

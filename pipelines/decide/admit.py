@@ -18,8 +18,8 @@ IMAGE_COLUMNS = ("doc_id", "position", "image_url", "expected_sha256")
 
 def admit_partition(context: RunContext, partition: str) -> Judged:
     """Return what of a partition stands by what is known before its images are fetched."""
-    rules, facts = Rules.of(context.recipe), gather_admission(context, partition)
-    return admit(facts, rules, load_url_counts(context, partition, facts, rules))
+    facts = gather_admission(context, partition)
+    return admit(facts, Rules.of(context.recipe), load_url_counts(context, partition, facts))
 
 
 def admitted_images(context: RunContext, partition: str) -> pa.Table:

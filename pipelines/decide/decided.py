@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import fsspec
 import pyarrow as pa
 
 from curate.contract.reasons import Stage
@@ -15,7 +14,7 @@ from pipelines.decide.settle import settle_copies
 from pipelines.decide.standing import list_standing
 from pipelines.engine.loop import Task
 from pipelines.run.context import RunContext
-from pipelines.run.folder import read_json, remove_folder, write_json
+from pipelines.run.folder import list_names, read_json, remove_folder, write_json
 from pipelines.run.manifest import FOLD_PARTITIONS, Fold, Manifest, cut_folds
 from pipelines.run.workers import Workers
 
@@ -90,15 +89,7 @@ def _around(group: Fold, folds: tuple[Fold, ...]) -> tuple[Fold, ...]:
 def _is_whole(context: RunContext, decision: Decision, manifest: Manifest) -> bool:
     """Say whether every table of every partition is there; one listing each."""
     wanted = {f"{name}.parquet" for name in manifest.partitions}
-    return all(wanted <= _list_names(decision.file(context, table.name)) for table in decision.tables)
-
-
-def _list_names(folder: str) -> set[str]:
-    file_system, path = fsspec.url_to_fs(folder)
-    try:
-        return {str(one).rpartition("/")[2] for one in file_system.ls(path, detail=False)}
-    except FileNotFoundError:
-        return set()
+    return all(wanted <= list_names(decision.file(context, table.name)) for table in decision.tables)
 
 
 def _task(name: str, call: object, *args: object) -> Task:

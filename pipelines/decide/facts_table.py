@@ -31,9 +31,10 @@ def gather_facts(context: RunContext, partition: str) -> Report:
         compute=lambda: (_gather(context, partition),),
     )
     stamp = context.folder.stamp(FACTS, partition)
-    facts = split_facts(context.folder.read(FACTS, partition, columns=["document", "position"]))
+    if stamp is None:
+        return report  # a probe leaves nothing behind
+    facts = load_facts(context, partition, columns=["document", "position"])
     counters = {"documents": facts.documents.num_rows, "images": facts.images.num_rows}
-    assert stamp is not None, "it was written or there"  # noqa: S101 - an invariant
     return Report(
         stage=report.stage,
         partition=partition,
@@ -60,8 +61,9 @@ def load_facts(context: RunContext, partition: str, *, columns: list[str] | None
             table, pa.schema([FACTS.schema.field(name) for name in columns or FACTS.schema.names]), where=partition
         )
     except (CurateError, SchemaError, KeyError):
-        gather_facts(context, partition)
-        table = context.folder.read(FACTS, partition, columns=columns)
+        rows = _gather(context, partition)
+        context.folder.write(FACTS, partition, rows=rows, made_from=_fingerprint(context, partition))
+        table = rows.select(columns or rows.column_names)
     return split_facts(table)
 
 

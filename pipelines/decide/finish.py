@@ -30,7 +30,7 @@ def finish_group(context: RunContext, decision: Decision, group: Fold) -> Report
         if not _is_written(context, decision, name):
             finish_partition(context, decision, number, name)
             is_new = True
-        counters.update(_count(context, decision, name))
+        counters.update(_count(context, decision, number, name))
     return Report(stage=Stage.DECIDE, partition=group.name, skipped=not is_new, counters=dict(counters))
 
 
@@ -57,7 +57,9 @@ def finish_partition(context: RunContext, decision: Decision, number: int, name:
         context.folder.write(table, name, rows=found, made_from=decision.fingerprint)
 
 
-def load_decided(context: RunContext, decision: Decision, table: Table, number: int, name: str) -> pa.Table:
+def load_decided(
+    context: RunContext, decision: Decision, table: Table, number: int, name: str, *, columns: list[str] | None = None
+) -> pa.Table:
     """Return a table of a decision; what is missing or damaged is made anew.
 
     Args:
@@ -66,12 +68,13 @@ def load_decided(context: RunContext, decision: Decision, table: Table, number: 
         table: Of the decision.
         number: Of the partition.
         name: Of the partition.
+        columns: To be read; None reads all.
     """
     try:
-        return context.folder.read(table, name)
+        return context.folder.read(table, name, columns=columns)
     except CurateError:
         finish_partition(context, decision, number, name)
-        return context.folder.read(table, name)
+        return context.folder.read(table, name, columns=columns)
 
 
 def match(judged: Judged) -> pa.Table:
@@ -146,9 +149,10 @@ def _is_written(context: RunContext, decision: Decision, name: str) -> bool:
     return all(stamp is not None and stamp.fingerprint == decision.fingerprint for stamp in stamps)
 
 
-def _count(context: RunContext, decision: Decision, name: str) -> dict[str, int]:
+def _count(context: RunContext, decision: Decision, number: int, name: str) -> dict[str, int]:
     """Return how many documents stand, and how many documents and images each reason took: ``REASON UNIT``."""
-    verdicts = context.folder.read(decision.verdicts, name, columns=["position", "reason"])
+    verdicts = load_decided(context, decision, decision.verdicts, number, name, columns=["position", "reason"])
+    pool = load_decided(context, decision, decision.pool, number, name, columns=["hash"])
     units = ["documents" if position == WHOLE_DOCUMENT else "images" for position in verdicts["position"].to_pylist()]
     counts = Counter(f"{reason} {unit}" for reason, unit in zip(verdicts["reason"].to_pylist(), units, strict=True))
-    return {**counts, "kept": context.folder.read(decision.pool, name, columns=["hash"]).num_rows}
+    return {**counts, "kept": pool.num_rows}

@@ -19,7 +19,7 @@ from pipelines.decide.propose import (
 )
 from pipelines.engine.loop import Task
 from pipelines.run.context import RunContext, stage_fingerprint
-from pipelines.run.folder import read_json, remove_folder, write_json
+from pipelines.run.folder import list_names, read_json, remove_folder, write_json
 from pipelines.run.manifest import Fold, Manifest, count_buckets, cut_folds
 from pipelines.run.workers import Workers
 
@@ -61,7 +61,7 @@ def _propose_equal(workers: Workers, context: RunContext, manifest: Manifest, fo
     paths = tuple(equal_path(context, bucket) for bucket in range(num_buckets))
     note = context.folder.file("pairs", "equal.json")
     made_from = stage_fingerprint("equal", VERSION, {}, [manifest.digest("facts")])
-    if read_json(note) == {"made_from": made_from}:
+    if read_json(note) == {"made_from": made_from} and _are_there(context, "equal", paths, folds):
         return paths
     workers.finish("hashes", [_task(f.name, list_hashes, context, f, num_buckets, made_from) for f in folds])
     workers.finish(
@@ -80,13 +80,25 @@ def _propose_similar(
     note = context.folder.file("pairs", "similar.json")
     stored: dict[str, Any] = read_json(note) or {}
     images = stage_fingerprint("similar", VERSION, {}, [manifest.digest("facts", "embeddings")])
-    if stored.get("images") != images or stored["threshold_cosine"] > least:
+    is_made = stored.get("images") == images and stored["threshold_cosine"] <= least
+    if not is_made or not _are_there(context, "similar", _paths_between(context, stored["blocks"]), folds):
         made_from = stage_fingerprint("similar", VERSION, {"threshold_cosine": least}, [images])
         blocks = _compare(workers, context, folds, least, made_from)
         stored = {"images": images, "threshold_cosine": least, "blocks": blocks}
         write_json(note, stored)
         remove_folder(context.folder.file("pairs", "vectors"))
-    return tuple(similar_path(context, *pair) for pair in combinations_with_replacement(stored["blocks"], 2))
+    return _paths_between(context, stored["blocks"])
+
+
+def _paths_between(context: RunContext, blocks: Sequence[str]) -> tuple[str, ...]:
+    return tuple(similar_path(context, *pair) for pair in combinations_with_replacement(blocks, 2))
+
+
+def _are_there(context: RunContext, kind: str, paths: Sequence[str], folds: Sequence[Fold]) -> bool:
+    """Say whether the pairs of a kind and their members are there; one listing each."""
+    pairs, members = context.folder.file("pairs", kind), context.folder.file("pairs", "members", kind)
+    names = {path.rpartition("/")[2] for path in paths}
+    return names <= list_names(pairs) and {f"{fold.name}.arrow" for fold in folds} <= list_names(members)
 
 
 def _compare(workers: Workers, context: RunContext, folds: Sequence[Fold], least: float, made_from: str) -> list[str]:
@@ -102,7 +114,7 @@ def _compare(workers: Workers, context: RunContext, folds: Sequence[Fold], least
         "similar images",
         [_task(f"{one}-{two}", compare_blocks, context, one, two, least, made_from) for one, two in pairs],
     )
-    paths = [similar_path(context, *pair) for pair in pairs]
+    paths = _paths_between(context, blocks)
     workers.finish("members", [_task("similar", list_members, context, "similar", paths, folds, made_from)])
     return blocks
 

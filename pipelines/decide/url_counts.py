@@ -20,7 +20,7 @@ from pipelines.engine.loop import Report, Task
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.rule_sets import rule_configs
 from pipelines.run.context import RunContext, items_digest, load_documents, load_poison, stage_fingerprint
-from pipelines.run.folder import read_json, remove_folder, write_json
+from pipelines.run.folder import list_names, read_json, remove_folder, write_json
 from pipelines.run.joins import without_documents
 from pipelines.run.manifest import Fold, count_buckets, cut_folds
 from pipelines.run.splits import is_split_written, read_parts, write_split
@@ -60,7 +60,8 @@ def count_urls(workers: Workers, context: RunContext, partitions: Sequence[str])
     looked_at = workers.finish("look at URLs", [_task(fold.name, digest_items, context, fold) for fold in folds])
     made_from = stage_fingerprint("url_counts", URL_COUNTS.version, {}, [one for r in looked_at for one in r.made])
     note = context.folder.file("measure", "url_counts.json")
-    if read_json(note) == {"made_from": made_from}:
+    wanted = {f"{name}.parquet" for name in partitions}
+    if read_json(note) == {"made_from": made_from} and wanted <= list_names(context.folder.file(URL_COUNTS.place)):
         return made_from
     num_buckets = count_buckets(len(folds))
     calls = [_task(fold.name, hash_urls, context, fold, num_buckets, made_from) for fold in folds]
@@ -118,20 +119,26 @@ def take_counts(context: RunContext, fold: Fold, num_buckets: int, made_from: st
     partitions, rows = split_image_number(counts["image"].to_numpy())
     for number, name in enumerate(fold.partitions, start=fold.start):
         start, stop = np.searchsorted(partitions, [number, number + 1])
-        own = [pa.array(rows[start:stop], pa.int32()), counts["url_count"].slice(start, stop - start)]
-        context.folder.write(URL_COUNTS, name, rows=pa.table(own, schema=URL_COUNTS.schema), made_from=made_from)
+        keys = _images(context, name, ["doc_id", "position"]).take(pa.array(rows[start:stop]))
+        own = keys.append_column(URL_COUNTS.schema.field("url_count"), counts["url_count"].slice(start, stop - start))
+        context.folder.write(URL_COUNTS, name, rows=own, made_from=made_from)
     return Report(stage=Stage.COUNT_URLS, partition=fold.name, counters={"repeated": counts.num_rows})
 
 
 def _hashes(context: RunContext, fold: Fold) -> Iterator[pa.Table]:
     for number, partition in enumerate(fold.partitions, start=fold.start):
-        doc_ids = load_documents(context, partition)["doc_id"].combine_chunks()
-        images = image_items(context.folder.read(ITEMS, partition), doc_ids).select(["doc_id", "image_url"])
+        images = _images(context, partition, ["doc_id", "image_url"])
         images = images.append_column("image", pa.array(image_number(number, 0) + np.arange(images.num_rows)))
         counted = without_documents(images, list(load_poison(context, partition)))
         counted = counted.filter(counted["image_url"].is_valid())
         urls = [_hash(url) for url in counted["image_url"].to_pylist()]
         yield pa.table([counted["image"], pa.array(urls, pa.binary(HASH_BYTES))], schema=URL_HASHES)
+
+
+def _images(context: RunContext, partition: str, columns: list[str]) -> pa.Table:
+    """Return columns of a partition's image items, in the order of their documents."""
+    doc_ids = load_documents(context, partition)["doc_id"].combine_chunks()
+    return image_items(context.folder.read(ITEMS, partition, columns=[*columns, "modality"]), doc_ids).select(columns)
 
 
 def _hash(url: str) -> bytes:

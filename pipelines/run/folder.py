@@ -233,6 +233,15 @@ def read_stamp(path: str) -> Stamp | None:
     )
 
 
+def list_names(path: str) -> set[str]:
+    """Return the names of what is in a folder; none where there is no folder."""
+    file_system, target = fsspec.url_to_fs(path)
+    try:
+        return {str(one).rstrip("/").rpartition("/")[2] for one in file_system.ls(target, detail=False)}
+    except FileNotFoundError:
+        return set()
+
+
 def remove_folder(path: str) -> None:
     """Remove a folder with all that is in it, if it is there."""
     file_system, target = fsspec.url_to_fs(path)

@@ -60,7 +60,7 @@ def read_part(path: str, part: int) -> pa.Table:
         with fsspec.open(path, "rb") as file:
             reader = pa.ipc.open_file(file)
             return pa.Table.from_batches([reader.get_batch(part)]).replace_schema_metadata(None)
-    except (OSError, pa.ArrowInvalid, IndexError, ValueError) as error:
+    except (OSError, pa.ArrowException, IndexError, ValueError) as error:
         raise CurateError(f"{path}: cannot be read ({error}); remove it and run again to make it anew") from error
 
 
@@ -80,7 +80,7 @@ def read_all(paths: Sequence[str], *, schema: pa.Schema) -> pa.Table:
         try:
             with fsspec.open(path, "rb") as file:
                 found.append(pa.ipc.open_file(file).read_all().replace_schema_metadata(None))
-        except (OSError, pa.ArrowInvalid) as error:
+        except (OSError, pa.ArrowException, ValueError) as error:
             raise CurateError(f"{path}: cannot be read ({error}); remove it and run again to make it anew") from error
     return pa.concat_tables(found)
 
@@ -90,6 +90,6 @@ def is_split_written(path: str, made_from: str) -> bool:
     try:
         with fsspec.open(path, "rb") as file:
             metadata = pa.ipc.open_file(file).schema.metadata or {}
-    except (OSError, pa.ArrowInvalid):
+    except (OSError, pa.ArrowException, ValueError):
         return False
     return bool(metadata.get(MADE_FROM, b"").decode() == made_from)

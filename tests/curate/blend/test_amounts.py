@@ -33,8 +33,6 @@ def test_amounts_beyond_four_bytes_are_held_in_eight(make_pool: MakePool, num_to
 def test_amounts_are_the_same_across_the_border_of_a_chunk(make_pool: MakePool) -> None:
     pool = make_pool(("a", "pair", 3))
     counts = np.arange(CHUNK + 3, dtype=np.uint32)
-    wide = replace(
-        pool, doc_ids=np.resize(pool.doc_ids, len(counts)), num_images=np.resize(pool.num_images, len(counts))
-    )
+    wide = replace(pool, hashes=np.resize(pool.hashes, len(counts)), num_images=np.resize(pool.num_images, len(counts)))
     amounts = measure_amounts(wide, BlendConfig(tokens_per_image=5), text_tokens=counts)
     assert amounts["tokens"].tolist() == (counts + 5).tolist()

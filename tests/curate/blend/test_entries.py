@@ -26,10 +26,13 @@ def test_a_name_that_is_a_kind_always_means_the_kind() -> None:
     assert resolve_entries([("pair", "pair"), ("coyo", "pair")], {"pair": 1})[0].groups == (0, 1)
 
 
-def test_rows_come_sorted_by_document_however_they_are_listed() -> None:
-    pool = pool_of(pool_rows(("a", "pair", 4), ("left", "text", 2)).take([4, 2, 0, 3, 5, 1]))
-    (rows,) = rows_by_entry(pool, resolve_entries(pool.group_names, {"a": 1}))
-    assert rows.tolist() == [2, 5, 1, 3]
+def test_rows_come_sorted_by_hash_however_they_are_listed() -> None:
+    listed = pool_rows(("a", "pair", 4), ("left", "text", 2))
+    wanted = sorted(listed["hash"].to_pylist()[:4])
+    for order in ([4, 2, 0, 3, 5, 1], [0, 1, 2, 3, 4, 5]):
+        pool = pool_of(listed.take(order))
+        (rows,) = rows_by_entry(pool, resolve_entries(pool.group_names, {"a": 1}))
+        assert pool.hashes[rows].tolist() == wanted
 
 
 def test_each_entry_has_its_rows(make_pool: MakePool) -> None:

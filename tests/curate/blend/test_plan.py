@@ -61,11 +61,11 @@ def test_the_order_does_not_depend_on_the_listing(unit: Unit) -> None:
     shuffled = listed.take(np.random.default_rng(1).permutation(listed.num_rows))
     pool, other_listing = pool_of(listed), pool_of(shuffled.slice(0, 9), shuffled.slice(9))
     other_way = config.model_copy(update={"weights": {"pair": 0.3, "web": 0.7}})
-    ids = [
-        some_pool.doc_ids[plan_blend(some_pool, some_config).rows].tolist()
+    hashes = [
+        some_pool.hashes[plan_blend(some_pool, some_config).rows].tolist()
         for some_pool, some_config in [(pool, config), (other_listing, config), (pool, other_way)]
     ]
-    assert ids[0] == ids[1] == ids[2]
+    assert hashes[0] == hashes[1] == hashes[2]
 
 
 def test_a_sample_takes_eight_bytes_and_the_summary_is_json(make_pool: MakePool) -> None:

@@ -17,6 +17,10 @@ Image = tuple[str, float]
 Accept = Callable[[str, int], bool]
 
 
+LEAST_PROPOSED = 0.5
+"""Pairs that are less similar are not stored."""
+
+
 def similarity(one: Image, other: Image) -> float:
     return float(np.cos(np.radians(one[1] - other[1])))
 
@@ -33,14 +37,14 @@ def run(config: ImageDedupConfig, *documents: list[Image], accept: Accept = lamb
         (a, b, similarity(images[a], images[b]))
         for a in firsts
         for b in firsts
-        if a < b and similarity(images[a], images[b]) >= 0.5
+        if a < b and similarity(images[a], images[b]) >= LEAST_PROPOSED
     ] + [(n, n, 1.0) for n in firsts if n in repeated]
     columns = [
         pa.array([pair[place] for pair in pairs], kind)
         for place, kind in enumerate((pa.int64(), pa.int64(), pa.float64()))
     ]
     index = index_pairs(pa.table(repeats, schema=EQUAL_IMAGES), pa.table(columns, schema=SIMILAR_IMAGES), config)
-    members = set(index.images.tolist())
+    members = {*repeated, *(end for first, second, _ in pairs for end in (first, second))}
     standing = []
     for number, document in enumerate(documents):
         own = [n for n, of in enumerate(owner) if of == number and n in members]
@@ -124,9 +128,11 @@ def test_a_refused_document_takes_nothing_from_later_ones() -> None:
 def test_a_stricter_threshold_takes_pairs_of_a_looser_one() -> None:
     strict = ImageDedupConfig(cosine=0.999)
     assert run(strict, [("x", 0)], [("y", 20)], [("z", 1)]) == [Copy(2, "dedup.cosine", "d0:0")]
+    assert run(strict, [("x", 0)], [("y", 20), ("x", 0)], [("z", 40)]) == [Copy(2, "dedup.exact", "d0:0")]
+    assert run(EXACT, [("x", 0)], [("y", 20)], [("z", 1)]) == []
 
 
-@pytest.mark.parametrize("config", [EXACT, BOTH, COSINE])
+@pytest.mark.parametrize("config", [EXACT, BOTH, COSINE, ImageDedupConfig(cosine=0.999)])
 @pytest.mark.parametrize("seed", range(12))
 def test_random_corpora_end_as_the_rule_says(config: ImageDedupConfig, seed: int) -> None:
     rng = np.random.default_rng(seed)
