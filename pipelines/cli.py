@@ -181,6 +181,35 @@ def report(
 
 
 @app.command()
+def remove(  # noqa: PLR0913 - one parameter per option
+    out: OutArgument,
+    *,
+    urls: Annotated[Path | None, typer.Option(help="File of addresses of pages and images, one a line.")] = None,
+    hosts: Annotated[Path | None, typer.Option(help="File of hosts, one a line.")] = None,
+    domains: Annotated[Path | None, typer.Option(help="File of domains, with all hosts below them.")] = None,
+    sha256: Annotated[Path | None, typer.Option(help="File of hashes of images, stored or as fetched.")] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    debug: Debug = False,
+) -> None:
+    """Take content down: delete its bytes from a finished run and its shard sets, and never fetch it again."""
+    with _errors_to_exit_codes(debug=debug):
+        from pipelines.run.removals import Removals  # noqa: PLC0415 - keeps --help fast
+        from pipelines.session import RunOptions, remove_again  # noqa: PLC0415 - imports torch and Dask
+
+        lists = {"urls": urls, "hosts": hosts, "domains": domains, "sha256": sha256}
+        wanted = Removals.of({name: _read_list(path) for name, path in lists.items() if path is not None})
+        removed = remove_again(RunOptions(out=out, workers=workers, scheduler=scheduler), wanted)
+        views.show_removed(removed)
+
+
+def _read_list(path: Path) -> list[str]:
+    """Return the lines of a file that are neither empty nor comments."""
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+@app.command()
 def clean(
     out: OutArgument,
     *,

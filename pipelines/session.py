@@ -21,7 +21,9 @@ from pipelines.run.folder import RunFolder, read_json
 from pipelines.run.lock import only_run
 from pipelines.run.manifest import Manifest, load_manifest
 from pipelines.run.progress import Progress
+from pipelines.run.removals import Removals, load_removals
 from pipelines.run.workers import Workers
+from pipelines.takedown.remove import Removed, remove
 from pipelines.write.blend_plan import Planned, decide_run, plan_again
 
 NAME_OVERRIDE = "blend.name="
@@ -73,6 +75,7 @@ def open_context(recipe_path: str, options: RunOptions, *, contact: str | None =
         base=str(Path(recipe_path).resolve().parent),
         retry_failed=options.retry_failed,
         limit=options.limit,
+        removed=load_removals(RunFolder(options.out.rstrip("/"))).digest,
     )
 
 
@@ -93,7 +96,7 @@ def open_run(options: RunOptions, *, recipe: str = "recipe.yaml") -> RunContext:
     except FileNotFoundError as error:
         raise RecipeError((f"{root}: no run here; start one with `curate run`",)) from error
     parsed = parse_recipe(text, overrides=options.overrides)
-    return RunContext(folder=RunFolder(root), recipe=parsed, base=root)
+    return RunContext(folder=RunFolder(root), recipe=parsed, base=root, removed=load_removals(RunFolder(root)).digest)
 
 
 def run_recipe(recipe_path: str, options: RunOptions) -> Finished:
@@ -180,7 +183,7 @@ def report_again(options: RunOptions, *, name: str | None = None, extras: Extras
     if is_planned:
         if read_json(context.folder.file("blend", f"{wanted}.json")) is None:
             raise CurateError(f"{context.folder.root}: no shard set {wanted} here")
-        context = open_run(options, recipe=f"blend/{wanted}.recipe.yaml")
+        context = _open_set(options, wanted)
     with only_run(context.folder), _connected(context, options) as workers:
         decided = decide_run(workers, context, manifest)
         return account_for(workers, context, decided, is_planned=is_planned, extras=extras)
@@ -205,6 +208,23 @@ def _connected(context: RunContext, options: RunOptions, *, fetches: bool = Fals
         ) as client,
     ):
         yield open_workers(client, context, progress)
+
+
+def remove_again(options: RunOptions, wanted: Removals) -> Removed:
+    """Take what is on a list out of a finished run and its shard sets.
+
+    Args:
+        options: ``out`` names the run.
+        wanted: What is to be gone.
+    """
+    context = open_run(options)
+    with only_run(context.folder), _connected(context, options) as workers:
+        return remove(workers, context, wanted, open_set=lambda name: _open_set(options, name))
+
+
+def _open_set(options: RunOptions, name: str) -> RunContext:
+    """Return the context of a run with the recipe of one of its shard sets."""
+    return open_run(options, recipe=f"blend/{name}.recipe.yaml")
 
 
 def _num_cpus() -> int:

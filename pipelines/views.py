@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # these import torch and Dask
     from pipelines.inventory import Removable
     from pipelines.run.context import RunContext
     from pipelines.session import Finished
+    from pipelines.takedown.remove import Removed
     from pipelines.write.blend_plan import Planned
 
 BYTES_PER_MB = 1e6
@@ -194,6 +195,13 @@ def show_removable(found: "Sequence[Removable]", *, is_removed: bool) -> None:
     total = f"{sum(one.size_bytes for one in found) / 1e6:,.1f} MB"
     told = f"removed {total}" if is_removed else f"{total} to remove; --yes removes it"
     console.print(told if found else "nothing to remove")
+
+
+def show_removed(removed: "Removed") -> None:
+    """Print what a takedown came to."""
+    console.print(f"taken down: {removed.num_documents:,} documents, {removed.num_images:,} images")
+    for name, number in removed.rewritten.items():
+        console.print(f"shard set {name}: {number:,} shards written again", markup=False)
 
 
 def show_benches(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -63,6 +63,20 @@ class StoredResults(Sequence[ShardResult]):
         return load_result(self._paths[place], made_from=self._made_from)
 
 
+def read_made_from(path: str) -> str:
+    """Return the fingerprint that ``save_result`` was given.
+
+    Raises:
+        ShardError: No such file, or one of another kind.
+    """
+    file_system, target = open_folder(path)
+    try:
+        with file_system.open(target, "rb") as file:
+            return str(json.loads((pq.read_schema(file).metadata or {})[_COUNTS_KEY])["made_from"])
+    except (OSError, pa.ArrowInvalid, KeyError) as error:
+        raise ShardError(f"{path}: not the result of a written shard ({error})") from error
+
+
 def load_result(path: str, *, made_from: str) -> ShardResult:
     """Read what ``save_result`` wrote.
 

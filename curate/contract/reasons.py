@@ -127,6 +127,7 @@ class Reason(StrEnum):
     DOC_REJECTED = "doc.rejected"  # an image whose document was rejected
     DEDUP_EXACT = "dedup.exact"
     DEDUP_COSINE = "dedup.cosine"
+    REMOVED = "removed.on_request"  # taken down: its bytes are gone, and it is not fetched again
     POISON = "engine.poison"  # the document killed its workers and was set aside
     TOO_LARGE = "engine.too_large"  # the document alone is more than a worker's memory can hold, and was set aside
     BLEND_NOT_DRAWN = "blend.not_drawn"  # fit to use, but the blend's weights left no room for it

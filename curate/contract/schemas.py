@@ -178,6 +178,7 @@ FACTS = pa.schema(
         pa.field("doc_id", pa.string()),
         pa.field("source", pa.string()),
         pa.field("kind", pa.string()),
+        pa.field("url", pa.string()),  # of the page
         pa.field("fault_stage", pa.string()),  # of what kept it from being read, or set it aside; null: nothing did
         pa.field("fault_reason", pa.string()),
         pa.field("fault_detail", pa.string()),

@@ -53,6 +53,7 @@ REASON_WORDS: dict[str, str] = {
     Reason.DOC_REJECTED: "its document was rejected",
     Reason.DEDUP_EXACT: "the same bytes occur earlier",
     Reason.DEDUP_COSINE: "nearly the same image occurs earlier",
+    Reason.REMOVED: "taken down on request",
     Reason.POISON: "it killed its workers and was set aside",
     Reason.TOO_LARGE: "it alone is more than a worker's memory can hold",
     Reason.BLEND_NOT_DRAWN: "fit to use, but the blend had no room for it",

@@ -11,6 +11,7 @@ from pipelines.decide.facts_table import gather_admission
 from pipelines.decide.judge import Judged, Rules, admit
 from pipelines.decide.judge_partition import load_url_counts
 from pipelines.run.context import RunContext
+from pipelines.run.removals import removals_for
 from pipelines.run.tables import ITEMS
 
 IMAGE_COLUMNS = ("doc_id", "position", "image_url", "expected_sha256")
@@ -19,7 +20,7 @@ IMAGE_COLUMNS = ("doc_id", "position", "image_url", "expected_sha256")
 def admit_partition(context: RunContext, partition: str) -> Judged:
     """Return what of a partition stands by what is known before its images are fetched."""
     facts = gather_admission(context, partition)
-    return admit(facts, Rules.of(context.recipe), load_url_counts(context, partition, facts))
+    return admit(facts, Rules.of(context.recipe, removals_for(context)), load_url_counts(context, partition, facts))
 
 
 def admitted_images(context: RunContext, partition: str) -> pa.Table:

@@ -70,6 +70,16 @@ class Decision:
         return self.file(context, "copies", f"{fold:05d}.arrow"), part
 
 
+def without_removed(decision: Decision, removed: str) -> Decision:
+    """Return the decision that an earlier one becomes when something is taken down: nothing else changes.
+
+    Args:
+        decision: The earlier one.
+        removed: Digest of the list of what was taken down.
+    """
+    return Decision(fingerprint=stage_fingerprint("takedown", 1, {}, [decision.fingerprint, removed]))
+
+
 def name_decision(context: RunContext, manifest: Manifest, *, url_counts: str) -> Decision:
     """Return the decision that a recipe amounts to: rules, facts and embeddings, and the code that decides.
 
@@ -82,6 +92,8 @@ def name_decision(context: RunContext, manifest: Manifest, *, url_counts: str) -
         section: None if (model := getattr(context.recipe, section)) is None else model.model_dump(mode="json")
         for section in SECTIONS
     }
+    if context.removed:
+        options["removed"] = context.removed
     dedup = context.recipe.dedup
     columns = ("facts", "embeddings") if dedup is not None and dedup.image.cosine is not None else ("facts",)
     inputs = [_code_digest(), manifest.digest(*columns), url_counts]

@@ -97,7 +97,7 @@ def _document_columns(sources: Sources, doc_ids: pa.Array) -> dict[str, pa.Array
     columns = {
         "document": pa.array(np.arange(len(doc_ids)), pa.int32()),
         "position": pa.array(np.full(len(doc_ids), WHOLE_DOCUMENT), pa.int32()),
-        **{name: sources.documents[name] for name in ("doc_id", "source", "kind")},
+        **{name: sources.documents[name] for name in ("doc_id", "source", "kind", "url")},
         **_faults(sources, doc_ids),
         **{name: whole[name].take(place) for name in TEXT_COLUMNS},
         "num_texts": pa.array(num_texts, pa.int32()),

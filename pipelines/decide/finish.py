@@ -18,6 +18,7 @@ from pipelines.decide.judge_partition import judge_partition
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext
 from pipelines.run.manifest import Fold
+from pipelines.run.removals import removals_for
 from pipelines.run.splits import read_part
 from pipelines.run.tables import Table
 
@@ -43,7 +44,7 @@ def finish_partition(context: RunContext, decision: Decision, number: int, name:
         number: Of the partition.
         name: Of the partition.
     """
-    rules = Rules.of(context.recipe)
+    rules = Rules.of(context.recipe, removals_for(context))
     judged = judge_partition(context, name, rules, with_matches=True)
     if context.recipe.dedup is not None:
         path, part = decision.copies_path(context, number)
@@ -136,8 +137,10 @@ def read_rejections(counters: Counter[str]) -> Rejections:
 
 def _reject_copies(judged: Judged, rules: Rules, copies: pa.Table) -> None:
     _, rows = split_image_number(copies["image"].to_numpy())
-    details = np.array([f"of {original}" for original in copies["original"].to_pylist()], dtype=object)
-    reasons = copies["reason"].to_numpy()
+    # Settled copies all stand, unless something was taken down since.
+    stands = judged.standing_images()[rows]
+    details = np.array([f"of {original}" for original in copies["original"].to_pylist()], dtype=object)[stands]
+    reasons, rows = copies["reason"].to_numpy(zero_copy_only=False)[stands], rows[stands]
     judged.images.reject(rows, stage=Stage.DEDUP, reasons=reasons, details=details)
     fallen = np.zeros(judged.facts.images.num_rows, dtype=np.bool_)
     fallen[rows] = True

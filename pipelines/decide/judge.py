@@ -5,7 +5,7 @@ wherever it is needed: before images are fetched, before copies are looked for, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -13,12 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.contract.errors import CurateError
-from curate.contract.reasons import FetchStatus, Kind, Stage, fetch_reason
+from curate.contract.reasons import FetchStatus, Kind, Reason, Stage, fetch_reason
 from pipelines.decide.facts import FAULT_COLUMNS, Facts
 from pipelines.decide.fates import Fates, Flags, Ints, Objects, is_missing
 from pipelines.decide.rules import BoundRule, first_reasons, rules_at
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.rule_sets import rule_configs
+from pipelines.run.removals import Removals
 
 NOT_JUDGED = frozenset({"kind", "similarity", "text_positions"})
 """Columns of FACTS that rules on images do not read, or not as they stand there."""
@@ -32,9 +33,11 @@ class Rules:
     url: Sequence[BoundRule]
     image: Sequence[BoundRule]
     doc: Sequence[BoundRule]
+    removals: Removals = field(default_factory=Removals)
+    """What was taken down, before any rule is asked."""
 
     @classmethod
-    def of(cls, recipe: Recipe) -> Self:
+    def of(cls, recipe: Recipe, removals: Removals | None = None) -> Self:
         """Return those of a recipe."""
         admit, keep = rule_configs(recipe.admit), rule_configs(recipe.keep)
         return cls(
@@ -42,6 +45,7 @@ class Rules:
             url=rules_at("url", admit),
             image=rules_at("image", keep),
             doc=rules_at("doc", keep),
+            removals=removals or Removals(),
         )
 
 
@@ -64,7 +68,7 @@ class Judged:
 
 
 def admit(facts: Facts, rules: Rules, url_counts: Ints | None) -> Judged:
-    """Apply what can be told before images are fetched: faults, then rules on text, then rules on URLs.
+    """Apply what can be told before images are fetched: what was taken down, faults, rules on text, rules on URLs.
 
     Args:
         facts: Of the partition.
@@ -74,8 +78,9 @@ def admit(facts: Facts, rules: Rules, url_counts: Ints | None) -> Judged:
     judged = Judged(
         facts=facts, documents=Fates.open(facts.documents.num_rows), images=Fates.open(facts.images.num_rows)
     )
+    _judge_removed(judged, rules.removals)
     stages, reasons, details = (facts.documents[name].to_numpy(zero_copy_only=False) for name in FAULT_COLUMNS)
-    faulty = np.flatnonzero(~is_missing(reasons))
+    faulty = np.flatnonzero(~is_missing(reasons) & judged.documents.standing())
     judged.documents.reject(faulty, stage=stages[faulty], reasons=reasons[faulty], details=details[faulty])
     _judge_texts(judged, rules.text)
     _judge_urls(judged, rules.url, url_counts)
@@ -146,6 +151,18 @@ def is_document_there(facts: Facts) -> Flags:
     has_image = np.bincount(facts.document, minlength=facts.documents.num_rows) > 0
     there: Flags = has_image | (facts.documents["num_texts"].to_numpy() > 0)
     return there
+
+
+def _judge_removed(judged: Judged, removals: Removals) -> None:
+    if not removals:
+        return
+    facts = judged.facts
+    documents = np.array([removals.has_url(url) for url in facts.documents["url"].to_pylist()], dtype=np.bool_)
+    hashes = [None if one is None else one.hex() for one in facts.images["image_id"].to_pylist()]
+    urls = facts.images["image_url"].to_pylist()
+    images = [removals.has_url(url) or own in removals.sha256 for url, own in zip(urls, hashes, strict=True)]
+    judged.documents.reject(np.flatnonzero(documents), stage=Stage.ADMIT, reasons=str(Reason.REMOVED))
+    judged.images.reject(np.flatnonzero(images), stage=Stage.ADMIT, reasons=str(Reason.REMOVED))
 
 
 def _judge_texts(judged: Judged, rules: Sequence[BoundRule]) -> None:

@@ -17,6 +17,7 @@ from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext
 from pipelines.run.folder import read_stamp, write_table
 from pipelines.run.manifest import FOLD_PARTITIONS, Fold
+from pipelines.run.removals import removals_for
 
 
 def list_standing(
@@ -35,7 +36,7 @@ def list_standing(
     stamp = read_stamp(path)
     if stamp is not None and stamp.fingerprint == decision.fingerprint:
         return Report(stage=Stage.DECIDE, partition=group.name, skipped=True)
-    rules = Rules.of(context.recipe)
+    rules = Rules.of(context.recipe, removals_for(context))
     found = [STANDING.empty_table()]
     by_number = {fold.number: fold for fold in folds}
     for number, name in enumerate(group.partitions, start=group.start):

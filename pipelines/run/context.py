@@ -29,6 +29,8 @@ class RunContext:
     """Fetch again what failed for a reason that may pass."""
     limit: int | None = None
     """Documents per input file, for a trial run."""
+    removed: str = ""
+    """Digest of the list of what was taken down; empty where nothing was. See ``pipelines.run.removals``."""
 
 
 def make_tables(

@@ -13,6 +13,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from curate.contract.errors import CurateError
+from pipelines.run.context import RunContext
 from pipelines.run.folder import RunFolder, read_json, write_json
 
 FILE_NAME = "removed.json"
@@ -109,6 +110,11 @@ def removals_of(folder: RunFolder, digest: str) -> Removals:
     if found.digest != digest:
         raise CurateError(f"{folder.file(FILE_NAME)}: it has changed while a run was working; run again")
     return found
+
+
+def removals_for(context: RunContext) -> Removals:
+    """Return the list that a run works under."""
+    return removals_of(RunFolder(context.folder.root), context.removed)
 
 
 def _tidy(name: str, text: str) -> str:

@@ -32,7 +32,7 @@ def measure_partition_text(context: RunContext, partition: str) -> Report:
 
 def measure_partition_images(context: RunContext, partition: str) -> Report:
     """Measure the pixels of a partition's images."""
-    made_from = stage_fingerprint("image", IMAGE_MEASURES.version, {}, _image_inputs(context, partition))
+    made_from = image_fingerprint(context, partition)
 
     def compute() -> tuple[pa.Table]:
         keys = _ok_images(context, partition)
@@ -48,9 +48,7 @@ def measure_partition_clip(context: RunContext, partition: str) -> Report:
     """Embed and score a partition's images against their document's text."""
     config = context.recipe.clip
     assert config is not None, "the stage is not planned without a clip section"  # noqa: S101 - an invariant
-    options = config.model_dump(mode="json", exclude=set(SPEED_FIELDS))
-    inputs = [*_image_inputs(context, partition), items_digest(context, partition)]
-    made_from = stage_fingerprint("clip", CLIP_MEASURES.version, options, inputs)
+    made_from = clip_fingerprint(context, partition)
 
     def compute() -> tuple[pa.Table]:
         keys, items = _ok_images(context, partition), load_items(context, partition)
@@ -60,6 +58,21 @@ def measure_partition_clip(context: RunContext, partition: str) -> Report:
             return (measure_clip(items, images.rows, data=images.data(), encoder=worker_encoder(config)),)
 
     return make_tables(context, partition, CLIP_MEASURES, made_from=made_from, compute=compute)
+
+
+def image_fingerprint(context: RunContext, partition: str) -> str:
+    """Return what a partition's measures of pixels are made from."""
+    return stage_fingerprint("image", IMAGE_MEASURES.version, {}, _image_inputs(context, partition))
+
+
+def clip_fingerprint(context: RunContext, partition: str) -> str:
+    """Return what a partition's scores are made from; empty without a CLIP section."""
+    config = context.recipe.clip
+    if config is None:
+        return ""
+    options = config.model_dump(mode="json", exclude=set(SPEED_FIELDS))
+    inputs = [*_image_inputs(context, partition), items_digest(context, partition)]
+    return stage_fingerprint("clip", CLIP_MEASURES.version, options, inputs)
 
 
 @functools.lru_cache(maxsize=1)

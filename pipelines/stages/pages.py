@@ -10,6 +10,7 @@ from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext, load_documents, load_poison, make_tables, stage_fingerprint
 from pipelines.run.folder import digest_of
 from pipelines.run.joins import without_documents
+from pipelines.run.removals import removals_for
 from pipelines.run.stored import iterate_rows, rows_digest
 from pipelines.run.tables import PAGE_FACTS, PAGE_ITEMS, PAGE_VERDICTS, PAGES
 from pipelines.stages.refetch import fetch_missing, fetcher_config
@@ -46,6 +47,10 @@ def parse_pages(context: RunContext, partition: str) -> Report:
 
 
 def _wanted_pages(context: RunContext, partition: str) -> pa.Table:
-    """Return doc_id and URL of the pages to look at, in input order."""
+    """Return doc_id and URL of the pages to look at, in input order: neither set aside nor taken down."""
     documents = without_documents(load_documents(context, partition), list(load_poison(context, partition)))
-    return documents.filter(documents["url"].is_valid()).select(["doc_id", "url"])
+    pages = documents.filter(documents["url"].is_valid()).select(["doc_id", "url"])
+    removals = removals_for(context)
+    if not removals:
+        return pages
+    return pages.filter(pa.array([not removals.has_url(url) for url in pages["url"].to_pylist()], pa.bool_()))

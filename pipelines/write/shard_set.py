@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -54,14 +54,7 @@ def write_shard_set(workers: Workers, context: RunContext, *, decided: Decided, 
     for wave, label in _waves(context, decided.decision, pool, order, made_from=made_from):
         taken = _Taken.by(wave.shards, pool, order)
         _write_wave(workers, context, taken, wave, label=label)
-    info = ShardSetInfo(
-        name=name,
-        recipe_sha256=recipe_digest(context.recipe),
-        facts=collection_facts(context.recipe),
-        datasheet=context.recipe.datasheet,
-        blend=plan.summary,
-        filters=_yields(context.recipe, decided.rejections),
-    )
+    info = describe(context.recipe, decided.rejections, plan.summary)
     finish_shard_set(folder.file("shards", name), load_results(context, name, num_shards, made_from), info=info)
 
 
@@ -157,6 +150,24 @@ def _write_wave(workers: Workers, context: RunContext, taken: _Taken, wave: Wave
     ]
     workers.finish(f"shards{label}", tasks)
     remove_spool(context, wave.name)
+
+
+def describe(recipe: Recipe, rejections: Rejections, summary: dict[str, Any]) -> ShardSetInfo:
+    """Return what a set's samples do not tell.
+
+    Args:
+        recipe: That it was made by.
+        rejections: Of its decision.
+        summary: Of its plan.
+    """
+    return ShardSetInfo(
+        name=recipe.blend.name,
+        recipe_sha256=recipe_digest(recipe),
+        facts=collection_facts(recipe),
+        datasheet=recipe.datasheet,
+        blend=summary,
+        filters=_yields(recipe, rejections),
+    )
 
 
 def recipe_digest(recipe: Recipe) -> str:

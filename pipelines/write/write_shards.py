@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from curate.contract.errors import ShardError
 from curate.contract.reasons import Stage
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext
+from pipelines.run.folder import list_names
 from pipelines.write.spool import Wave, gather, is_written
-from shards.results import StoredResults, save_result
+from shards.results import StoredResults, read_made_from, save_result
 from shards.storage import remove_file
 from shards.writer import shard_name, write_records
 
@@ -22,7 +24,7 @@ def write_one_shard(context: RunContext, wave: Wave, shard: int, partitions: Seq
     """
     if is_shard_written(context, wave.name, shard, wave.made_from):
         return Report(stage=Stage.WRITE_SHARDS, partition=shard_name(shard), skipped=True)
-    path, note = _shard_path(context, wave.name, shard), _note_path(context, wave.name, shard)
+    path, note = shard_path(context, wave.name, shard), note_path(context, wave.name, shard)
     remove_file(note)  # it must not outlive the tar that it speaks of
     samples = ((stored.record, stored.images) for stored in gather(context, wave, shard, partitions))
     result = write_records(path, samples, shard=shard)
@@ -33,18 +35,32 @@ def write_one_shard(context: RunContext, wave: Wave, shard: int, partitions: Seq
 
 def load_results(context: RunContext, name: str, num_shards: int, made_from: str) -> StoredResults:
     """Return what the written shards of a set said of themselves, in order, each read when it is asked for."""
-    return StoredResults([_note_path(context, name, shard) for shard in range(num_shards)], made_from=made_from)
+    return StoredResults([note_path(context, name, shard) for shard in range(num_shards)], made_from=made_from)
+
+
+def list_results(context: RunContext, name: str) -> StoredResults:
+    """Return what the shards of a finished set said of themselves, whatever they were made from.
+
+    Raises:
+        ShardError: There is none.
+    """
+    folder = context.folder.file("blend", "written", name)
+    paths = [f"{folder}/{note}" for note in sorted(list_names(folder))]
+    if not paths:
+        raise ShardError(f"{folder}: nothing is known of the shards of {name}")
+    return StoredResults(paths, made_from=read_made_from(paths[0]))
 
 
 def is_shard_written(context: RunContext, name: str, shard: int, made_from: str) -> bool:
     """Say whether a shard is there, whole, and made from the same order and content."""
-    return is_written(_shard_path(context, name, shard), _note_path(context, name, shard), made_from)
+    return is_written(shard_path(context, name, shard), note_path(context, name, shard), made_from)
 
 
-def _shard_path(context: RunContext, name: str, shard: int) -> str:
+def shard_path(context: RunContext, name: str, shard: int) -> str:
+    """Return where a shard lies."""
     return context.folder.file("shards", name, shard_name(shard))
 
 
-def _note_path(context: RunContext, name: str, shard: int) -> str:
+def note_path(context: RunContext, name: str, shard: int) -> str:
     """Return where a written shard's result is kept: removed before the shard is written, saved after it."""
     return context.folder.file("blend", "written", name, f"{shard:05d}.parquet")

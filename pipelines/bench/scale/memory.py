@@ -30,9 +30,11 @@ def watch_memory(workers: Sequence[int]) -> Iterator[Peak]:
     peak, is_over = Peak(), threading.Event()
 
     def look() -> None:
-        while not is_over.wait(INTERVAL_S):
+        while True:
             peak.driver = max(peak.driver, _resident_mb(os.getpid()))
             peak.worker = max([peak.worker, *map(_resident_mb, workers)])
+            if is_over.wait(INTERVAL_S):
+                return
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()

@@ -25,7 +25,7 @@ from pipelines.decide.propose import (
 from pipelines.run.context import RunContext
 from pipelines.run.manifest import Fold, cut_folds
 from pipelines.run.splits import read_all, read_part
-from tests.pipelines.corpus import CLIP, Picture, doc, jpeg, make_context, measured, write_partition
+from tests.pipelines.corpus import CLIP, Picture, doc, make_context, measured, write_partition
 
 NAMES = [f"mmc4-{number:05d}-00000" for number in range(4)]
 PICTURES = [
