@@ -1,19 +1,22 @@
 """The driver's loop: one future per partition and stage, a bounded window, retries, and poison set aside.
 
-Tasks return small reports, never tables. A finished task may name the tasks that follow it; those run before new
-partitions are begun, so that a partition flows through its stages without a barrier. Queuing on the scheduler is not
-relied upon: it is switched off for tasks with resources, so the window here is what bounds the work in flight.
+Tasks return small reports, never tables. A finished task may name the tasks that follow it, and one under way may
+announce partitions whose tasks need not wait for its end; these run before new partitions are begun, so that a
+partition flows through its stages without a barrier. Queuing on the scheduler is not relied upon: it is switched off
+for tasks with resources, so the window here is what bounds the work in flight.
 """
 
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
-from distributed import Client, Future, KilledWorker, as_completed
+from distributed import Client, Future, KilledWorker
 
 from curate.contract.errors import CurateError, PartitionError
+from pipelines.engine.inbox import Announcement, Inbox
 
 RETRIES = 2
 """How often a task that raised is run again before its partition is reported as failed."""
@@ -30,6 +33,8 @@ class Report:
     counters: dict[str, int] = field(default_factory=dict)
     partitions: tuple[str, ...] = ()
     """Partitions that came into being (ingest only)."""
+    told: Any = None
+    """What the tasks that follow have to know; small."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +48,11 @@ class Task:
     resources: dict[str, float] | None = None
     then: Callable[[Report], "list[Task]"] = lambda _report: []
     """Tasks that may start when this one is done."""
+    on_announced: Callable[[str], "list[Task]"] | None = None
+    """Tasks that may start once the running one has announced a partition, for which its call gets ``announce=``.
+
+    An announcement may come twice, or be lost: what it is for is to be named by the report again.
+    """
     on_killed: Callable[[], "list[Task]"] | None = None
     """Called when the task has killed its workers: finds and sets aside what did, returns the tasks to run again."""
 
@@ -71,24 +81,69 @@ def _run(
     client: Client, fresh: Iterator[Task], window: int, suspects: deque[Task], failures: list[PartitionError]
 ) -> Iterator[Report]:
     """Run tasks and what follows them until none is in flight; tasks whose workers died become suspects."""
-    ready = deque[Task]()
-    running: dict[Future, Task] = {}
-    completed = as_completed()
-    _top_up(client, running, completed, ready, fresh, window)
-    for future in completed:
-        task = running.pop(future)
-        try:
-            report: Report = future.result()
-        except Exception as error:  # noqa: BLE001 - the one place where any fault of a task becomes a named partition
-            if isinstance(error, KilledWorker):
-                suspects.append(task)
+    with Inbox(client) as inbox:
+        flight = _Flight(client, inbox, fresh, window)
+        flight.top_up()
+        while flight.running:
+            news = inbox.take()
+            if isinstance(news, Announcement):
+                flight.hear(news)
+                continue
+            task = flight.land(news)
+            try:
+                report: Report = news.result()
+            except Exception as error:  # noqa: BLE001 - the one place where any fault of a task becomes a named partition
+                if isinstance(error, KilledWorker):
+                    suspects.append(task)
+                else:
+                    failures.append(PartitionError(task.stage, task.partition, f"{type(error).__name__}: {error}"))
             else:
-                failures.append(PartitionError(task.stage, task.partition, f"{type(error).__name__}: {error}"))
-        else:
-            ready.extendleft(reversed(task.then(report)))
-            yield report
-        future.release()
-        _top_up(client, running, completed, ready, fresh, window)
+                flight.put_first(task.then(report))
+                yield report
+            news.release()
+            flight.top_up()
+
+
+class _Flight:
+    """Tasks in flight, and those that are ready to be."""
+
+    def __init__(self, client: Client, inbox: Inbox, fresh: Iterator[Task], window: int) -> None:
+        self._client, self._inbox, self._fresh, self._window = client, inbox, fresh, window
+        self._ready = deque[Task]()
+        self._numbers = count()
+        self.running: dict[Future, tuple[int, Task]] = {}
+        self._announcing: dict[int, Task] = {}
+
+    def top_up(self) -> None:
+        """Send tasks until the window is full or none is left."""
+        while len(self.running) < self._window:
+            task = self._ready.popleft() if self._ready else next(self._fresh, None)
+            if task is None:
+                return
+            number = next(self._numbers)
+            if task.on_announced is not None:
+                self._announcing[number] = task
+            options = {} if task.on_announced is None else {"announce": self._inbox.announcer(number)}
+            future = submit(self._client, task, **options)
+            self.running[future] = (number, task)
+            self._inbox.expect(future)
+
+    def put_first(self, tasks: list[Task]) -> None:
+        """Have tasks sent before all others that wait."""
+        self._ready.extendleft(reversed(tasks))
+
+    def hear(self, news: Announcement) -> None:
+        """Send what may start now; a task that is done has named all its partitions itself."""
+        task = self._announcing.get(news.task)
+        if task is not None and task.on_announced is not None:
+            self.put_first(task.on_announced(news.partition))
+            self.top_up()
+
+    def land(self, future: Future) -> Task:
+        """Return the task of a future that is done, no longer in flight."""
+        number, task = self.running.pop(future)
+        self._announcing.pop(number, None)
+        return task
 
 
 def _run_suspect(client: Client, task: Task, suspects: deque[Task], failures: list[PartitionError]) -> Iterator[Report]:
@@ -117,19 +172,7 @@ def _describe(failures: list[PartitionError]) -> Iterator[str]:
         yield f"stage {stage} failed on {len(names)} partitions ({', '.join(sorted(names))}): {cause}"
 
 
-def _top_up(
-    client: Client, running: dict[Future, Task], completed: Any, ready: deque[Task], fresh: Iterator[Task], window: int
-) -> None:
-    while len(running) < window:
-        task = ready.popleft() if ready else next(fresh, None)
-        if task is None:
-            return
-        future = submit(client, task)
-        running[future] = task
-        completed.add(future)
-
-
-def submit(client: Client, task: Task) -> Future:
+def submit(client: Client, task: Task, **options: Any) -> Future:
     """Send one task to the cluster. Keys are tuples: string keys with other shapes defeat Dask's task groups."""
     return client.submit(
         task.call,
@@ -138,6 +181,7 @@ def submit(client: Client, task: Task) -> Future:
         retries=RETRIES,
         resources=task.resources,
         pure=False,
+        **options,
     )
 
 
