@@ -13,13 +13,14 @@ from curate.contract.errors import CurateError, RecipeError
 from curate.contract.reasons import Stage
 from pipelines.decide.decided import load_or_decide
 from pipelines.engine.cluster import Client, count_cpu_workers, count_workers, has_resource
-from pipelines.engine.loop import Report, Task, run_tasks
+from pipelines.engine.loop import Task, run_tasks
+from pipelines.file_reading import FileReading
 from pipelines.recipes.load import dump_recipe
 from pipelines.road import StageSpec, counts_urls, measuring_stages
 from pipelines.run.context import RunContext
 from pipelines.run.folder import read_json, write_json, write_text
 from pipelines.run.progress import Progress
-from pipelines.stages.ingest import ingest_file, input_files
+from pipelines.stages.ingest import InputFile, input_files
 from pipelines.stages.poison import set_poison_aside
 from pipelines.stages.url_counts import count_urls
 from pipelines.write.count_tokens import count_partition_tokens, load_token_counts, store_tokenizer
@@ -90,29 +91,27 @@ def _measure_all(client: Client, context: RunContext, progress: Progress, window
     """Bring every partition to its measures; return their names in input order."""
     recipe = context.recipe
     files = {file.name: file for file in input_files(context)}
-    of_file: dict[str, tuple[str, ...]] = {}
     has_barrier = any(counts_urls(recipe, source) for source in recipe.sources)
 
-    def go_on(report: Report) -> list[Task]:
-        of_file[report.partition] = report.partitions
-        specs, _ = measuring_stages(recipe, files[report.partition].source)
-        progress.expect(len(specs) * len(report.partitions))
-        return [_chain(client, context, partition, specs) for partition in report.partitions]
+    def hand_on(file: InputFile, partition: str) -> list[Task]:
+        specs, _ = measuring_stages(recipe, file.source)
+        progress.expect(len(specs))
+        return [_chain(client, context, partition, specs)]
 
-    progress.begin("ingest, text" if has_barrier else "measure", len(files))
-    ingest = (
-        Task(stage=Stage.INGEST, partition=name, call=ingest_file, args=(context, file), then=go_on)
+    readings = {
+        name: FileReading(context, file, hand_on=partial(hand_on, file), expect=progress.expect, num_ahead=window)
         for name, file in files.items()
-    )
-    for report in run_tasks(client, ingest, window=window):
+    }
+    progress.begin("ingest, text" if has_barrier else "measure", len(files))
+    for report in run_tasks(client, (reading.begin() for reading in readings.values()), window=window):
         progress.report(report)
-    partitions = tuple(partition for name in files for partition in of_file[name])
+    partitions = tuple(partition for reading in readings.values() for partition in reading.partitions)
     if has_barrier:
         count_urls(context, partitions)
         chains = [
             (partition, measuring_stages(recipe, file.source)[1])
             for name, file in files.items()
-            for partition in of_file[name]
+            for partition in readings[name].partitions
         ]
         progress.begin("fetch, measure", sum(len(specs) for _, specs in chains))
         tasks = (_chain(client, context, partition, specs) for partition, specs in chains)

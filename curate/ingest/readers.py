@@ -1,7 +1,7 @@
 """From a source of a recipe to its documents: which files, and which reader."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from glob import has_magic
@@ -102,9 +102,14 @@ def _read_records(path: str, *, source: Source, label: str) -> Iterator[Document
 
 
 def _read_rows(path: str, *, source: Source, label: str) -> Iterator[Document | Fault]:
-    read_row, layout = _reader_of(source)
+    read_row, layout = reader_of(source)
+    yield from read_documents(read_rows(path, label=label, layout=layout), read_row)
+
+
+def read_documents(rows: Iterable[Row | Fault], read_row: RowReader) -> Iterator[Document | Fault]:
+    """Yield what a reader makes of rows; nothing raises."""
     unreadable: set[str] = set()
-    for row in read_rows(path, label=label, layout=layout):
+    for row in rows:
         if isinstance(row, Fault):
             yield row
             continue
@@ -155,7 +160,7 @@ def _read_tar(path: str, *, source: WebdatasetSource, label: str) -> Iterator[Do
         yield file_fault(label, describe_error(error))
 
 
-def _reader_of(source: Source) -> tuple[RowReader, FileLayout]:
+def reader_of(source: Source) -> tuple[RowReader, FileLayout]:
     """Return what turns a row into a document, and the layout of the source's files."""
     match source:
         case PagesSource():

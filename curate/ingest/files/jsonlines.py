@@ -29,7 +29,7 @@ def read_json_lines(lines: Iterable[Line | Fault], *, label: str) -> Iterator[Ro
             return
         elif line.text.strip():
             yield parse_object(line.text, line.place)
-            yield from _read_objects(stream)
+            yield from read_objects(stream)
             return
 
 
@@ -49,7 +49,8 @@ def read_words(lines: Iterable[Line | Fault], *, columns: Sequence[str]) -> Iter
                 yield Row(place=replace(line.place, part=part), fields=fields)
 
 
-def _read_objects(lines: Iterable[Line | Fault]) -> Iterator[Row | Fault]:
+def read_objects(lines: Iterable[Line | Fault]) -> Iterator[Row | Fault]:
+    """Yield a row per JSON object of lines that stand in no array."""
     for line in lines:
         if isinstance(line, Fault):
             yield line
