@@ -50,7 +50,7 @@ class FileReading:
 
     def pass_on(self, *partitions: str) -> list[Task]:
         """Return what begins with those partitions that have not been handed on yet."""
-        new = [partition for partition in partitions if partition not in self._handed_on]
+        new = [partition for partition in dict.fromkeys(partitions) if partition not in self._handed_on]
         self._handed_on.update(new)
         return [task for partition in new for task in self._hand_on(partition)]
 
