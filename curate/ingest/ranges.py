@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 
 from curate.contract.records import Document, Fault
 from curate.ingest.config import Source, WarcSource, WebdatasetSource
@@ -60,8 +60,9 @@ def _is_document_a_row(path: str, source: Source, label: str, cut: FileCut) -> b
     first = cut.spans[0]
     try:
         opened = open_rows(path, label=label, layout=layout, cut=cut, span=first, first_line=cut.first_line)
-        with opened as (rows, _):
-            made = [list(read_documents([row], read_row)) for row in islice(rows, _NUM_TRIED)]
+        with opened as (own, behind):
+            rows = islice(chain(own, behind), _NUM_TRIED)
+            made = [list(read_documents([row], read_row)) for row in rows]
     except READ_ERRORS:
         return False
     return all(len(records) == 1 and _is_plain(records[0], label) for records in made)

@@ -131,7 +131,7 @@ def _read(context: RunContext, file: InputFile, begun: Begun, part: FileRange, a
     with opened as (own, behind):
         taken = count()
         counted = (record for record, _ in zip(own, taken, strict=False))
-        for chunk in _cut_chunks(counted, behind, num_before=part.first_record, num_docs=num_docs):
+        for chunk in cut_chunks(counted, behind, num_before=part.first_record, num_docs=num_docs):
             is_sound = number != end and _is_sound(chunk, file.label)
             if not is_sound:
                 break
@@ -146,7 +146,7 @@ def _read(context: RunContext, file: InputFile, begun: Begun, part: FileRange, a
     return _report(file, part, partitions, num_records=num_records, is_as_counted=is_as_counted)
 
 
-def _cut_chunks(
+def cut_chunks(
     own: Iterator[Document | Fault], behind: Iterator[Document | Fault], *, num_before: int, num_docs: int
 ) -> Iterator[list[Document | Fault]]:
     """Yield the chunks that begin in a range; an empty one where one is cut by more than its number of records."""

@@ -2,21 +2,23 @@ import io
 import json
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from distributed import Client
 
-from pipelines.engine.loop import Report, Task
+from curate.contract.errors import CurateError
+from pipelines.engine.loop import Report, Task, run_tasks
 from pipelines.file_reading import FileReading
 from pipelines.recipes.load import parse_recipe
 from pipelines.run.context import RunContext
 from pipelines.run.folder import RunFolder
-from pipelines.run.tables import DOCUMENTS, INGEST_VERDICTS, ITEMS, Table
+from pipelines.run.tables import DOCUMENTS, HELD_IMAGES, INGEST_VERDICTS, ITEMS
 from pipelines.stages.ingest import InputFile, ingest_file, input_files
+from tests.pipelines.cluster_tasks import echo
 from tests.pipelines.corpus import jpeg
 
 TABLES = (DOCUMENTS, ITEMS, INGEST_VERDICTS)
@@ -89,7 +91,9 @@ class Runner:
 
 def content(context: RunContext, partitions: Iterable[str]) -> dict[tuple[str, str], str | None]:
     """Return the digest of every table; pages have no items yet."""
-    stamps = {(name, table.name): context.folder.stamp(table, name) for name in partitions for table in TABLES}
+    stamps = {
+        (name, table.name): context.folder.stamp(table, name) for name in partitions for table in (*TABLES, HELD_IMAGES)
+    }
     return {key: None if stamp is None else stamp.digest for key, stamp in stamps.items()}
 
 
@@ -131,15 +135,16 @@ CUT: dict[str, tuple[str, bytes, str]] = {
     "long lines": ("a.jsonl", b"".join(lines(14, text=lambda n: "word " * (400 if n % 5 == 2 else 1))), MMC4),
     "other letters": ("a.jsonl", b"".join(lines(14, text=lambda n: "\u4f60\u597d\u2028" * n)), MMC4),
     "tsv": ("a.tsv", b"url\ttext\n" + b"".join(TABLE), PAIRS),
-    "tsv with faults": ("a.tsv", b"url\ttext\r\n" + b"".join([*TABLE[:7], b"a\tb\tc\n", b"\n", b"\xff\n", *TABLE[7:]]), PAIRS),
+    "tsv with faults": ("a.tsv", b"url\ttext\r\n" + b"".join([*TABLE[:7], b"a\n\n\xff\n", *TABLE[7:]]), PAIRS),
     "tsv without header": ("a.tsv", b"".join(TABLE), PAIRS + ", columns: [url, text]"),
     "csv without quotes": ("a.csv", b"url,text\n" + b"".join(TABLE).replace(b"\t", b","), PAIRS + ", quotes: false"),
     "txt": ("a.txt", b"".join([b"# list\n", *(f"{url}\n".encode() for url in URLS), b"\n", b"#\n"]), PAGES),
     "parquet": ("a.parquet", PARQUET, PAIRS),
     "parquet with faults": ("a.parquet", parquet({"url": [*URLS[:9], None, "", *URLS[11:]], "text": TEXTS}, 3), PAIRS),
 }  # fmt: skip
-CAPTIONS = [[text] if n < 105 else [text, "again"] for n, text in enumerate(TEXTS * 4)]
 PICTURES = [None if n < 105 else {"bytes": jpeg(n), "path": ""} for n in range(120)]
+CUT["pictures later on"] = ("a.parquet", parquet({"url": URLS * 4, "text": TEXTS * 4, "jpg": PICTURES}, 40), PAIRS)
+CAPTIONS = [[text] if n < 105 else [text, "again"] for n, text in enumerate(TEXTS * 4)]
 TURN_OUT_OTHERWISE: dict[str, tuple[str, bytes, str]] = {
     "blank beyond ascii": ("a.jsonl", b"".join([*lines(9), "\u3000\n".encode(), *lines(9)]), MMC4),
     "old macintosh": ("a.txt", b"".join(f"{url}\n".encode() for url in URLS) + b"http://h/a\rhttp://h/b\n" * 9, PAGES),
@@ -200,5 +205,75 @@ def test_what_cannot_be_cut_is_read_by_one_task_and_flows_on(tmp_path: Path, cas
     assert set(done.began_within) == {only_file(context).name}, "handed on while the file was read"
 
 
-def test_pictures_that_come_later_have_the_file_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ...
+def test_a_partition_goes_on_while_its_file_is_read_and_ranges_behind_wait(tmp_path: Path) -> None:
+    context = make(tmp_path, *CUT["jsonl"], 700)
+    done = Runner(context, seed=1).run()
+    assert done.began_within[0].endswith("range 0")
+    assert done.handed_on == sorted(done.handed_on)
+
+
+def test_no_more_ranges_are_read_ahead_than_allowed(tmp_path: Path) -> None:
+    context = make(tmp_path, *CUT["parquet"], 100)
+    runner = Runner(context, num_ahead=2).run(stop_after=1)
+    assert [task.partition for task in runner.ready] == ["s-00000 range 0", "s-00000 range 1"]
+
+
+@pytest.mark.parametrize("limit", [1, 9, 99])
+def test_a_limit_holds_for_a_large_file(tmp_path: Path, limit: int) -> None:
+    context = make(tmp_path, *CUT["jsonl"], 100, limit=limit)
+    done = Runner(context).run()
+    assert sum(context.folder.read(DOCUMENTS, name).num_rows for name in done.handed_on) == min(limit, 23)
+
+
+@pytest.mark.parametrize("stop_after", [2, 5, 9])
+def test_what_is_read_is_not_read_again_after_a_kill(tmp_path: Path, stop_after: int) -> None:
+    whole, partitions = read_whole(tmp_path, *CUT["jsonl"])
+    context = make(tmp_path, *CUT["jsonl"], 300)
+    killed = Runner(context, seed=2).run(stop_after=stop_after)
+    first = killed.handed_on[0] if killed.handed_on else None
+    before = None if first is None else Path(context.folder.path(DOCUMENTS, first)).stat().st_mtime_ns
+    again = Runner(context, seed=3).run()
+    assert {report.partition for report in again.reports if report.skipped} >= set(killed.kinds[1:])
+    assert first is None or Path(context.folder.path(DOCUMENTS, first)).stat().st_mtime_ns == before
+    assert again.handed_on == list(partitions)
+    assert content(context, partitions) == content(whole, partitions)
+    third = Runner(context).run()
+    assert (third.kinds, third.handed_on) == (["s-00000"], list(partitions))
+
+
+def test_a_partition_of_another_beginning_is_written_anew(tmp_path: Path) -> None:
+    """As a killed run leaves it whose count was wrong."""
+    whole, partitions = read_whole(tmp_path, *CUT["jsonl"])
+    context = make(tmp_path, *CUT["jsonl"], 10**9)
+    for table in TABLES:
+        rows = context.folder.read(table, partitions[0])
+        stamp = context.folder.stamp(table, partitions[1])
+        assert stamp is not None
+        context.folder.write(table, partitions[1], rows=rows, made_from=stamp.fingerprint, note="elsewhere")
+    Path(context.folder.file("ingest", "files", "s-00000.json")).unlink()
+    Runner(context).run()
+    assert content(context, partitions) == content(whole, partitions)
+
+
+def test_a_file_that_changes_between_ranges_is_named(tmp_path: Path) -> None:
+    context = make(tmp_path, *CUT["jsonl"], 300)
+    runner = Runner(context).run(stop_after=1)
+    with Path(only_file(context).path).open("ab") as file:
+        file.write(b"{}\n")
+    with pytest.raises(CurateError, match=r"^a\.jsonl: changed while it was read; run the same recipe again"):
+        runner.call(runner.ready[0])
+
+
+def test_the_driver_is_told_of_partitions_while_the_file_is_read(client: Client, tmp_path: Path) -> None:
+    context = make(tmp_path, *CUT["parquet"], 100)
+    heard: list[tuple[str, bool]] = []
+
+    def hand_on(partition: str) -> list[Task]:
+        heard.append((partition, bool(reading.partitions)))
+        return [Task(stage="echo", partition=partition, call=echo, args=(partition,))]
+
+    reading = FileReading(context, only_file(context), hand_on=hand_on, expect=lambda _: None, num_ahead=6)
+    reports = list(run_tasks(client, [reading.begin()], window=6))
+    assert [partition for partition, _ in heard] == list(reading.partitions)
+    assert not any(is_over for _, is_over in heard)
+    assert {report.partition for report in reports if report.stage == "echo"} == set(reading.partitions)
