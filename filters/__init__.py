@@ -14,6 +14,8 @@ from filters.image.size import size as image_size
 from filters.registry import RULES, RuleSpec
 from filters.text.language import LanguageConfig
 from filters.text.language import language as text_language
+from filters.text.replacement import ReplacementConfig
+from filters.text.replacement import replacement as text_replacement
 from filters.text.words import WordsConfig
 from filters.text.words import words as text_words
 from filters.url.frequency import FrequencyConfig
@@ -28,6 +30,7 @@ __all__ = [
     "FrequencyConfig",
     "ImagesConfig",
     "LanguageConfig",
+    "ReplacementConfig",
     "RuleSpec",
     "SizeConfig",
     "TokensConfig",
@@ -37,6 +40,7 @@ __all__ = [
     "image_clip",
     "image_size",
     "text_language",
+    "text_replacement",
     "text_words",
     "url_frequency",
     "url_tokens",

@@ -12,6 +12,7 @@ from filters.image.aspect import AspectConfig, aspect
 from filters.image.clip import ClipFloorConfig, clip
 from filters.image.size import SizeConfig, size
 from filters.text.language import LanguageConfig, language
+from filters.text.replacement import ReplacementConfig, replacement
 from filters.text.words import WordsConfig, words
 from filters.url.frequency import FrequencyConfig, frequency
 from filters.url.tokens import TokensConfig, tokens
@@ -57,6 +58,14 @@ _SPECS = (
         config=WordsConfig,
         function=words,
         columns=("kind", "num_words"),
+    ),
+    RuleSpec(
+        name="text.replacement",
+        level="text",
+        phase="admit",
+        config=ReplacementConfig,
+        function=replacement,
+        columns=("kind", "replacement_ratio"),
     ),
     RuleSpec(
         name="url.tokens",

@@ -1,29 +1,30 @@
 """The whole road from sources to shards: which stage runs when, on which partition."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-
-from curate.blend.plan import BlendPlan, plan_blend
-from curate.contract.errors import CurateError, RecipeError
+from curate.blend.plan import BlendPlan
+from curate.blend.pool import Pool
+from curate.contract.errors import RecipeError
 from curate.contract.reasons import Stage
-from pipelines.decide.decided import load_or_decide
-from pipelines.engine.cluster import Client, count_cpu_workers, count_workers, has_resource
+from pipelines.decide.decided import Decided
+from pipelines.decide.facts_table import manifest_row
+from pipelines.decide.url_counts import count_urls, counts_urls
+from pipelines.engine.cluster import Client, count_fetchers, count_workers
+from pipelines.engine.deaths import Death
 from pipelines.engine.loop import Task, run_tasks
 from pipelines.file_reading import FileReading
 from pipelines.recipes.load import dump_recipe
-from pipelines.road import StageSpec, counts_urls, measuring_stages
+from pipelines.road import StageSpec, measuring_stages
 from pipelines.run.context import RunContext
 from pipelines.run.folder import read_json, write_json, write_text
+from pipelines.run.manifest import Manifest, write_manifest
 from pipelines.run.progress import Progress
+from pipelines.run.workers import Workers
 from pipelines.stages.ingest import InputFile, input_files
 from pipelines.stages.poison import set_poison_aside
-from pipelines.stages.url_counts import count_urls
-from pipelines.write.count_tokens import count_partition_tokens, load_token_counts, store_tokenizer
+from pipelines.write.blend_plan import decide_and_plan
 from pipelines.write.shard_set import write_shard_set
 
 
@@ -31,120 +32,105 @@ from pipelines.write.shard_set import write_shard_set
 class Built:
     """What a finished run knows."""
 
-    partitions: tuple[str, ...]
-    pool: pa.Table
+    manifest: Manifest
+    decided: Decided
+    pool: Pool
     plan: BlendPlan
 
 
-def build(client: Client, context: RunContext, progress: Progress) -> Built:
-    """Run every stage; what is done already is skipped.
+def open_workers(client: Client, context: RunContext, progress: Progress) -> Workers:
+    """Return the workers of a run, and how much they are given at a time."""
+    window = context.recipe.engine.window or 2 * count_workers(client) + 2
+    return Workers(client=client, window=window, progress=progress)
+
+
+def measure(workers: Workers, context: RunContext) -> Manifest:
+    """Bring every partition to its facts; what is done already is skipped.
 
     Raises:
         RecipeError: The folder's images are stored under other options.
         CurateError: Partitions failed.
-        BlendError: The pool cannot meet the blend.
     """
     _check_storage(context)
     write_text(context.folder.file("recipe.yaml"), dump_recipe(context.recipe))
-    context = replace(context, num_fetchers=count_cpu_workers(client))
-    partitions = _measure_all(client, context, progress, _window(client, context))
-    write_json(context.folder.file("partitions.json"), list(partitions))
-    return decide_and_write(client, context, progress, partitions)
+    context = replace(context, num_fetchers=count_fetchers(workers.client))
+    return _measure_all(workers, context)
 
 
-def decide_and_write(client: Client, context: RunContext, progress: Progress, partitions: tuple[str, ...]) -> Built:
+def decide_and_write(workers: Workers, context: RunContext, manifest: Manifest) -> Built:
     """Decide, blend and write shards from what has been measured: no network, no GPU.
 
     Raises:
         CurateError: A rule was loosened so far that images are wanted which were never fetched.
         BlendError: The pool cannot meet the blend.
     """
-    recipe, folder = context.recipe, context.folder
-    write_text(folder.file("blend", f"{recipe.blend.name}.recipe.yaml"), dump_recipe(recipe))
-    if any(counts_urls(recipe, source) for source in recipe.sources):  # the rule may be newer than the measures
-        count_urls(context, partitions)
-    decided = load_or_decide(context, progress, partitions)
-    write_json(folder.file("last.json"), {"shard_set": None})  # verdicts are new, and nothing is made from them yet
-    pool = decided.pool
-    text_tokens = _count_tokens(client, context, progress, pool) if recipe.blend.tokenizer is not None else None
-    plan = plan_blend(pool, recipe.blend, text_tokens=text_tokens)
-    write_json(folder.file("last.json"), {"shard_set": recipe.blend.name})
-    write_shard_set(client, context, progress, decided=decided, plan=plan, window=_window(client, context))
-    return Built(partitions=partitions, pool=pool, plan=plan)
-
-
-def _count_tokens(client: Client, context: RunContext, progress: Progress, pool: pa.Table) -> npt.NDArray[np.int64]:
-    """Count tokens where they are not counted yet; return those of every pool row's text."""
-    digest = store_tokenizer(context)
-    names = sorted(pool["partition"].unique().to_pylist())
-    progress.begin("tokens", len(names))
-    tasks = (
-        Task(stage=Stage.COUNT_TOKENS, partition=name, call=count_partition_tokens, args=(context, name, digest))
-        for name in names
-    )
-    for report in run_tasks(client, tasks, window=_window(client, context)):
-        progress.report(report)
-    return load_token_counts(context, pool, digest)
-
-
-def _measure_all(client: Client, context: RunContext, progress: Progress, window: int) -> tuple[str, ...]:
-    """Bring every partition to its measures; return their names in input order."""
     recipe = context.recipe
-    files = {file.name: file for file in input_files(context)}
+    write_text(context.folder.file("blend", f"{recipe.blend.name}.recipe.yaml"), dump_recipe(recipe))
+    decided, pool, plan = decide_and_plan(workers, context, manifest)
+    write_shard_set(workers, context, decided=decided, pool=pool, plan=plan)
+    return Built(manifest=manifest, decided=decided, pool=pool, plan=plan)
+
+
+def _measure_all(workers: Workers, context: RunContext) -> Manifest:
+    recipe, progress = context.recipe, workers.progress
     has_barrier = any(counts_urls(recipe, source) for source in recipe.sources)
+    measured: dict[str, dict[str, object]] = {}
 
-    def hand_on(file: InputFile, partition: str) -> list[Task]:
-        specs, _ = measuring_stages(recipe, file.source)
-        progress.expect(len(specs))
-        return [_chain(client, context, partition, specs)]
+    def run(tasks: Iterable[Task]) -> None:
+        for report in run_tasks(workers.client, tasks, window=workers.window):
+            progress.report(report)
+            if report.stage == Stage.GATHER_FACTS:
+                measured[report.partition] = manifest_row(report)
 
-    readings = {
-        name: FileReading(context, file, hand_on=partial(hand_on, file), expect=progress.expect, num_ahead=window)
-        for name, file in files.items()
-    }
-    progress.begin("ingest, text" if has_barrier else "measure", len(files))
-    for report in run_tasks(client, (reading.begin() for reading in readings.values()), window=window):
-        progress.report(report)
-    partitions = tuple(partition for reading in readings.values() for partition in reading.partitions)
+    readings = [_reading(workers, context, file) for file in input_files(context)]
+    progress.begin("ingest, text" if has_barrier else "measure", len(readings))
+    run(reading.begin() for reading in readings)
+    partitions = tuple(partition for reading in readings for partition in reading.partitions)
     if has_barrier:
-        count_urls(context, partitions)
+        count_urls(workers, context, partitions)
         chains = [
-            (partition, measuring_stages(recipe, file.source)[1])
-            for name, file in files.items()
-            for partition in readings[name].partitions
+            (partition, measuring_stages(recipe, reading.file.source)[1])
+            for reading in readings
+            for partition in reading.partitions
         ]
         progress.begin("fetch, measure", sum(len(specs) for _, specs in chains))
-        tasks = (_chain(client, context, partition, specs) for partition, specs in chains)
-        for report in run_tasks(client, tasks, window=window):
-            progress.report(report)
-    return partitions
+        run(_chain(workers.client, context, partition, specs) for partition, specs in chains)
+    return write_manifest(context, (measured[partition] for partition in partitions))
+
+
+def _reading(workers: Workers, context: RunContext, file: InputFile) -> FileReading:
+    """Return what reads a file and has its partitions go through the stages before any barrier."""
+    specs, _ = measuring_stages(context.recipe, file.source)
+    expect = workers.progress.expect
+
+    def hand_on(partition: str) -> list[Task]:
+        expect(len(specs))
+        return [_chain(workers.client, context, partition, specs)]
+
+    return FileReading(context, file, hand_on=hand_on, expect=expect, num_ahead=workers.window)
 
 
 def _chain(client: Client, context: RunContext, partition: str, specs: Sequence[StageSpec]) -> Task:
     """Return the task of the first stage; each stage's task is followed by the next one's."""
     spec, *rest = specs
-    resources = {name: n for name, n in (spec.resources or {}).items() if has_resource(client, name)}
-    return Task(
+    task = Task(
         stage=spec.stage,
         partition=partition,
         call=spec.call,
         args=(context, partition),
-        resources=resources or None,
+        resources=spec.resources,
         then=lambda _report: [_chain(client, context, partition, rest)] if rest else [],
         on_killed=partial(_retry_without_poison, client, context, partition, specs),
     )
+    return replace(task, gently=lambda: replace(task, args=(replace(context, is_gentle=True), partition)))
 
 
 def _retry_without_poison(
-    client: Client, context: RunContext, partition: str, specs: Sequence[StageSpec]
+    client: Client, context: RunContext, partition: str, specs: Sequence[StageSpec], death: Death
 ) -> list[Task]:
     """Set aside the documents that kill workers and run the chain again, once."""
-    set_poison_aside(client, context, partition, stage=specs[0].stage, call=specs[0].call)
+    set_poison_aside(client, context, partition, stage=specs[0].stage, call=specs[0].call, death=death)
     return [replace(_chain(client, context, partition, specs), on_killed=None)]
-
-
-def _window(client: Client, context: RunContext) -> int:
-    return context.recipe.engine.window or 2 * count_workers(client) + 2
 
 
 def _check_storage(context: RunContext) -> None:
@@ -158,15 +144,3 @@ def _check_storage(context: RunContext) -> None:
     elif stored != wanted:
         fault = f"fetch.resize: images here are stored with {stored['resize']}; give another --out, or put it back"
         raise RecipeError((fault,))
-
-
-def iterate_partitions(context: RunContext) -> Iterator[str]:
-    """Yield the partitions of a finished run, in input order.
-
-    Raises:
-        CurateError: The folder holds no finished run.
-    """
-    names = read_json(context.folder.file("partitions.json"))
-    if names is None:
-        raise CurateError(f"{context.folder.root}: no finished run here; start one with `curate run`")
-    yield from names

@@ -69,7 +69,9 @@ def run(  # noqa: PLR0913 - one parameter per option
 
 @app.command()
 def init(
-    files: Annotated[list[str], typer.Argument(help="Lists of pages, MMC4 records, pairs, instructions.")],
+    files: Annotated[
+        list[str], typer.Argument(help="Lists of pages, MMC4 records, pairs, instructions, tars, folders.")
+    ],
     *,
     out: Annotated[Path | None, typer.Option(help="Recipe to write; default standard output.")] = None,
     debug: Debug = False,
@@ -114,7 +116,8 @@ def blend(  # noqa: PLR0913 - one parameter per option
     name: Annotated[str | None, typer.Option(help="Of the shard set; default: a new one.")] = None,
     sets: Sets = None,
     workers: Workers = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, write nothing.")] = False,
+    scheduler: Scheduler = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, write no shard.")] = False,
     compare: Annotated[
         str | None, typer.Option(metavar="NAME", help="Shard set to lay the plan beside; implies --dry-run.")
     ] = None,
@@ -125,7 +128,7 @@ def blend(  # noqa: PLR0913 - one parameter per option
         from pipelines.session import RunOptions, blend_again, plan_blend_again  # noqa: PLC0415 - imports Dask
 
         overrides = [*(sets or ()), *([f"blend.name={name}"] if name else [])]
-        options = RunOptions(out=out, overrides=overrides, workers=workers)
+        options = RunOptions(out=out, overrides=overrides, workers=workers, scheduler=scheduler)
         if dry_run or compare is not None:
             views.show_plan(plan_blend_again(options, compare=compare))
             return
@@ -140,15 +143,19 @@ def verify(
     repair_index: Annotated[
         bool, typer.Option("--repair-index", help="First rebuild index, Energon files and manifest from the tars.")
     ] = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     debug: Debug = False,
 ) -> None:
     """Check shards, index and ledger of a run folder or of one shard set; exit 1 and say every fault."""
     with _errors_to_exit_codes(debug=debug):
         from pipelines import verify as checks  # noqa: PLC0415 - keeps --help fast
+        from pipelines.run.mapped import ClusterOptions  # noqa: PLC0415 - ditto
 
-        for line in checks.repair(path) if repair_index else ():
+        cluster = ClusterOptions(workers=workers, scheduler=scheduler)
+        for line in checks.repair(path, cluster=cluster) if repair_index else ():
             typer.echo(line)
-        faults = checks.verify(path, deep=deep)
+        faults = checks.verify(path, deep=deep, cluster=cluster)
         for fault in faults:
             errors.print(fault, markup=False)
         if faults:
@@ -157,13 +164,41 @@ def verify(
 
 
 @app.command()
-def report(out: OutArgument, *, debug: Debug = False) -> None:
-    """Write ledger.json and report.html of a finished run again."""
+def report(
+    out: OutArgument,
+    *,
+    name: Annotated[str | None, typer.Option(help="Of the shard set; default: the one written last.")] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    debug: Debug = False,
+) -> None:
+    """Write ledger.json and report.html of a shard set again."""
     with _errors_to_exit_codes(debug=debug):
         from pipelines.session import RunOptions, report_again  # noqa: PLC0415 - imports torch and Dask
 
-        report_again(RunOptions(out=out))
+        report_again(RunOptions(out=out, workers=workers, scheduler=scheduler), name=name)
         typer.echo(f"{out.rstrip('/')}/report.html")
+
+
+@app.command()
+def clean(
+    out: OutArgument,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; without, it is only listed.")] = False,
+    debug: Debug = False,
+) -> None:
+    """List, and with --yes remove, what no shard set of a run needs: unused decisions, leftovers of killed runs."""
+    with _errors_to_exit_codes(debug=debug):
+        from pipelines import inventory  # noqa: PLC0415 - keeps --help fast
+        from pipelines.run.folder import RunFolder  # noqa: PLC0415 - ditto
+        from pipelines.run.lock import only_run  # noqa: PLC0415 - ditto
+
+        folder = RunFolder(out.rstrip("/"))
+        found = inventory.list_removable(folder)
+        views.show_removable(found, is_removed=yes)
+        if yes:
+            with only_run(folder):
+                inventory.remove(found)
 
 
 @app.command()
@@ -226,12 +261,17 @@ def count_tokens(
     *,
     overrides: Sets = None,
     processes: Annotated[int | None, typer.Option(min=1, help="That count; default all processors.")] = None,
+    scheduler: Scheduler = None,
     debug: Debug = False,
 ) -> None:
     """Count the tokens of a stage's shards, and keep them beside the sets. After a kill it goes on."""
     options = [part for override in overrides or [] for part in ("--set", override)]
-    options += ["--processes", str(processes)] if processes is not None else []
     with _errors_to_exit_codes(debug=debug):
+        if scheduler is not None:
+            from pipelines.count_on_cluster import count_on_cluster  # noqa: PLC0415 - imports Dask
+
+            count_on_cluster(str(stage), options, scheduler=scheduler)
+        options += ["--processes", str(processes)] if processes is not None else []
         command = count_command(str(stage), [*options, *(["--debug"] if debug else [])])
     os.execv(command[0], command)  # noqa: S606 - our own module
 
@@ -241,15 +281,19 @@ def bench(
     names: Annotated[list[str] | None, typer.Argument(help="Benchmarks; default all.")] = None,
     *,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows here.")] = None,
+    docs: Annotated[int, typer.Option(min=1000, help="Of scale: documents of its corpus.")] = 20_000,
+    cosine: Annotated[bool, typer.Option(help="Of scale: compare embeddings too.")] = True,
+    out: Annotated[str | None, typer.Option(help="Of scale: keep its corpus in this folder.")] = None,
     debug: Debug = False,
 ) -> None:
     """Measure this build beside its peers."""
     with _errors_to_exit_codes(debug=debug):
+        from pipelines.bench.scale.measure import ScaleOptions  # noqa: PLC0415 - imports Dask
         from pipelines.bench.table import run_benches  # noqa: PLC0415 - imports the peers
 
         if json_file is not None:  # what takes minutes must not end without a place for its rows
             json_file.parent.mkdir(parents=True, exist_ok=True)
-        rows = run_benches(names or [])
+        rows = run_benches(names or [], scale=ScaleOptions(num_docs=docs, with_cosine=cosine, out=out))
         views.show_benches(rows)
         if json_file is not None:
             json_file.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")

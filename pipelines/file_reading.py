@@ -36,7 +36,8 @@ class FileReading:
         self.partitions: tuple[str, ...] = ()
         """All of the file, once it has been read."""
         self.num_ahead, self.expect = num_ahead, expect
-        self._context, self._file, self._hand_on = context, file, hand_on
+        self.file = file
+        self._context, self._hand_on = context, hand_on
         self._handed_on = set[str]()
 
     def begin(self) -> Task:
@@ -45,8 +46,8 @@ class FileReading:
 
     def task(self, call: Callable[..., Report], *args: Any, number: int | None = None, **follow: Any) -> Task:
         """Return a task of the file, or of one of its ranges."""
-        name = self._file.name if number is None else range_name(self._file, number)
-        return Task(stage=Stage.INGEST, partition=name, call=call, args=(self._context, self._file, *args), **follow)
+        name = self.file.name if number is None else range_name(self.file, number)
+        return Task(stage=Stage.INGEST, partition=name, call=call, args=(self._context, self.file, *args), **follow)
 
     def pass_on(self, *partitions: str) -> list[Task]:
         """Return what begins with those partitions that have not been handed on yet."""
@@ -62,7 +63,7 @@ class FileReading:
         return tasks
 
     def _begun(self, report: Report) -> list[Task]:
-        return _RangesReading(self, report.told).begin() if isinstance(report.told, Begun) else self.end(report)
+        return _RangesReading(self, report.found).begin() if isinstance(report.found, Begun) else self.end(report)
 
 
 class _RangesReading:
@@ -97,10 +98,10 @@ class _RangesReading:
         return self._file.task(count_range, self._begun, number, span, number=number, then=then)
 
     def _take_count(self, number: int, report: Report) -> list[Task]:
-        if report.told is None:
+        if report.found is None:
             self._is_sound = False
         else:
-            self._counted[number] = report.told
+            self._counted[number] = report.found
         return self._go_on()
 
     def _read_next(self) -> list[Task]:
@@ -138,7 +139,7 @@ class _RangesReading:
     def _take(self, number: int, report: Report) -> list[Task]:
         self._num_in_flight -= 1
         self._reports[number] = report
-        self._is_sound = self._is_sound and report.told
+        self._is_sound = self._is_sound and report.found
         return self._go_on()
 
     def _go_on(self) -> list[Task]:
@@ -149,7 +150,7 @@ class _RangesReading:
         tasks = []
         while report := self._reports.pop(self._first, None):
             tasks += self._file.pass_on(*report.partitions)
-            if not report.told:
+            if not report.found:
                 return tasks
             self._num_partitions += len(report.partitions)
             self._first += 1

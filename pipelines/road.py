@@ -11,20 +11,21 @@ from typing import Any, Literal
 from curate.blend.plan import plan_blend
 from curate.contract.reasons import Stage
 from curate.ingest.config import Source, has_html
-from pipelines.decide.decide import decide
+from pipelines.decide.decided import load_or_decide
+from pipelines.decide.facts_table import gather_facts
+from pipelines.decide.pairs import load_or_propose
+from pipelines.decide.url_counts import count_urls, counts_urls
+from pipelines.engine.cluster import FETCH, GPU
 from pipelines.recipes.recipe import Recipe
-from pipelines.recipes.rule_sets import rule_configs
 from pipelines.stages.images import fetch_admitted_images
 from pipelines.stages.ingest import ingest_file
 from pipelines.stages.measure import measure_partition_clip, measure_partition_images, measure_partition_text
 from pipelines.stages.pages import fetch_page_bodies, parse_pages
-from pipelines.stages.url_counts import count_urls
 from pipelines.write.count_tokens import count_partition_tokens
 from pipelines.write.spool import spool_partition
 from pipelines.write.write_shards import write_one_shard
 
 Per = Literal["file", "partition", "run", "shard"]
-GPU = {"GPU": 1.0}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +39,7 @@ class StageSpec:
     does: str
     """For a person."""
     resources: Mapping[str, float] | None = None
-    """Of a worker, where any offers them."""
+    """Of a worker, where any offers them; else a CPU."""
     only: str = ""
     """When it applies, for a person; empty: always."""
     applies: Callable[[Recipe, Source], bool] = lambda _recipe, _source: True
@@ -54,14 +55,14 @@ def has_page_html(_recipe: Recipe, source: Source) -> bool:
     return has_html(source)
 
 
-def counts_urls(recipe: Recipe, _source: Source) -> bool:
-    """Whether a rule asks how often an image URL occurs in the run."""
-    return "url.frequency" in rule_configs(recipe.admit)
-
-
 def has_clip(recipe: Recipe, _source: Source) -> bool:
     """Whether images are scored."""
     return recipe.clip is not None
+
+
+def has_dedup(recipe: Recipe, _source: Source) -> bool:
+    """Whether copies of images are looked for."""
+    return recipe.dedup is not None
 
 
 def counts_tokens(recipe: Recipe, _source: Source) -> bool:
@@ -73,18 +74,21 @@ def counts_tokens(recipe: Recipe, _source: Source) -> bool:
 ROAD: tuple[StageSpec, ...] = (
     StageSpec(stage=Stage.INGEST, call=ingest_file, per="file", does="read records, cut partitions"),
     StageSpec(stage=Stage.FETCH_PAGES, call=fetch_page_bodies, per="partition", does="fetch HTML",
-              only="sources of type pages", applies=has_pages),
+              resources={FETCH: 1.0}, only="sources of type pages", applies=has_pages),
     StageSpec(stage=Stage.PARSE_PAGES, call=parse_pages, per="partition", does="HTML to texts and images",
               only="sources of type pages or warc", applies=has_page_html),
     StageSpec(stage=Stage.MEASURE_TEXT, call=measure_partition_text, per="partition", does="language, words"),
     StageSpec(stage=Stage.COUNT_URLS, call=count_urls, per="run", does="how often each image URL occurs",
               only="rule url.frequency", applies=counts_urls),
     StageSpec(stage=Stage.FETCH_IMAGES, call=fetch_admitted_images, per="partition",
-              does="admit rules, then fetch, decode, resize"),
+              does="admit rules, then fetch, decode, resize", resources={FETCH: 1.0}),
     StageSpec(stage=Stage.MEASURE_IMAGES, call=measure_partition_images, per="partition", does="PDQ hash"),
     StageSpec(stage=Stage.MEASURE_CLIP, call=measure_partition_clip, per="partition", does="embed and score",
-              resources=GPU, only="section clip", applies=has_clip),
-    StageSpec(stage=Stage.DECIDE, call=decide, per="run", does="keep rules, duplicates, matches"),
+              resources={GPU: 1.0}, only="section clip", applies=has_clip),
+    StageSpec(stage=Stage.GATHER_FACTS, call=gather_facts, per="partition", does="what rules and report read"),
+    StageSpec(stage=Stage.PROPOSE, call=load_or_propose, per="run", does="pairs of images that may be copies",
+              only="section dedup", applies=has_dedup),
+    StageSpec(stage=Stage.DECIDE, call=load_or_decide, per="run", does="keep rules, duplicates, matches"),
     StageSpec(stage=Stage.COUNT_TOKENS, call=count_partition_tokens, per="partition", does="tokens of every text",
               only="blend.tokenizer", applies=counts_tokens),
     StageSpec(stage=Stage.BLEND, call=plan_blend, per="run", does="the order of samples"),
@@ -108,7 +112,7 @@ def measuring_stages(recipe: Recipe, source: Source) -> tuple[tuple[StageSpec, .
     after: list[StageSpec] = []
     place = before
     for spec in stages_for(recipe, source):
-        if spec.stage is Stage.DECIDE:
+        if spec.stage in {Stage.PROPOSE, Stage.DECIDE}:
             break
         if spec.per == "run":
             place = after

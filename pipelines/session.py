@@ -1,27 +1,28 @@
 """One run from the command line: open the folder, connect to a cluster, build, account for it, report."""
 
 import contextlib
-import fcntl
 import itertools
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import fsspec
 
 from curate.contract.errors import BlendError, CurateError, RecipeError
 from curate.contract.reasons import Reason
-from pipelines.account import Account, account_for
-from pipelines.build import Built, build, decide_and_write, iterate_partitions
-from pipelines.engine.cluster import connect, count_gpus
+from pipelines.account import Account, Extras, account_for
+from pipelines.build import Built, decide_and_write, measure, open_workers
+from pipelines.engine.cluster import Fetchers, connect, count_gpus
 from pipelines.recipes.load import load_recipe, parse_recipe
 from pipelines.run.context import RunContext
 from pipelines.run.folder import RunFolder, read_json
+from pipelines.run.lock import only_run
+from pipelines.run.manifest import Manifest, load_manifest
 from pipelines.run.progress import Progress
-from pipelines.write.blend_plan import Planned, plan_again
+from pipelines.run.workers import Workers
+from pipelines.write.blend_plan import Planned, decide_run, plan_again
 
 NAME_OVERRIDE = "blend.name="
 NUM_REASONS = 5
@@ -95,38 +96,36 @@ def open_run(options: RunOptions, *, recipe: str = "recipe.yaml") -> RunContext:
     return RunContext(folder=RunFolder(root), recipe=parsed, base=root)
 
 
-def run_recipe(recipe_path: str, options: RunOptions, **report_parts: Any) -> Finished:
+def run_recipe(recipe_path: str, options: RunOptions) -> Finished:
     """Run a recipe to shards, ledger and report.
 
     Args:
         recipe_path: YAML file.
         options: Of the command line.
-        report_parts: Extra parts of the report, such as ground truth.
     """
     context = open_context(recipe_path, options)
-    engine = context.recipe.engine
-    with _only_run(context.folder), Progress(context.folder) as progress:
-        num_workers = options.workers or engine.workers or _num_cpus()
-        gpus = engine.gpus if engine.gpus is not None else count_gpus()
-        with connect(
-            scheduler=options.scheduler, num_workers=num_workers, gpus=gpus, memory_limit=engine.memory_limit
-        ) as client:
-            try:
-                built = build(client, context, progress)
-            except BlendError as error:
-                _account_without_plan(context, error)
-                raise
-        account = account_for(context, built.partitions, **report_parts)
+    with only_run(context.folder), _connected(context, options, fetches=True) as workers:
+        manifest = measure(workers, context)
+        return _decide_write_account(workers, context, manifest)
+
+
+def _decide_write_account(workers: Workers, context: RunContext, manifest: Manifest) -> Finished:
+    try:
+        built = decide_and_write(workers, context, manifest)
+    except BlendError as error:
+        _account_without_plan(workers, context, manifest, error)
+        raise
+    account = account_for(workers, context, built.decided)
     return Finished(context=context, built=built, account=account)
 
 
-def _account_without_plan(context: RunContext, error: BlendError) -> None:
+def _account_without_plan(workers: Workers, context: RunContext, manifest: Manifest, error: BlendError) -> None:
     """Write the ledger and the report of a run that cannot be blended.
 
     Raises:
         CurateError: A source could not be read, or nothing was kept, which tells more than the blend's error.
     """
-    account = account_for(context, tuple(iterate_partitions(context)), is_planned=False)
+    account = account_for(workers, context, decide_run(workers, context, manifest), is_planned=False)
     if account.unreadable_sources:
         raise CurateError(f"{account.describe_unreadable()}\nand without it: {error}") from error
     documents = account.ledger["totals"]["documents"]
@@ -142,13 +141,9 @@ def blend_again(options: RunOptions) -> Finished:
     if not any(override.startswith(NAME_OVERRIDE) for override in options.overrides):
         free = f"{NAME_OVERRIDE}{_free_name(context)}"
         context = open_run(replace(options, overrides=(*options.overrides, free)))
-    partitions = tuple(iterate_partitions(context))
-    with _only_run(context.folder), Progress(context.folder) as progress:
-        num_workers = options.workers or _num_cpus()
-        with connect(scheduler=options.scheduler, num_workers=num_workers, gpus=0, memory_limit="auto") as client:
-            built = decide_and_write(client, context, progress, partitions)
-        account = account_for(context, partitions)
-    return Finished(context=context, built=built, account=account)
+    manifest = load_manifest(context)
+    with only_run(context.folder), _connected(context, options) as workers:
+        return _decide_write_account(workers, context, manifest)
 
 
 def _free_name(context: RunContext) -> str:
@@ -161,41 +156,56 @@ def _free_name(context: RunContext) -> str:
 def plan_blend_again(options: RunOptions, *, compare: str | None) -> Planned:
     """Plan the blend of a finished run under the overrides, beside a written plan; see ``write.blend_plan``."""
     context = open_run(options)
-    return plan_again(context, tuple(iterate_partitions(context)), compare=compare)
+    manifest = load_manifest(context)
+    with only_run(context.folder), _connected(context, options) as workers:
+        return plan_again(workers, context, manifest, compare=compare)
 
 
-def report_again(options: RunOptions, **report_parts: Any) -> Account:
-    """Write the ledger and the report of a finished run again.
+def report_again(options: RunOptions, *, name: str | None = None, extras: Extras | None = None) -> Account:
+    """Write the ledger and the report of a shard set again.
 
     Args:
         options: ``out`` names the run.
-        report_parts: Extra parts of the report, such as ground truth and training.
+        name: Of the shard set; None: the one that the run's ledger is of.
+        extras: Of the report, such as ground truth and training.
+
+    Raises:
+        CurateError: The run is not finished, or there is no such set.
     """
     context = open_run(options)
-    # Verdicts are those of the last decision, which may have been another shard set's.
-    last = read_json(context.folder.file("last.json"))
-    is_planned = last is None or last["shard_set"] is not None
-    if last is not None and is_planned:
-        context = open_run(options, recipe=f"blend/{last['shard_set']}.recipe.yaml")
-    return account_for(context, tuple(iterate_partitions(context)), is_planned=is_planned, **report_parts)
+    manifest = load_manifest(context)
+    last = read_json(context.folder.file("ledger.json"))
+    wanted = name or (last or {}).get("shard_set") or context.recipe.blend.name
+    is_planned = name is not None or last is None or last["shard_set"] is not None
+    if is_planned:
+        if read_json(context.folder.file("blend", f"{wanted}.json")) is None:
+            raise CurateError(f"{context.folder.root}: no shard set {wanted} here")
+        context = open_run(options, recipe=f"blend/{wanted}.recipe.yaml")
+    with only_run(context.folder), _connected(context, options) as workers:
+        decided = decide_run(workers, context, manifest)
+        return account_for(workers, context, decided, is_planned=is_planned, extras=extras)
+
+
+@contextlib.contextmanager
+def _connected(context: RunContext, options: RunOptions, *, fetches: bool = False) -> Iterator[Workers]:
+    """Yield the workers of a command, its progress shown; those of one that fetches have fetchers and GPUs, too."""
+    engine = context.recipe.engine
+    num_workers = options.workers or engine.workers or _num_cpus()
+    num_fetchers = engine.fetchers or -(-num_workers // 2)
+    fetchers = Fetchers(num_processes=num_fetchers, num_partitions=engine.fetch_partitions) if fetches else None
+    gpus = 0 if not fetches else engine.gpus if engine.gpus is not None else count_gpus()
+    with (
+        Progress(context.folder) as progress,
+        connect(
+            scheduler=options.scheduler,
+            num_workers=num_workers,
+            gpus=gpus,
+            memory_limit=engine.memory_limit,
+            fetchers=fetchers,
+        ) as client,
+    ):
+        yield open_workers(client, context, progress)
 
 
 def _num_cpus() -> int:
     return len(os.sched_getaffinity(0))
-
-
-@contextlib.contextmanager
-def _only_run(folder: RunFolder) -> Iterator[None]:
-    """Hold a lock on a local run folder: two runs in one folder would race for its files."""
-    if "://" in folder.root:
-        yield
-        return
-    Path(folder.root).mkdir(parents=True, exist_ok=True)
-    with Path(folder.root, ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CurateError(
-                f"{folder.root}: another run is working here; wait for it or give another --out"
-            ) from error
-        yield

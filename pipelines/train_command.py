@@ -1,12 +1,16 @@
 """How training is started from here: as a process, because nothing of ``pipelines`` imports the trainer."""
 
+import subprocess
 import sys
 from collections.abc import Sequence
 
-from curate.contract.errors import RecipeError
+from curate.contract.errors import CurateError, RecipeError
 
 LAUNCHER, COUNTER = "train_bridge.launch", "train_bridge.count_tokens"
 """The first runs torchrun, and keeps what it promises of SIGTERM; see its docstring."""
+
+NUM_LINES = 5
+"""Of what a failed command said."""
 
 
 def train_command(
@@ -47,6 +51,24 @@ def count_command(stage: str, options: Sequence[str] = ()) -> list[str]:
     """
     _check_stage(stage)
     return [sys.executable, "-m", COUNTER, stage, *options]
+
+
+def run_module(command: Sequence[str], folder: str) -> str:
+    """Run one of these commands, here or on a worker, and return what it prints.
+
+    Args:
+        command: From this module; the interpreter is the one of this process.
+        folder: That relative paths start from.
+
+    Raises:
+        CurateError: It failed; with the last lines of what it said.
+    """
+    own = [sys.executable, *command[1:]]
+    done = subprocess.run(own, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - our own module
+    if done.returncode:
+        said = "\n".join(done.stderr.splitlines()[-NUM_LINES:]) or "it said nothing"
+        raise CurateError(f"exit code {done.returncode}: {said}")
+    return done.stdout
 
 
 def _check_stage(stage: str) -> None:

@@ -1,56 +1,82 @@
-"""Verify a run folder: every shard set, the ledger's arithmetic, and the ledger against the shards; repair indexes."""
+"""Verify a run folder: every shard set, the ledgers' arithmetic, and each ledger against its shards; repair indexes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import fsspec
-import pyarrow.compute as pc
 
-from curate.contract.errors import CurateError
+from curate.contract.errors import CurateError, ShardError
+from curate.contract.tasks import MapTasks
 from curate.report.ledger import check_ledger
 from pipelines.run.folder import read_json
+from pipelines.run.mapped import ClusterOptions, open_map
+from shards.distinct import DocumentCounts, count_documents
+from shards.index import SHARD_PATTERN
 from shards.manifest import MANIFEST_NAME
-from shards.reader import INDEX_NAME, read_index
+from shards.reader import INDEX_NAME
 from shards.repair import repair_shard_set
 from shards.verify import verify_shards
 
+LEDGER_NAME = "ledger.json"
+HERE = ClusterOptions()
 
-def verify(path: str, *, deep: bool = False) -> list[str]:
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ledger:
+    """A ledger of a run folder."""
+
+    label: str
+    """Starts what is said of it."""
+    value: Mapping[str, Any]
+    shard_set: Any
+    """Its name; None: the run could not be blended."""
+
+
+def verify(path: str, *, deep: bool = False, cluster: ClusterOptions = HERE) -> list[str]:
     """Return every fault of a run folder or of one shard set; empty means that it holds together.
 
     Args:
         path: Local or an fsspec URL.
         deep: Also decode every image.
+        cluster: Where shards are read.
 
     Raises:
         CurateError: There is nothing to verify.
     """
     path = path.rstrip("/")
     names = _shard_sets(path)
-    if names is None:
-        return verify_shards(path, deep=deep)
-    faults = [
-        f"shards/{name}: {fault}" for name in names for fault in verify_shards(f"{path}/shards/{name}", deep=deep)
-    ]
-    ledger = read_json(f"{path}/ledger.json")
-    if ledger is None:
-        return [*faults, "ledger.json: missing"]
-    if not isinstance(ledger, dict):
-        return [*faults, "ledger.json: no JSON object"]
-    return [*faults, *check_ledger(ledger), *_ledger_against_shards(path, ledger)]
+    with _open_map("verify", path, names, cluster) as map_tasks:
+        if names is None:
+            return verify_shards(path, deep=deep, map_tasks=map_tasks)
+        faults = [
+            f"shards/{name}: {fault}"
+            for name in names
+            for fault in verify_shards(f"{path}/shards/{name}", deep=deep, map_tasks=map_tasks)
+        ]
+        return [*faults, *_check_ledgers(path, names, map_tasks)]
 
 
-def repair(path: str) -> list[str]:
+def repair(path: str, *, cluster: ClusterOptions = HERE) -> list[str]:
     """Rebuild what is made from the tars, in one shard set or all of a run folder; return what was changed.
+
+    Args:
+        path: Local or an fsspec URL.
+        cluster: Where shards are read.
 
     Raises:
         CurateError: There is nothing to repair, or what is damaged is not the index.
     """
     path = path.rstrip("/")
     names = _shard_sets(path)
-    if names is None:
-        return repair_shard_set(path)
-    return [f"shards/{name}: {change}" for name in names for change in repair_shard_set(f"{path}/shards/{name}")]
+    with _open_map("repair", path, names, cluster) as map_tasks:
+        if names is None:
+            return repair_shard_set(path, map_tasks=map_tasks)
+        return [
+            f"shards/{name}: {change}"
+            for name in names
+            for change in repair_shard_set(f"{path}/shards/{name}", map_tasks=map_tasks)
+        ]
 
 
 def _shard_sets(path: str) -> list[str] | None:
@@ -64,28 +90,66 @@ def _shard_sets(path: str) -> list[str] | None:
     return sorted(str(entry).rstrip("/").rpartition("/")[2] for entry in entries)
 
 
-def _ledger_against_shards(path: str, ledger: dict[str, Any]) -> Iterator[str]:
-    """Compare what the ledger says was kept with the documents and images that are in its shard set."""
-    name = ledger.get("shard_set", "main")
+def _open_map(stage: str, path: str, names: list[str] | None, cluster: ClusterOptions) -> Any:
+    """Return ``open_map`` for all shards below a folder; one that cannot be listed is told of later."""
+    filesystem, root = fsspec.url_to_fs(path)
+    sizes: list[int] = []
+    for folder in [root] if names is None else [f"{root}/shards/{name}" for name in names]:
+        try:
+            entries = filesystem.ls(folder, detail=True)
+        except OSError:
+            continue
+        sizes += [int(one["size"] or 0) for one in entries if SHARD_PATTERN.fullmatch(one["name"].rpartition("/")[2])]
+    return open_map(stage, cluster, num_shards=len(sizes), num_bytes=sum(sizes))
+
+
+def _check_ledgers(path: str, names: list[str], map_tasks: MapTasks) -> Iterator[str]:
+    """Check the run's ledger, a copy of that of the last set, and those that sets have of their own."""
+    root = read_json(f"{path}/{LEDGER_NAME}")
+    if root is None:
+        yield f"{LEDGER_NAME}: missing"
+    elif not isinstance(root, dict):
+        yield f"{LEDGER_NAME}: no JSON object"
+    ledgers = list[_Ledger]()
+    for name in names:
+        place = f"shards/{name}/{LEDGER_NAME}"
+        own = read_json(f"{path}/{place}")
+        if own is not None and not isinstance(own, dict):
+            yield f"{place}: no JSON object"
+        elif own is not None and own != root:
+            ledgers.append(_Ledger(label=place, value=own, shard_set=name))
+    if isinstance(root, dict):
+        ledgers.insert(0, _Ledger(label="ledger", value=root, shard_set=root.get("shard_set", "main")))
+    for ledger in ledgers:
+        lead = "" if ledger.label == "ledger" else f"{ledger.label}: "
+        yield from (f"{lead}{fault}" for fault in check_ledger(ledger.value))
+        yield from _ledger_against_shards(path, names, ledger, map_tasks)
+
+
+def _ledger_against_shards(path: str, names: list[str], ledger: _Ledger, map_tasks: MapTasks) -> Iterator[str]:
+    """Compare what a ledger says was kept with the documents and images that are in its shard set."""
+    name, value, label = ledger.shard_set, ledger.value, ledger.label
     if name is None:
-        yield "ledger: the last run could not be blended, so no shard set is of its decision"
+        yield f"{label}: the last run could not be blended, so no shard set is of its decision"
+        return
+    if name not in names:
+        yield f"{path}/shards/{name}: no {INDEX_NAME} here; is this a finished shard set?"
         return
     try:
-        index = read_index(f"{path}/shards/{name}")
-    except CurateError as error:
+        counted = count_documents(f"{path}/shards/{name}", map_tasks=map_tasks)
+    except ShardError as error:
         yield str(error)
         return
-    first_use = index.group_by(["source", "doc_id"]).aggregate([("num_images", "max")])
-    sources = ledger["sources"] if isinstance(ledger.get("sources"), dict) else {}
+    sources = value["sources"] if isinstance(value.get("sources"), dict) else {}
+    nothing = DocumentCounts(documents=0, images=0)
     for source, counts in sources.items():
-        mine = first_use.filter(pc.equal(first_use["source"], source))
-        found = {"documents": mine.num_rows, "images": pc.sum(mine["num_images_max"]).as_py() or 0}
-        for unit, number in found.items():
+        of_source = counted.get(source, nothing)
+        for unit, number in (("documents", of_source.documents), ("images", of_source.images)):
             kept = _kept(counts, unit)
             if kept != number:
-                yield f"ledger: source {source} keeps {kept} {unit}, but shards/{name} holds {number}"
-    for source in sorted(set(index["source"].unique().to_pylist()) - set(sources)):
-        yield f"ledger: shards/{name} holds documents of source {source}, which it does not know"
+                yield f"{label}: source {source} keeps {kept} {unit}, but shards/{name} holds {number}"
+    for source in sorted(set(counted) - set(sources)):
+        yield f"{label}: shards/{name} holds documents of source {source}, which it does not know"
 
 
 def _kept(counts: Any, unit: str) -> Any:

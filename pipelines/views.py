@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -11,9 +12,11 @@ from rich.table import Column, Table
 
 from curate.contract.errors import CurateError
 from curate.report.data import TruthFigure
-from pipelines.run.folder import read_json
+from pipelines.inventory import list_decisions, list_sets
+from pipelines.run.folder import RunFolder, read_json
 
 if TYPE_CHECKING:  # these import torch and Dask
+    from pipelines.inventory import Removable
     from pipelines.run.context import RunContext
     from pipelines.session import Finished
     from pipelines.write.blend_plan import Planned
@@ -28,6 +31,7 @@ console = Console(highlight=False, soft_wrap=True, emoji=False)  # ":100:" is a 
 
 def show_input(context: "RunContext") -> None:
     """List what a recipe would read, with the first records of each file, and the stages they would go through."""
+    from pipelines.engine.cluster import GPU  # noqa: PLC0415 - imports Dask
     from pipelines.road import ROAD  # noqa: PLC0415 - imports torch and Dask
     from pipelines.stages.ingest import input_files  # noqa: PLC0415 - ditto
     from pipelines.stages.preview import MAX_RECORDS, preview_file  # noqa: PLC0415 - ditto
@@ -54,7 +58,7 @@ def show_input(context: "RunContext") -> None:
     for spec in ROAD:
         names = [source.name for source in sources if spec.applies(context.recipe, source)]
         if names:
-            where = f"{spec.per}, on a GPU where there is one" if spec.resources else spec.per
+            where = f"{spec.per}, on a GPU where there is one" if GPU in (spec.resources or {}) else spec.per
             road.add_row(spec.stage, where, spec.does, "all" if len(names) == len(sources) else ", ".join(names))
     console.print(road)
     console.print("the recipe is good; nothing was run")
@@ -158,11 +162,38 @@ def show_status(out: str, *, as_json: bool) -> None:
     if state is None:
         raise CurateError(f"{out}: no run here")
     if as_json:
-        print(json.dumps({"state": state, "ledger": ledger}, indent=2))  # noqa: T201 - for programs
+        folder = RunFolder(out.rstrip("/"))
+        sets, decisions = ([asdict(one) for one in found] for found in (list_sets(folder), list_decisions(folder)))
+        whole = {"state": state, "ledger": ledger, "shard_sets": sets, "decisions": decisions}
+        print(json.dumps(whole, indent=2))  # noqa: T201 - for programs
         return
     console.print(f"{state['status']}: {state['phase']}, {state['done']} of {state['total']} tasks", markup=False)
+    show_inventory(RunFolder(out.rstrip("/")))
     if ledger is not None:
         show_ledger(ledger)
+
+
+def show_inventory(folder: RunFolder) -> None:
+    """Print the shard sets and the decisions of a run."""
+    for one in list_sets(folder):
+        of = f", of decision {one.decision}" if one.decision else ""
+        console.print(f"shard set {one.name}: {one.num_samples:,} samples{of}", markup=False)
+    for decision in list_decisions(folder):
+        use = f"of {', '.join(decision.used_by)}" if decision.used_by else "unused; curate clean removes it"
+        state = "" if decision.is_finished else " (not finished)"
+        console.print(f"decision {decision.name}{state}: {use}", markup=False)
+
+
+def show_removable(found: "Sequence[Removable]", *, is_removed: bool) -> None:
+    """Print what ``curate clean`` finds, and whether it is gone."""
+    table = Table("MB", "what", "why")
+    for one in found:
+        table.add_row(f"{one.size_bytes / 1e6:,.1f}", escape(one.path), one.why)
+    if found:
+        console.print(table)
+    total = f"{sum(one.size_bytes for one in found) / 1e6:,.1f} MB"
+    told = f"removed {total}" if is_removed else f"{total} to remove; --yes removes it"
+    console.print(told if found else "nothing to remove")
 
 
 def show_benches(rows: Sequence[Mapping[str, Any]]) -> None:

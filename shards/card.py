@@ -23,6 +23,8 @@ from shards.datasheet import (
     render_rights,
     size_category,
 )
+from shards.licenses import LicenseCounts, render_licenses
+from shards.markdown import render_table
 from shards.sample import JSON_PART, image_part
 
 CARD_NAME = "README.md"
@@ -56,6 +58,8 @@ class ShardSetInfo:
     """Purpose, licences, contact."""
     facts: CollectionFacts = field(default_factory=CollectionFacts)
     """How the content was fetched."""
+    licenses: LicenseCounts = field(default_factory=dict)
+    """What the samples state, added up over the shards."""
 
 
 def card_features(max_images: int) -> list[dict[str, str]]:
@@ -104,6 +108,7 @@ def render_card(index: pa.Table, *, info: ShardSetInfo, num_bytes: int) -> str:
         _render_filters(info),
         _render_blend(info),
         render_rights(sheet, sources=sorted(index["source"].unique().to_pylist())),
+        render_licenses(info.licenses),
         render_limits(),
         _render_usage(),
     ]
@@ -113,15 +118,15 @@ def render_card(index: pa.Table, *, info: ShardSetInfo, num_bytes: int) -> str:
 def _render_contents(index: pa.Table, info: ShardSetInfo, num_bytes: int) -> str:
     num_shards = len(index["shard"].unique())
     num_images = sum(index["num_images"].to_pylist())
-    aggregates: list[tuple[Any, str]] = [("key", "count"), ("num_images", "sum"), ("num_words", "sum")]
+    aggregates: list[tuple[Any, str]] = [("doc_id", "count"), ("num_images", "sum"), ("num_words", "sum")]
     groups = index.group_by(["source", "kind"], use_threads=False).aggregate(aggregates)
     rows = sorted(
         [
-            (row["source"], row["kind"], row["key_count"], row["num_images_sum"], row["num_words_sum"])
+            (row["source"], row["kind"], row["doc_id_count"], row["num_images_sum"], row["num_words_sum"])
             for row in groups.to_pylist()
         ]
     )
-    table = _render_table(["source", "kind", "samples", "images", "words"], rows)
+    table = render_table(["source", "kind", "samples", "images", "words"], rows)
     purpose = f"{info.datasheet.description}\n\n" if info.datasheet.description else ""
     return (
         f"{purpose}Interleaved image-text documents: {index.num_rows:,} samples with {num_images:,} images in "
@@ -139,7 +144,7 @@ def _render_blend(info: ShardSetInfo) -> str:
         (name, entry["weight"], f"{entry['wanted_share']:.4f}", f"{entry['got_share']:.4f}", entry["most_repeats"])
         for name, entry in sorted(entries.items())
     ]
-    table = _render_table(["source or kind", "weight", "share wanted", "share got", "most uses of one sample"], rows)
+    table = render_table(["source or kind", "weight", "share wanted", "share got", "most uses of one sample"], rows)
     return f"## Blend\n\nShares are of {info.blend.get('unit', 'samples')}.\n\n{table}"
 
 
@@ -147,14 +152,15 @@ def _render_filters(info: ShardSetInfo) -> str:
     if not info.filters:
         return ""
     rows = [(one.name, one.num_documents, one.num_images) for one in info.filters]
-    return f"## Filters\n\n{_render_table(['rule', 'documents rejected', 'images rejected'], rows)}"
+    return f"## Filters\n\n{render_table(['rule', 'documents rejected', 'images rejected'], rows)}"
 
 
 def _render_usage() -> str:
     return """## Layout
 
 Uncompressed USTAR tars. A sample `KEY` is `KEY.json`, then `KEY.0.jpg`, `KEY.1.jpg`, ... The JSON has `doc_id`, `kind`,
-`source`, `url`, `items` (texts and images in reading order; an image names its `part`) and `scores`.
+`source`, `url`, `items` (texts and images in reading order; an image names its `part`), `scores`, `provenance` (file
+and row of the source, where the page was found after redirects) and, where one is stated, `license`.
 `index.parquet` has the byte offset of every sample and part, `manifest.json` the sha256 of every tar.
 
 ```python
@@ -171,14 +177,3 @@ samples = wids.ShardListDataset("path/to/this/folder/wids.json")
 Megatron Energon reads the folder as it is, as a crude dataset; vila-curate's `shards.cooker.cook_interleaved` turns its
 samples into dataclasses. `curate verify` checks the folder, `curate export` writes other tools' formats.
 """
-
-
-def _render_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = [list(columns), ["---"] * len(columns), *[[_render_cell(cell) for cell in row] for row in rows]]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def _render_cell(cell: object) -> str:
-    if isinstance(cell, int):
-        return f"{cell:,}"
-    return str(cell).replace("|", "\\|").replace("\n", " ")

@@ -1,5 +1,7 @@
 """The ``shards:`` section of a recipe."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ByteSize, ConfigDict, Field
 
 from shards.index import SEQUENCE_DIGITS
@@ -15,3 +17,8 @@ class ShardsConfig(BaseModel):
 
     bytes: ByteSize = Field(default=ByteSize(10**9), ge=1)
     """Bytes of images and text per shard, such as 1GB; tar headers come on top. A larger sample gets its own shard."""
+
+    provenance: Literal["stable", "full"] = "stable"
+    """What ``KEY.json`` tells of a document's origin: file and row, address after redirects, and when it was fetched
+    where an archive says so; ``full``: also when this run fetched pages and images, so that the shards of a corpus that
+    is fetched anew are other bytes."""

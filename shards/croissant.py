@@ -5,7 +5,6 @@ while ``mlcroissant`` brings pandas and rdflib with it; that library reads the r
 with their sha256; the records are those of ``index.parquet``.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -77,16 +76,14 @@ class SetFile:
     """In hex."""
 
 
-def encode_croissant(shards: Sequence[SetFile], *, index: tuple[str, bytes], name: str) -> bytes:
+def encode_croissant(shards: Sequence[SetFile], *, index: SetFile, name: str) -> bytes:
     """Return the contents of ``croissant.json``; all of it follows from the tars, licences are the card's to state.
 
     Args:
         shards: The tars.
-        index: Name and contents of the Parquet index.
+        index: The Parquet index.
         name: Of the set.
     """
-    index_name, index_data = index
-    index_file = SetFile(name=index_name, num_bytes=len(index_data), sha256=hashlib.sha256(index_data).hexdigest())
     document: Mapping[str, Any] = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
@@ -95,7 +92,7 @@ def encode_croissant(shards: Sequence[SetFile], *, index: tuple[str, bytes], nam
         "description": DESCRIPTION,
         "license": LICENSE,
         "distribution": [
-            _file_object(index_file, media_type="application/x-parquet"),
+            _file_object(index, media_type="application/x-parquet"),
             *[_file_object(shard, media_type="application/x-tar") for shard in shards],
         ],
         "recordSet": [
@@ -105,7 +102,7 @@ def encode_croissant(shards: Sequence[SetFile], *, index: tuple[str, bytes], nam
                 "name": RECORDS,
                 "description": "A row per sample; the tar it names holds its JSON and its images.",
                 "key": {"@id": f"{RECORDS}/key"},
-                "field": [_field(column, index_name) for column in _COLUMNS],
+                "field": [_field(column, index.name) for column in _COLUMNS],
             }
         ],
     }

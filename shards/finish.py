@@ -1,8 +1,12 @@
 """Turns a folder of tars into a shard set: index, card, Energon's files, and the manifest as the last word."""
 
-import io
+import hashlib
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,12 +18,16 @@ from shards.card import CARD_NAME, ShardSetInfo, render_card
 from shards.croissant import CROISSANT_NAME, SetFile, encode_croissant
 from shards.energon import INDEX_SUFFIX, META_FOLDER, encode_meta, encode_offsets
 from shards.index import SHARD_DIGITS
+from shards.licenses import LicenseCounts, add_up_licenses
 from shards.manifest import MANIFEST_NAME, Manifest, ManifestShard, add_up, encode_manifest
 from shards.reader import INDEX_NAME
-from shards.storage import TEMP_SUFFIX, open_folder, remove_file, write_bytes
+from shards.storage import TEMP_SUFFIX, atomic_path, open_folder, remove_file, write_bytes
 from shards.wids import WIDS_NAME, encode_wids
 from shards.writer import ShardResult
 
+NAMES = ("shard", "source", "kind")
+CARD_COLUMNS = (*NAMES, "doc_id", "num_images", "num_words", "image_widths", "image_heights")
+"""Of the index, that the card is made from."""
 _OWN_PATTERN = re.compile(rf"\d{{{SHARD_DIGITS}}}\.tar(\{INDEX_SUFFIX})?|\..*\{TEMP_SUFFIX}")
 
 
@@ -37,46 +45,91 @@ def finish_shard_set(folder: str, results: Sequence[ShardResult], *, info: Shard
 
     Args:
         folder: Where the tars are, local or an fsspec URL.
-        results: Of every shard, in any order.
+        results: Of every shard, in any order; taken one at a time, so that they may be read when they are asked for.
         info: What the samples do not tell.
 
     Raises:
         ShardError: No shards, or two with the same name.
     """
-    ordered = sorted(results, key=lambda result: result.name)
-    _check_results(folder, ordered)
+    names = [result.name for result in results]
+    _check_names(folder, names)
     start_shard_set(folder)
-    _remove_stale(folder, {result.name for result in ordered})
-    index = pa.concat_tables([result.index for result in ordered])
-    num_bytes = sum(result.num_bytes for result in ordered)
-    write_bytes(f"{folder}/{CARD_NAME}", render_card(index, info=info, num_bytes=num_bytes).encode("utf-8", "replace"))
-    for name, data in encode_lookups(ordered, name=info.name).items():
+    _remove_stale(folder, set(names))
+    order = sorted(range(len(names)), key=names.__getitem__)
+    told = _Told()
+    with atomic_path(f"{folder}/{INDEX_NAME}") as path:
+        write_index(path, told.take(folder, (results[place] for place in order)))
+        index = SetFile(name=INDEX_NAME, num_bytes=path.stat().st_size, sha256=_hash_file(path))
+    for name, data in encode_listings(told.shards, index=index, name=info.name).items():
         write_bytes(f"{folder}/{name}", data)
-    shards = list_shards(ordered)
+    info = replace(info, licenses=add_up_licenses(told.licenses))
+    num_bytes = sum(shard.num_bytes for shard in told.shards)
+    card = render_card(told.card_index(), info=info, num_bytes=num_bytes)
+    write_bytes(f"{folder}/{CARD_NAME}", card.encode("utf-8", "replace"))
     manifest = Manifest(
-        name=info.name, shards=shards, totals=add_up(shards), blend=dict(info.blend), recipe_sha256=info.recipe_sha256
+        name=info.name,
+        shards=told.shards,
+        totals=add_up(told.shards),
+        blend=dict(info.blend),
+        recipe_sha256=info.recipe_sha256,
     )
     write_bytes(f"{folder}/{MANIFEST_NAME}", encode_manifest(manifest))
 
 
-def encode_lookups(results: Sequence[ShardResult], *, name: str) -> dict[str, bytes]:
-    """Return the files that tell readers where samples lie, by path in the set's folder: all follows from the tars.
+@dataclass(kw_only=True, slots=True)
+class _Told:
+    """What stays of shards whose index has been written: some 80 bytes of each sample, for the card."""
+
+    shards: list[ManifestShard] = field(default_factory=list)
+    licenses: list[LicenseCounts] = field(default_factory=list)
+    columns: list[pa.Table] = field(default_factory=list)
+
+    def take(self, folder: str, results: Iterable[ShardResult]) -> Iterator[pa.Table]:
+        """Yield the index of each shard, having written its offsets.
+
+        Raises:
+            ShardError: A key is there twice or is not of its shard.
+        """
+        for result in results:
+            _check_keys(folder, result)
+            write_bytes(f"{folder}/{result.name}{INDEX_SUFFIX}", encode_offsets_of(result.index))
+            self.shards += list_shards([result])
+            self.licenses.append(result.licenses)
+            self.columns.append(_narrow(result.index))
+            yield result.index
+
+    def card_index(self) -> pa.Table:
+        """Return the columns that the card is made from, of all samples."""
+        return pa.concat_tables(self.columns).unify_dictionaries()
+
+
+def _narrow(index: pa.Table) -> pa.Table:
+    columns = {name: index[name].combine_chunks() for name in CARD_COLUMNS}
+    return pa.table({name: own.dictionary_encode() if name in NAMES else own for name, own in columns.items()})
+
+
+def encode_listings(shards: Sequence[ManifestShard], *, index: SetFile, name: str) -> dict[str, bytes]:
+    """Return the files that list a set's tars, by path in its folder.
 
     Args:
-        results: Of every shard, by name.
+        shards: By name.
+        index: The file of the index.
         name: Of the shard set.
     """
-    files = {INDEX_NAME: _encode_index(results)}
-    for meta_name, data in encode_meta({result.name: result.num_samples for result in results}).items():
-        files[f"{META_FOLDER}/{meta_name}"] = data
-    for result in results:
-        offsets, sizes = result.index["offset"].to_pylist(), result.index["num_bytes"].to_pylist()
-        files[f"{result.name}{INDEX_SUFFIX}"] = encode_offsets(offsets, offsets[-1] + sizes[-1])
-    sizes_by_name = {result.name: (result.num_samples, result.num_bytes) for result in results}
-    files[WIDS_NAME] = encode_wids(sizes_by_name, name=name)
-    tars = [SetFile(name=result.name, num_bytes=result.num_bytes, sha256=result.sha256) for result in results]
-    files[CROISSANT_NAME] = encode_croissant(tars, index=(INDEX_NAME, files[INDEX_NAME]), name=name)
+    files = {
+        f"{META_FOLDER}/{meta_name}": data
+        for meta_name, data in encode_meta({shard.name: shard.num_samples for shard in shards}).items()
+    }
+    files[WIDS_NAME] = encode_wids({shard.name: (shard.num_samples, shard.num_bytes) for shard in shards}, name=name)
+    tars = [SetFile(name=shard.name, num_bytes=shard.num_bytes, sha256=shard.sha256) for shard in shards]
+    files[CROISSANT_NAME] = encode_croissant(tars, index=index, name=name)
     return files
+
+
+def encode_offsets_of(index: pa.Table) -> bytes:
+    """Return the ``.tar.idx`` of a shard from its rows of the index; not empty."""
+    offsets, sizes = index["offset"].to_pylist(), index["num_bytes"].to_pylist()
+    return encode_offsets(offsets, offsets[-1] + sizes[-1])
 
 
 def list_shards(results: Sequence[ShardResult]) -> list[ManifestShard]:
@@ -93,25 +146,36 @@ def list_shards(results: Sequence[ShardResult]) -> list[ManifestShard]:
     ]
 
 
-def _encode_index(results: Sequence[ShardResult]) -> bytes:
-    """Return the index as Parquet with one row group per shard, so that a reader may take it shard by shard."""
-    buffer = io.BytesIO()
-    with pq.ParquetWriter(buffer, SHARD_INDEX, compression="zstd") as writer:
-        for result in results:
-            writer.write_table(result.index, row_group_size=result.num_samples)
-    return buffer.getvalue()
+def write_index(file: Any, indexes: Iterable[pa.Table]) -> None:
+    """Write the index as Parquet with one row group per shard, so that a reader may take it shard by shard.
+
+    Args:
+        file: Written to; a path or a binary file.
+        indexes: Of each shard, in order, taken one at a time.
+    """
+    with pq.ParquetWriter(file, SHARD_INDEX, compression="zstd") as writer:
+        for index in indexes:
+            writer.write_table(index, row_group_size=index.num_rows)
 
 
-def _check_results(folder: str, results: Sequence[ShardResult]) -> None:
-    if not results:
+def _check_names(folder: str, names: Sequence[str]) -> None:
+    if not names:
         raise ShardError(f"{folder}: no shards were written, so there is no set to finish")
-    names = [result.name for result in results]
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise ShardError(f"{folder}: more than one result for {', '.join(twice)}")
-    keys = pa.chunked_array([chunk for result in results for chunk in result.index["key"].chunks])
-    if len(pc.unique(keys)) < len(keys):
+
+
+def _check_keys(folder: str, result: ShardResult) -> None:
+    """Raise ShardError unless a shard's keys are unique and start with its digits, as no other shard's do."""
+    keys, digits = result.index["key"], result.name[:SHARD_DIGITS]
+    if len(pc.unique(keys)) < len(keys) or not pc.all(pc.starts_with(keys, pattern=digits)).as_py():
         raise ShardError(f"{folder}: keys are not unique; every shard needs a number of its own")
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _remove_stale(folder: str, keep: set[str]) -> None:

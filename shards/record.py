@@ -6,8 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shards.sample import image_part
 
+_MAX_PX = 2**31 - 1
+"""What the index can hold."""
 Score = Annotated[float | None, Field(ge=-1.001, le=1.001)]
 """A cosine; float16 rounding may pass 1 by a little."""
+Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+"""UTC, to the second."""
 
 
 class _Strict(BaseModel):
@@ -28,14 +32,15 @@ class ImageItem(_Strict):
     type: Literal["image"]
     part: str
     url: str | None
-    width: int = Field(ge=1)
+    width: int = Field(ge=1, le=_MAX_PX)
     """px"""
-    height: int = Field(ge=1)
+    height: int = Field(ge=1, le=_MAX_PX)
     """px"""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     matched_item: int | None
     matched_sim: Score
     alt: str | None
+    fetched_at: Time | None = None
 
 
 class Scores(_Strict):
@@ -43,6 +48,28 @@ class Scores(_Strict):
 
     best_sim: list[Score] | None = None
     similarity: list[list[Score] | None] | None = None
+
+
+class Provenance(_Strict):
+    """Where a document came from."""
+
+    file: str | None = None
+    """Of the source, as its recipe names it."""
+    row: int | None = Field(default=None, ge=1)
+    record: int | None = None
+    caption: int | None = None
+    final_url: str | None = None
+    """Of its page after redirects, where that is not its ``url``."""
+    fetched_at: Time | None = None
+
+
+class License(_Strict):
+    """What a page or a row states."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]{0,63}$")] | None
+    url: Annotated[str, Field(pattern=r"^https?://")] | None
+    text: Annotated[str, Field(max_length=200)] | None
+    stated_in: str
 
 
 class Record(_Strict):
@@ -54,6 +81,8 @@ class Record(_Strict):
     url: str | None
     items: list[Annotated[TextItem | ImageItem, Field(discriminator="type")]]
     scores: Scores
+    provenance: Provenance | None = None
+    license: License | None = None
     meta: dict[str, Any] | None = None
 
 

@@ -5,12 +5,15 @@
     {"doc_id", "kind", "source", "url",
      "items": [{"type": "text", "text", "role"?},
                {"type": "image", "part": "0.jpg", "url", "width", "height", "sha256", "matched_item", "matched_sim",
-                "alt"}],
+                "alt", "fetched_at"?}],
      "scores": {"best_sim"?: [per image], "similarity"?: [per image: [per text item]]},
+     "provenance"?: {"file", "row", "record"?, "caption"?, "final_url"?, "fetched_at"?},
+     "license"?: {"id", "url", "text", "stated_in"},
      "meta"?: {...}}
 
 Items keep their natural place; ``matched_item`` is the place in ``items`` of the text that an image was assigned to.
-A reader may therefore use either placement.
+A reader may therefore use either placement. ``provenance`` says where the document stands in its source, from which
+address it came in the end if not from ``url``, and when (UTC). A document whose licence nothing states has none.
 """
 
 import json
@@ -59,6 +62,8 @@ class SampleImage:
     alt: str | None = None
     similarity: Sequence[float] | None = None
     """Cosine to each text item of the sample, in their order."""
+    fetched_at: str | None = None
+    """UTC by ISO 8601, where the set tells times of fetches."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +75,10 @@ class Sample:
     source: str
     url: str | None
     items: Sequence[SampleText | SampleImage]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """Where it came from, as ``KEY.json`` says it."""
+    license: Mapping[str, Any] | None = None
+    """What its page or row states, likewise; None where neither states any."""
     meta: Mapping[str, Any] = field(default_factory=dict)
     """Passthrough columns of the source; JSON values."""
 
@@ -95,7 +104,7 @@ def sample_record(sample: Sample) -> dict[str, Any]:
             _check_match(item, sample)
             items.append(_image_entry(item, part=image_part(len(images))))
             images.append(item)
-    record = {
+    record: dict[str, Any] = {
         "doc_id": sample.doc_id,
         "kind": sample.kind,
         "source": sample.source,
@@ -103,6 +112,10 @@ def sample_record(sample: Sample) -> dict[str, Any]:
         "items": items,
         "scores": _scores(images),
     }
+    if sample.provenance:
+        record["provenance"] = dict(sample.provenance)
+    if sample.license is not None:
+        record["license"] = dict(sample.license)
     return record | ({"meta": dict(sample.meta)} if sample.meta else {})
 
 
@@ -140,7 +153,7 @@ def _check_match(image: SampleImage, sample: Sample) -> None:
 
 
 def _image_entry(image: SampleImage, *, part: str) -> dict[str, Any]:
-    return {
+    entry = {
         "type": "image",
         "part": part,
         "url": image.url,
@@ -151,6 +164,7 @@ def _image_entry(image: SampleImage, *, part: str) -> dict[str, Any]:
         "matched_sim": _score(image.matched_sim),
         "alt": image.alt,
     }
+    return entry | ({} if image.fetched_at is None else {"fetched_at": image.fetched_at})
 
 
 def _scores(images: Sequence[SampleImage]) -> dict[str, Any]:

@@ -130,6 +130,26 @@ def write_bytes(path: str, data: bytes) -> None:
         file.write(data)
 
 
+def read_file(folder: str, name: str, *, max_bytes: int | None = None) -> bytes | None:
+    """Return the contents of a small file, or its first bytes; None where it cannot be read."""
+    file_system, root = open_folder(folder)
+    try:
+        return bytes(file_system.cat_file(f"{root}/{name}", start=0, end=max_bytes))
+    except OSError:
+        return None
+
+
+def hash_file(folder: str, name: str) -> tuple[int, str]:
+    """Return the bytes of a file and their sha256 in hex, holding a piece of it at a time; zero where there is none."""
+    file_system, root = open_folder(folder)
+    sha256, num_bytes = hashlib.sha256(), 0
+    with suppress(OSError), file_system.open(f"{root}/{name}", "rb") as file:
+        while data := file.read(BUFFER_BYTES):
+            sha256.update(data)
+            num_bytes += len(data)
+    return num_bytes, sha256.hexdigest()
+
+
 def remove_file(path: str) -> None:
     """Remove a file if it is there."""
     file_system, target = open_folder(path)

@@ -11,10 +11,15 @@ from shards.reader import INDEX_NAME
 from shards.storage import open_folder
 
 
-def stream_index(folder: str, *, num_rows: int) -> Iterator[pa.Table]:
+def stream_index(folder: str, *, num_rows: int, first_row: int = 0) -> Iterator[pa.Table]:
     """Yield the index of a shard set in tables of ``num_rows`` rows, the last of which may be shorter.
 
     How the file is divided inside makes no difference to what is yielded. Errors come with the first table.
+
+    Args:
+        folder: The shard set.
+        num_rows: Of a table.
+        first_row: To begin with; what lies in row groups before it is not read.
 
     Raises:
         ShardError: No index, or not one of this format.
@@ -25,11 +30,28 @@ def stream_index(folder: str, *, num_rows: int) -> Iterator[pa.Table]:
         with file_system.open(path, "rb") as file:
             parquet = pq.ParquetFile(file, pre_buffer=False)  # see curate.contract.parquet
             check_schema(parquet.schema_arrow.empty_table(), SHARD_INDEX, where=path)
-            yield from _cut(parquet.iter_batches(batch_size=num_rows, use_threads=False), num_rows=num_rows)
+            groups, num_skipped = _groups_from(parquet.metadata, first_row)
+            batches = parquet.iter_batches(batch_size=num_rows, row_groups=groups, use_threads=False)
+            yield from _cut(_skip(batches, first_row - num_skipped), num_rows=num_rows)
     except FileNotFoundError as error:
         raise ShardError(f"{folder}: no {INDEX_NAME} here; is this a finished shard set?") from error
     except (pa.ArrowInvalid, OSError, SchemaError) as error:
         raise ShardError(f"{path}: not a readable shard index ({error})") from error
+
+
+def _groups_from(metadata: pq.FileMetaData, first_row: int) -> tuple[list[int], int]:
+    """Return the row groups that end behind a row, and how many rows lie before them."""
+    num_skipped = group = 0
+    while group < metadata.num_row_groups and num_skipped + metadata.row_group(group).num_rows <= first_row:
+        num_skipped += metadata.row_group(group).num_rows
+        group += 1
+    return list(range(group, metadata.num_row_groups)), num_skipped
+
+
+def _skip(batches: Iterator[pa.RecordBatch], num_rows: int) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield batch.slice(num_rows)
+        num_rows = max(0, num_rows - batch.num_rows)
 
 
 def _cut(batches: Iterator[pa.RecordBatch], *, num_rows: int) -> Iterator[pa.Table]:

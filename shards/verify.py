@@ -1,58 +1,52 @@
 """Checks a finished shard set: files against manifest, index, card and each other. Reports every fault it finds."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
-
-import numpy as np
-import pyarrow as pa
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 from curate.contract.errors import ShardError
-from shards.index import SHARD_PATTERN, index_table
-from shards.manifest import MANIFEST_NAME, Manifest, ManifestShard, add_up, read_manifest
-from shards.reader import INDEX_NAME, read_index
-from shards.scan import ShardScan, scan_shard
+from curate.contract.tasks import MapTasks, map_here
+from shards.index import SHARD_PATTERN
+from shards.index_layout import IndexLayout, read_layout
+from shards.keys import describe_duplicates, find_suspects
+from shards.manifest import MANIFEST_NAME, Manifest, add_up, read_manifest
+from shards.reader import INDEX_NAME
+from shards.shard_check import ShardJob, ShardReport, UnreadShard, check_shard, count_keys, first_faults
 from shards.storage import open_folder
 from shards.verify_files import check_card, check_croissant, check_energon, check_wids
 
 _Read = TypeVar("_Read")
 
 
-def verify_shards(folder: str, *, deep: bool = False) -> list[str]:
+def verify_shards(folder: str, *, deep: bool = False, map_tasks: MapTasks = map_here) -> list[str]:
     """Return every fault of a shard set, each a line that starts with the file's name; empty if it is sound.
 
     Args:
         folder: Local or an fsspec URL.
         deep: Also decode every image.
+        map_tasks: Runs the checks of single shards; by default this process, one after the other.
     """
     faults: list[str] = []
     manifest = _try_read(lambda: read_manifest(folder), faults)
-    index = _try_read(lambda: read_index(folder), faults)
-    present = _list_shards(folder, faults)
-    wanted = {shard.name: shard for shard in manifest.shards} if manifest else {}
-    faults.extend(f"{name}: missing" for name in sorted(wanted.keys() - present))
-    if manifest:
-        faults.extend(f"{name}: not in the manifest" for name in sorted(present - wanted.keys()))
-    scans = []
-    for name in sorted(present):
-        try:
-            scans.append(scan_shard(folder, name, deep=deep))
-        except OSError as error:
-            faults.append(f"{name}: cannot be read ({error})")
-    for scan in scans:
-        faults.extend(_check_against_manifest(scan, wanted.get(scan.name)))
-        faults.extend(scan.faults)
-    faults.extend(_check_duplicates(scans))
-    if index is not None:
-        faults.extend(of_index := _check_index(index, scans, manifest))
+    layout_faults: list[str] = []
+    layout = _try_read(lambda: read_layout(folder), layout_faults)
+    listing_faults: list[str] = []
+    present = _list_shards(folder, listing_faults)
+    found = list(_check_all(folder, sorted(present), manifest, layout, deep=deep, map_tasks=map_tasks))
+    unread = {one.name: one.fault for one in found if isinstance(one, UnreadShard)}
+    reports = {one.name: one for one in sorted(found, key=lambda one: one.name) if isinstance(one, ShardReport)}
+    if broken := [one.index_error for one in reports.values() if one.index_error is not None]:
+        layout, layout_faults = None, broken[:1]
+    faults += [*layout_faults, *listing_faults, *_compare_names(present, manifest)]
+    faults += [unread[name] for name in sorted(unread)]
+    faults += [fault for one in reports.values() for fault in one.faults]
+    faults += _check_duplicates(folder, reports, map_tasks=map_tasks)
+    if layout is not None:
+        faults += (of_index := _check_index(layout, reports, manifest))
         if manifest and not of_index:
-            faults.extend(check_croissant(folder, manifest))
-        faults.extend(check_card(folder, index))
-    if manifest:
-        faults.extend(_check_totals(manifest))
-        faults.extend(check_wids(folder, scans, manifest))
-    faults.extend(check_energon(folder, [scan for scan in scans if not manifest or scan.name in wanted]))
-    return faults
+            faults += check_croissant(folder, manifest)
+        faults += check_card(folder, max_images=layout.max_images)
+    return faults + _check_lookups(folder, list(reports.values()), manifest)
 
 
 def _try_read(read: Callable[[], _Read], faults: list[str]) -> _Read | None:
@@ -73,68 +67,61 @@ def _list_shards(folder: str, faults: list[str]) -> set[str]:
     return {name for name in names if SHARD_PATTERN.fullmatch(name)}
 
 
-def _check_against_manifest(scan: ShardScan, shard: ManifestShard | None) -> list[str]:
-    if shard is None:
+def _compare_names(present: set[str], manifest: Manifest | None) -> list[str]:
+    if manifest is None:
         return []
-    found = {
-        "num_bytes": scan.num_bytes,
-        "sha256": scan.sha256,
-        "num_samples": len(scan.keys),
-        "num_images": sum(row["num_images"] for row in scan.rows),
+    wanted = {shard.name for shard in manifest.shards}
+    faults = [f"{name}: missing" for name in sorted(wanted - present)]
+    return faults + [f"{name}: not in the manifest" for name in sorted(present - wanted)]
+
+
+def _check_all(
+    folder: str,
+    names: list[str],
+    manifest: Manifest | None,
+    layout: IndexLayout | None,
+    *,
+    deep: bool,
+    map_tasks: MapTasks,
+) -> Iterator[ShardReport | UnreadShard]:
+    said = {shard.name: shard for shard in manifest.shards} if manifest else {}
+    jobs = {
+        name: ShardJob(name=name, said=said.get(name))
+        if layout is None
+        else ShardJob(name=name, said=said.get(name), groups=layout.groups.get(name, ()), token=layout.token)
+        for name in names
     }
-    said = shard.model_dump()
+    call = functools.partial(check_shard, folder=folder, deep=deep)
+    return map_tasks(call, jobs, phase=f"verify {folder.rstrip('/').rpartition('/')[2]}")
+
+
+def _check_duplicates(folder: str, reports: Mapping[str, ShardReport], *, map_tasks: MapTasks) -> list[str]:
+    suspects = find_suspects({name: report.keys for name, report in reports.items()})
+    if not suspects:
+        return []
+    jobs = {name: (name, hashes) for name, hashes in suspects.items()}
+    counted = list(map_tasks(functools.partial(count_keys, folder=folder), jobs, phase="keys that occur twice"))
     return [
-        f"{scan.name}: {name} is {value}, the manifest says {said[name]}"
-        for name, value in found.items()
-        if value != said[name]
+        fault
+        for name, faults, num_faults in describe_duplicates(counted)
+        for fault in first_faults(name, faults, num_faults=num_faults)
     ]
 
 
-def _check_duplicates(scans: Sequence[ShardScan]) -> list[str]:
-    counts = Counter(key for scan in scans for key in scan.keys)
-    return [
-        f"{scan.name}, sample {key}: the key occurs {counts[key]} times in the set"
-        for scan in scans
-        for key in dict.fromkeys(scan.keys)
-        if counts[key] > 1
-    ]
-
-
-def _check_index(index: pa.Table, scans: Sequence[ShardScan], manifest: Manifest | None) -> list[str]:
-    by_shard = _split_by_shard(index)
-    gone = sorted(by_shard.keys() - {scan.name for scan in scans})
+def _check_index(layout: IndexLayout, reports: Mapping[str, ShardReport], manifest: Manifest | None) -> list[str]:
+    gone = sorted(layout.groups.keys() - reports.keys())
     faults = [f"{INDEX_NAME}: has samples of {name}, which is not there" for name in gone]
-    if manifest and manifest.totals.num_samples != index.num_rows:
-        faults.append(f"{INDEX_NAME}: {index.num_rows} rows, the manifest says {manifest.totals.num_samples} samples")
-    for scan in scans:
-        own = by_shard.get(scan.name, index.slice(0, 0))
-        if not own.equals(index_table(scan.rows)):
-            faults.extend(_compare_rows(own.to_pylist(), scan))
-    return faults
+    if manifest and manifest.totals.num_samples != layout.num_rows:
+        faults.append(f"{INDEX_NAME}: {layout.num_rows} rows, the manifest says {manifest.totals.num_samples} samples")
+    return faults + [fault for report in reports.values() for fault in report.index_faults]
 
 
-def _split_by_shard(index: pa.Table) -> dict[str, pa.Table]:
-    encoded = index["shard"].combine_chunks().dictionary_encode()
-    codes = encoded.indices.to_numpy()
-    names = encoded.dictionary.to_pylist()
-    ends = np.cumsum(np.bincount(codes, minlength=len(names)))[:-1]
-    rows = np.split(np.argsort(codes, kind="stable"), ends) if names else []
-    return {name: index.take(own) for name, own in zip(names, rows, strict=True)}
-
-
-def _compare_rows(said: Sequence[dict[str, Any]], scan: ShardScan) -> list[str]:
-    indexed = {row["key"]: row for row in said}
-    found = {row["key"]: row for row in scan.rows}
-    faults = [f"{scan.name}, sample {key}: not in {INDEX_NAME}" for key in found if key not in indexed]
-    known = set(scan.keys)
-    faults += [f"{scan.name}, sample {key}: in {INDEX_NAME} but not in the tar" for key in indexed if key not in known]
-    for key in found.keys() & indexed.keys():
-        wrong = [name for name, value in found[key].items() if indexed[key][name] != value]
-        if wrong:
-            faults.append(f"{scan.name}, sample {key}: {INDEX_NAME} differs from the tar in {', '.join(wrong)}")
-    if not faults and [row["key"] for row in said] != scan.keys:
-        faults.append(f"{scan.name}: {INDEX_NAME} lists its samples in another order or more than once")
-    return sorted(faults)
+def _check_lookups(folder: str, reports: list[ShardReport], manifest: Manifest | None) -> list[str]:
+    if manifest is None:
+        return check_energon(folder, reports)
+    wanted = {shard.name for shard in manifest.shards}
+    faults = _check_totals(manifest) + check_wids(folder, reports, manifest)
+    return faults + check_energon(folder, [report for report in reports if report.name in wanted])
 
 
 def _check_totals(manifest: Manifest) -> list[str]:

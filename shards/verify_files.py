@@ -4,26 +4,30 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import pyarrow as pa
 import yaml
 
 from shards.card import CARD_NAME, DATA_FILES, card_features, read_card_header
 from shards.croissant import CROISSANT_NAME, SetFile, encode_croissant
-from shards.energon import INDEX_SUFFIX, INFO_NAME, META_FOLDER, SPLIT_NAME, encode_meta, encode_offsets
+from shards.energon import INDEX_SUFFIX, INFO_NAME, META_FOLDER, SPLIT_NAME, encode_meta
 from shards.manifest import Manifest
 from shards.reader import INDEX_NAME
-from shards.scan import ShardScan
-from shards.storage import open_folder
+from shards.shard_check import ShardReport
+from shards.storage import hash_file, read_file
 from shards.wids import WIDS_NAME, encode_wids
 
 
-def check_card(folder: str, index: pa.Table) -> list[str]:
-    """Return what Hugging Face datasets would trip over."""
-    data = _read_file(folder, CARD_NAME)
+def check_card(folder: str, *, max_images: int) -> list[str]:
+    """Return what Hugging Face datasets would trip over.
+
+    Args:
+        folder: The shard set.
+        max_images: Of one sample, by the index.
+    """
+    data = read_file(folder, CARD_NAME)
     if data is None:
         return [f"{CARD_NAME}: missing; without it Hugging Face datasets drops images"]
     header = read_card_header(data.decode("utf-8", "replace"))
-    wanted = card_features(max(index["num_images"].to_pylist(), default=0))
+    wanted = card_features(max_images)
     declared = _dig(header, "dataset_info", "features") or []
     absent = [feature["name"] for feature in wanted if feature not in declared]
     faults = []
@@ -38,23 +42,22 @@ def check_card(folder: str, index: pa.Table) -> list[str]:
     return faults
 
 
-def check_energon(folder: str, scans: Sequence[ShardScan]) -> list[str]:
+def check_energon(folder: str, shards: Sequence[ShardReport]) -> list[str]:
     """Return what Megatron Energon would trip over."""
     faults = [
-        f"{scan.name}{INDEX_SUFFIX}: missing, or its offsets are not those of {scan.name}"
-        for scan in scans
-        if len(scan.offsets) > len(scan.keys)  # the archive was read to its end
-        and _read_file(folder, f"{scan.name}{INDEX_SUFFIX}") != encode_offsets(scan.offsets[:-1], scan.offsets[-1])
+        f"{shard.name}{INDEX_SUFFIX}: missing, or its offsets are not those of {shard.name}"
+        for shard in shards
+        if shard.has_wrong_offsets
     ]
-    for name, data in encode_meta({scan.name: len(scan.keys) for scan in scans}).items():
-        found = _read_file(folder, f"{META_FOLDER}/{name}")
+    for name, data in encode_meta({shard.name: shard.num_samples for shard in shards}).items():
+        found = read_file(folder, f"{META_FOLDER}/{name}")
         if found is None:
             faults.append(f"{META_FOLDER}/{name}: missing; Energon needs it")
         elif name == INFO_NAME:
             if not _same_json(found, data):
                 faults.append(f"{META_FOLDER}/{name}: its samples per shard are not those of the tars")
         elif name == SPLIT_NAME:
-            faults.extend(_check_split(found, {scan.name for scan in scans}))
+            faults.extend(_check_split(found, {shard.name for shard in shards}))
         elif _dig(_parse_yaml(found), "__class__") is None:
             faults.append(f"{META_FOLDER}/{name}: names no class to read the set with")
     return faults
@@ -72,10 +75,10 @@ def _check_split(data: bytes, names: set[str]) -> list[str]:
     return faults
 
 
-def check_wids(folder: str, scans: Sequence[ShardScan], manifest: Manifest) -> list[str]:
+def check_wids(folder: str, shards: Sequence[ShardReport], manifest: Manifest) -> list[str]:
     """Return what wids would trip over."""
-    wanted = encode_wids({scan.name: (len(scan.keys), scan.num_bytes) for scan in scans}, name=manifest.name)
-    found = _read_file(folder, WIDS_NAME)
+    wanted = encode_wids({shard.name: (shard.num_samples, shard.num_bytes) for shard in shards}, name=manifest.name)
+    found = read_file(folder, WIDS_NAME)
     if found is None:
         return [f"{WIDS_NAME}: missing; wids needs it"]
     return [] if _same_json(found, wanted) else [f"{WIDS_NAME}: its shards and samples are not those of the tars"]
@@ -83,11 +86,13 @@ def check_wids(folder: str, scans: Sequence[ShardScan], manifest: Manifest) -> l
 
 def check_croissant(folder: str, manifest: Manifest) -> list[str]:
     """Return whether the Croissant description is there and says what manifest and index do."""
-    found, index = _read_file(folder, CROISSANT_NAME), _read_file(folder, INDEX_NAME)
+    found = read_file(folder, CROISSANT_NAME)
     if found is None:
         return [f"{CROISSANT_NAME}: missing"]
     tars = [SetFile(name=one.name, num_bytes=one.num_bytes, sha256=one.sha256) for one in manifest.shards]
-    wanted = encode_croissant(tars, index=(INDEX_NAME, index or b""), name=manifest.name)
+    num_bytes, sha256 = hash_file(folder, INDEX_NAME)
+    index = SetFile(name=INDEX_NAME, num_bytes=num_bytes, sha256=sha256)
+    wanted = encode_croissant(tars, index=index, name=manifest.name)
     if _same_json(found, wanted):
         return []
     return [f"{CROISSANT_NAME}: its files, sizes or checksums are not those of the set"]
@@ -112,11 +117,3 @@ def _same_json(found: bytes, wanted: bytes) -> bool:
         return bool(json.loads(found) == json.loads(wanted))
     except ValueError:
         return False
-
-
-def _read_file(folder: str, name: str) -> bytes | None:
-    file_system, root = open_folder(folder)
-    try:
-        return bytes(file_system.cat_file(f"{root}/{name}"))
-    except OSError:
-        return None

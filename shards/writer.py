@@ -5,13 +5,14 @@ worker may therefore write any shard, twice if need be.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
 from curate.contract.errors import ShardError
 from shards.index import SEQUENCE_DIGITS, SHARD_DIGITS, index_row, index_table, place_parts
+from shards.licenses import LicenseCounter, LicenseCounts
 from shards.sample import Sample, encode_record, sample_images, sample_record
 from shards.storage import open_atomic
 from shards.ustar import encode_end, encode_header, padding
@@ -31,6 +32,8 @@ class ShardResult:
     """Of the tar, in hex."""
     index: pa.Table
     """SHARD_INDEX, a row per sample in stored order."""
+    licenses: LicenseCounts = field(default_factory=dict)
+    """Of its samples; empty where they were not looked at."""
 
 
 def shard_name(shard: int) -> str:
@@ -75,6 +78,7 @@ def write_records(
     """Write samples that are records and images already, such as those of another shard; see ``write_shard``."""
     name = path.rpartition("/")[2]
     rows: list[dict[str, object]] = []
+    licenses = LicenseCounter()
     offset = 0
     with open_atomic(path) as file:
         for sequence, (record, images) in enumerate(samples):
@@ -82,13 +86,14 @@ def write_records(
             encoded = encode_record(record, images=images)
             file.write(b"".join(_tar_pieces(key, encoded)))
             parts, end = place_parts([(part, len(data)) for part, data in encoded], offset=offset)
+            licenses.add(record)
             rows.append(index_row(record, key=key, shard=name, offset=offset, parts=parts))
             offset = end
         if not rows:
             raise ShardError(f"{name}: a shard needs at least one sample")
         file.write(encode_end(offset))
         num_bytes, sha256 = file.num_bytes, file.sha256_hex()
-    return make_result(index_table(rows), name=name, num_bytes=num_bytes, sha256=sha256)
+    return make_result(index_table(rows), name=name, num_bytes=num_bytes, sha256=sha256, licenses=licenses.to_dict())
 
 
 def _tar_pieces(key: str, encoded: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
@@ -98,9 +103,17 @@ def _tar_pieces(key: str, encoded: Iterable[tuple[str, bytes]]) -> Iterator[byte
         yield padding(len(data))
 
 
-def make_result(index: pa.Table, *, name: str, num_bytes: int, sha256: str) -> ShardResult:
+def make_result(
+    index: pa.Table, *, name: str, num_bytes: int, sha256: str, licenses: LicenseCounts | None = None
+) -> ShardResult:
     """Return a ShardResult whose sample and image counts are those of ``index``."""
     num_images = sum(index["num_images"].to_pylist())
     return ShardResult(
-        name=name, num_samples=index.num_rows, num_images=num_images, num_bytes=num_bytes, sha256=sha256, index=index
+        name=name,
+        num_samples=index.num_rows,
+        num_images=num_images,
+        num_bytes=num_bytes,
+        sha256=sha256,
+        index=index,
+        licenses=licenses or {},
     )

@@ -2,5 +2,6 @@
 
 from curate.blend.config import BlendConfig
 from curate.blend.plan import BlendPlan, plan_blend
+from curate.blend.pool import Pool, read_pool
 
-__all__ = ["BlendConfig", "BlendPlan", "plan_blend"]
+__all__ = ["BlendConfig", "BlendPlan", "Pool", "plan_blend", "read_pool"]

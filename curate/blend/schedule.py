@@ -28,19 +28,28 @@ for every prefix of n, and no rule does better for all shares.
 """
 
 import heapq
-from collections.abc import Sequence
+import math
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
+from curate.blend.chunks import CHUNK, Integers, chunks
 from curate.blend.curve import ShareCurve
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+Sample = tuple[float, float, int]
+"""Release, deadline, size."""
+Turns = npt.NDArray[np.uint16]
+"""Entry numbers."""
+_MIN_AHEAD = 64
+_NO_SAMPLE: Sample = (math.inf, math.inf, 0)
+"""Behind the last of a queue."""
 
 
-def schedule_turns(sizes: Sequence[Ints], curves: Sequence[ShareCurve], *, total: int, equal_sizes: bool) -> Ints:
-    """Return which entry gives each sample of the blend: entry numbers, int64 [samples].
+def schedule_turns(sizes: Sequence[Integers], curves: Sequence[ShareCurve], *, total: int, equal_sizes: bool) -> Turns:
+    """Return which entry gives each sample of the blend: entry numbers, uint16 [samples].
 
     Args:
         sizes: Per entry the sizes of its samples in their order, zero or more; their sum is at least the entry's
@@ -50,51 +59,64 @@ def schedule_turns(sizes: Sequence[Ints], curves: Sequence[ShareCurve], *, total
         equal_sizes: All sizes are 1: use the tighter rule.
     """
     shift = 1 / (2 * len(curves) - 2) if equal_sizes and len(curves) > 1 else 0.0
-    releases, deadlines = [], []
-    for own_sizes, curve in zip(sizes, curves, strict=True):
-        before = (np.cumsum(own_sizes) - own_sizes).astype(np.float64)
-        early = 1.0 if shift else 0.0
-        releases.append((curve.find_when_due(before + shift, last=not shift) - early).tolist())
-        deadlines.append(curve.find_when_due(before + own_sizes - shift, last=False).tolist())
-    return _earliest_deadline_first([own.tolist() for own in sizes], releases, deadlines, total=total)
+    ahead = max(_MIN_AHEAD, CHUNK // len(curves))
+    queues = [
+        chain.from_iterable(_time_samples(own, curve, shift=shift, ahead=ahead))
+        for own, curve in zip(sizes, curves, strict=True)
+    ]
+    return _earliest_deadline_first(queues, total=total)
 
 
-def _earliest_deadline_first(
-    sizes: list[list[int]], releases: list[list[float]], deadlines: list[list[float]], *, total: int
-) -> Ints:
-    """Run the queues; plain lists and two small heaps, about a microsecond per sample."""
-    turns: list[int] = []
-    waiting = [(own[0], entry) for entry, own in enumerate(releases) if own]
+def _time_samples(sizes: Integers, curve: ShareCurve, *, shift: float, ahead: int) -> Iterator[Iterable[Sample]]:
+    """Yield an entry's samples with their times, ``ahead`` at once: those of all are not held."""
+    early, before = (1.0 if shift else 0.0), 0
+    for part in chunks(len(sizes), ahead):
+        own = sizes[part].astype(np.int64)
+        ends = before + np.cumsum(own)
+        starts = (ends - own).astype(np.float64)
+        releases = curve.find_when_due(starts + shift, last=not shift) - early
+        deadlines = curve.find_when_due(starts + own - shift, last=False)
+        yield zip(releases.tolist(), deadlines.tolist(), own.tolist(), strict=True)
+        before = int(ends[-1])
+
+
+def _earliest_deadline_first(queues: Sequence[Iterator[Sample]], *, total: int) -> Turns:
+    """Run the queues; plain numbers and two small heaps, about a microsecond per sample."""
+    turns = array("H")
+    heads = [next(queue, _NO_SAMPLE) for queue in queues]
+    waiting = [(head[0], entry) for entry, head in enumerate(heads) if head is not _NO_SAMPLE]
     heapq.heapify(waiting)
     released: list[tuple[float, int]] = []
-    places = [0] * len(sizes)
     emitted = 0
     while emitted < total and (waiting or released):
         # Some sample is always released (see above); where rounding hides that, the next in line is.
         while waiting and (waiting[0][0] <= emitted or not released):
             entry = heapq.heappop(waiting)[1]
-            heapq.heappush(released, (deadlines[entry][places[entry]], entry))
+            heapq.heappush(released, (heads[entry][1], entry))
         entry = heapq.heappop(released)[1]
-        place = places[entry]
         turns.append(entry)
-        emitted += sizes[entry][place]
-        places[entry] = place = place + 1
-        if place < len(sizes[entry]):
-            heapq.heappush(waiting, (releases[entry][place], entry))
-    return np.asarray(turns, dtype=np.int64)
+        emitted += heads[entry][2]
+        heads[entry] = head = next(queues[entry], _NO_SAMPLE)
+        if head is not _NO_SAMPLE:
+            heapq.heappush(waiting, (head[0], entry))
+    return np.asarray(turns)
 
 
-def worst_deviations(turns: Ints, sizes: Ints, curves: Sequence[ShareCurve]) -> list[float]:
+def worst_deviations(turns: Turns, sizes: Integers, curves: Sequence[ShareCurve]) -> list[float]:
     """Return per entry the largest distance between got and due amount over all prefixes, in units.
 
     Args:
-        turns: BlendEntry of each sample, int64 [samples].
-        sizes: Size of each sample, int64 [samples].
+        turns: BlendEntry of each sample, [samples].
+        sizes: Size of each sample, [samples].
         curves: Share of each entry along the run.
     """
-    emitted = np.cumsum(sizes).astype(np.float64)
-    worst = []
-    for entry, curve in enumerate(curves):
-        got = np.cumsum(np.where(turns == entry, sizes, 0))
-        worst.append(float(np.abs(got - curve.dues(emitted)).max(initial=0.0)))
+    emitted, got, worst = 0, [0] * len(curves), [0.0] * len(curves)
+    for part in chunks(len(turns)):
+        own_turns, own_sizes = turns[part], sizes[part].astype(np.int64)
+        prefixes = emitted + np.cumsum(own_sizes)
+        emitted = int(prefixes[-1])
+        for entry, curve in enumerate(curves):
+            amounts = got[entry] + np.cumsum(np.where(own_turns == entry, own_sizes, 0))
+            got[entry] = int(amounts[-1])
+            worst[entry] = max(worst[entry], float(np.abs(amounts - curve.dues(prefixes.astype(np.float64))).max()))
     return worst

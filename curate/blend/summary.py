@@ -1,26 +1,43 @@
 """What a blend came to, for a person and for the manifest: JSON values only, names sorted."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from curate.blend.amounts import Amounts
+from curate.blend.chunks import Integers, Rows, chunks, sum_by_group
 from curate.blend.config import BlendConfig, Unit
 from curate.blend.entries import BlendEntry
+from curate.blend.pool import Pool
 
 SHARE_DECIMALS = 6
 
+Totals = npt.NDArray[np.int64]
+"""By group."""
 
-def summarize(  # noqa: PLR0913 - a summary tells of all these
-    pool: pa.Table,
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Counted:
+    """What there is of each group of a pool, and what a blend takes of it."""
+
+    supply: Mapping[str, Totals]
+    """By what is counted: the units, words, num_bytes."""
+    drawn: Mapping[str, Totals]
+    not_drawn: Totals
+    """Samples that are never used."""
+    most_repeats: Totals
+    """Of one sample."""
+
+
+def summarize(
+    pool: Pool,
     entries: Sequence[BlendEntry],
     *,
-    left_out: npt.NDArray[np.int64],
-    rows: npt.NDArray[np.int64],
-    amounts: Mapping[Unit, Amounts],
+    rows: Rows,
+    amounts: Mapping[Unit, Integers],
     config: BlendConfig,
     total: int,
 ) -> dict[str, Any]:
@@ -32,75 +49,79 @@ def summarize(  # noqa: PLR0913 - a summary tells of all these
     each source and kind: samples, images, tokens, words and bytes.
 
     Args:
-        pool: Schema POOL.
+        pool: The documents.
         entries: All of them, those of weight zero too.
-        left_out: Pool rows that no weight covers.
         rows: Pool rows of the blend, in order, with repeats.
         amounts: Of each pool row, by unit.
         config: The blend.
         total: Amount that was to be drawn, in the blend's unit.
     """
-    counted: dict[str, Amounts] = {str(unit): values for unit, values in amounts.items()}
-    counted["words"] = pool["num_words"].to_numpy().astype(np.int64)
-    uses = np.bincount(rows, minlength=pool.num_rows)
-    sources = pool["source"].to_numpy(zero_copy_only=False)
-    got = int(amounts[config.unit] @ uses)
+    counted = _count(pool, rows, amounts)
+    covered = {group for entry in entries for group in entry.groups}
+    left_out = [group for group in range(len(pool.group_names)) if group not in covered]
+    got = int(counted.drawn[config.unit].sum())
     return {
         "name": config.name,
         "unit": config.unit,
         "seed": config.seed,
         "max_repeats": config.max_repeats,
-        **{unit: int(values @ uses) for unit, values in amounts.items()},
-        "num_bytes": int(pool["num_bytes"].to_numpy() @ uses),
+        **{name: int(counted.drawn[name].sum()) for name in (*amounts, "num_bytes")},
         "entries": {
-            entry.name: _entry_summary(entry, sources=sources, uses=uses, amounts=counted)
-            | _shares(entry, int(amounts[config.unit][entry.rows] @ uses[entry.rows]), got=got, total=total)
+            entry.name: _entry_summary(pool, entry, counted) | _shares(entry, counted, config, got=got, total=total)
             for entry in entries
         },
-        "left_out": _count_by_source(sources[left_out]),
-        "pool": _describe_pool(pool, counted),
+        "left_out": _sum_by_source(pool, left_out, counted.supply["samples"]),
+        "pool": [
+            {"source": source, "kind": kind, **{name: int(sums[group]) for name, sums in counted.supply.items()}}
+            for (source, kind), group in sorted(zip(pool.group_names, range(len(pool.group_names)), strict=True))
+        ],
     }
 
 
-def _describe_pool(pool: pa.Table, amounts: Mapping[str, Amounts]) -> list[dict[str, Any]]:
-    columns: dict[str, Any] = {**amounts, "num_bytes": pool["num_bytes"]}
-    table = pool.select(["source", "kind"])
-    for name, values in columns.items():
-        table = table.append_column(name, pa.chunked_array([values]) if isinstance(values, np.ndarray) else values)
-    sums = table.group_by(["source", "kind"], use_threads=False).aggregate([(name, "sum") for name in columns])
-    rows = [
-        {"source": row["source"], "kind": row["kind"], **{name: row[f"{name}_sum"] for name in columns}}
-        for row in sums.to_pylist()
-    ]
-    return sorted(rows, key=lambda row: (row["source"], row["kind"]))
+def _count(pool: Pool, rows: Rows, amounts: Mapping[Unit, Integers]) -> _Counted:
+    uses = np.zeros(pool.num_documents, dtype=np.uint32)
+    for part in chunks(len(rows)):
+        np.add.at(uses, rows[part].astype(np.intp), np.uint32(1))
+    num_groups = len(pool.group_names)
+    most = np.zeros(num_groups, dtype=np.int64)
+    not_drawn = np.zeros(num_groups, dtype=np.int64)
+    for part in chunks(len(uses)):
+        groups = pool.groups[part]
+        np.maximum.at(most, groups, uses[part])
+        not_drawn += np.bincount(groups[uses[part] == 0], minlength=num_groups)
+    columns: dict[str, Integers] = {str(unit): values for unit, values in amounts.items()}
+    columns |= {"words": pool.num_words, "num_bytes": pool.num_bytes}
+    return _Counted(
+        supply={name: sum_by_group(pool.groups, values, num_groups) for name, values in columns.items()},
+        drawn={name: sum_by_group(pool.groups, values, num_groups, times=uses) for name, values in columns.items()},
+        not_drawn=not_drawn,
+        most_repeats=most,
+    )
 
 
-def _shares(entry: BlendEntry, drawn: int, *, got: int, total: int) -> dict[str, float]:
+def _shares(entry: BlendEntry, counted: _Counted, config: BlendConfig, *, got: int, total: int) -> dict[str, float]:
+    drawn = int(counted.drawn[config.unit][list(entry.groups)].sum())
     return {
         "wanted_share": round(float(entry.curve(total).due(total) / total), SHARE_DECIMALS),
         "got_share": round(drawn / got, SHARE_DECIMALS) if got else 0.0,
     }
 
 
-def _entry_summary(
-    entry: BlendEntry,
-    *,
-    sources: npt.NDArray[np.object_],
-    uses: npt.NDArray[np.int64],
-    amounts: Mapping[str, Amounts],
-) -> dict[str, Any]:
-    own_uses = uses[entry.rows]
-    drawn = {name: int(values[entry.rows] @ own_uses) for name, values in amounts.items()}
+def _entry_summary(pool: Pool, entry: BlendEntry, counted: _Counted) -> dict[str, Any]:
+    groups = list(entry.groups)
     return {
         "weight": entry.weight,
-        "drawn": drawn,
-        "supply": {name: int(values[entry.rows].sum()) for name, values in amounts.items()},
-        "sources": _count_by_source(np.repeat(sources[entry.rows], own_uses)),
-        "not_drawn": int((own_uses == 0).sum()),
-        "most_repeats": int(own_uses.max(initial=0)),
+        "drawn": {name: int(sums[groups].sum()) for name, sums in counted.drawn.items() if name != "num_bytes"},
+        "supply": {name: int(sums[groups].sum()) for name, sums in counted.supply.items() if name != "num_bytes"},
+        "sources": _sum_by_source(pool, groups, counted.drawn["samples"]),
+        "not_drawn": int(counted.not_drawn[groups].sum()),
+        "most_repeats": int(counted.most_repeats[groups].max(initial=0)),
     }
 
 
-def _count_by_source(sources: npt.NDArray[np.object_]) -> dict[str, int]:
-    names, counts = np.unique(sources.astype(str), return_counts=True)
-    return {str(name): int(count) for name, count in zip(names, counts, strict=True)}
+def _sum_by_source(pool: Pool, groups: Iterable[int], samples: Totals) -> dict[str, int]:
+    """Return the samples of each source that has any, sources sorted."""
+    sums = Counter[str]()
+    for group in groups:
+        sums[pool.group_names[group][0]] += int(samples[group])
+    return {source: sums[source] for source in sorted(sums) if sums[source]}

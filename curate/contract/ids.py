@@ -1,6 +1,7 @@
 """Identifiers that depend on content and input order only, never on the engine's layout."""
 
 import hashlib
+from typing import Any
 
 DOC_ID_HEX_DIGITS = 16
 
@@ -29,3 +30,21 @@ def seed_for(seed: int, name: str) -> int:
     It depends on the name, not on the source's place in a list, so adding a source reseeds no other.
     """
     return int.from_bytes(hashlib.sha256(f"{seed}\0{name}".encode()).digest()[:8], "big")
+
+
+_ROW_BITS = 32
+
+
+def image_number(partition: int, row: int) -> int:
+    """Return the number of an image in its run: numbers rise in input order.
+
+    Args:
+        partition: Number of its partition.
+        row: Of the image among the partition's.
+    """
+    return partition << _ROW_BITS | row
+
+
+def split_image_number(number: Any) -> tuple[Any, Any]:
+    """Return the partition and the row that ``image_number`` joined; works on arrays of numbers too."""
+    return number >> _ROW_BITS, number & ((1 << _ROW_BITS) - 1)

@@ -58,6 +58,10 @@ class FetchStatus(StrEnum):
     BROKEN_IMAGE = "broken_image"  # truncated or corrupt
     HASH_MISMATCH = "hash_mismatch"  # not the bytes that the source promised
     TOO_MANY_PIXELS = "too_many_pixels"  # over the pixel cap, read from the header before decoding
+    MISSING_FILE = "missing_file"  # no such picture in the folder that the recipe declares
+    OUTSIDE_ROOT = "outside_root"  # a path that leads out of that folder; it was not opened
+    NOT_A_FILE = "not_a_file"  # a folder, pipe or device under the name of a picture
+    UNREADABLE_FILE = "unreadable_file"  # the machine or store refuses it
     INTERNAL_ERROR = "internal_error"  # a fault of ours in one item; the detail names it
 
 
@@ -87,6 +91,8 @@ class Stage(StrEnum):
     FETCH_IMAGES = "fetch_images"
     MEASURE_IMAGES = "measure_images"
     MEASURE_CLIP = "measure_clip"
+    GATHER_FACTS = "gather_facts"  # what DECIDE and the report read, in one narrow table
+    PROPOSE = "propose"  # pairs of images that may be copies
     DECIDE = "decide"  # ADMIT, KEEP and DEDUP of a partition in one go
     KEEP = "keep"  # rules on images and whole documents
     DEDUP = "dedup"
@@ -103,6 +109,7 @@ class IngestReason(StrEnum):
     UNREADABLE_FILE = "ingest.unreadable_file"  # truncated, wrong format, missing column
     MALFORMED_RECORD = "ingest.malformed_record"  # one line or row that does not parse
     EMPTY_DOCUMENT = "ingest.empty_document"  # nothing in it to train on
+    REPEATED_PAGE = "ingest.repeated_page"  # the same page stands earlier in its file
 
 
 class Reason(StrEnum):
@@ -110,6 +117,7 @@ class Reason(StrEnum):
 
     TEXT_LANGUAGE = "text.language"
     TEXT_WORDS = "text.words"
+    TEXT_REPLACEMENT = "text.replacement"
     URL_TOKENS = "url.tokens"
     URL_FREQUENCY = "url.frequency"
     IMAGE_SIZE = "image.size"
@@ -120,6 +128,7 @@ class Reason(StrEnum):
     DEDUP_EXACT = "dedup.exact"
     DEDUP_COSINE = "dedup.cosine"
     POISON = "engine.poison"  # the document killed its workers and was set aside
+    TOO_LARGE = "engine.too_large"  # the document alone is more than a worker's memory can hold, and was set aside
     BLEND_NOT_DRAWN = "blend.not_drawn"  # fit to use, but the blend's weights left no room for it
 
 

@@ -1,1 +1,1 @@
-"""Copies of images: proposed, compared, and the first in input order stays; start at ``ordered.py``."""
+"""Copies of images: proposed, compared, and the first in input order stays; start at ``settle.py``."""

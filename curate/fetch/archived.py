@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pyarrow as pa
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -15,9 +16,10 @@ from curate.fetch.errors import FetchError
 from curate.fetch.network.answers import SUCCESS, status_of
 from curate.fetch.network.codings import decoder_for
 from curate.fetch.optouts.headers import Checks, check_headers
+from curate.fetch.outbox import FetchRow
 from curate.fetch.pages import check_type, page_row
-from curate.fetch.session import FetchRow
 
+_MAX_DATE_CHARS = 64
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
@@ -31,6 +33,8 @@ class Answer:
     headers: Sequence[tuple[str, str]]
     body: bytes
     """As it was sent."""
+    date: str | None = None
+    """When, by ISO 8601 (WARC-Date)."""
 
 
 def archived_pages(answers: Sequence[Answer], *, config: FetchConfig) -> pa.Table:
@@ -43,8 +47,21 @@ def archived_pages(answers: Sequence[Answer], *, config: FetchConfig) -> pa.Tabl
     Returns:
         PAGES, N rows in their order.
     """
-    rows = [{"doc_id": one.doc_id, "url": one.url} | _judge(one, config) for one in answers]
+    rows = [
+        {"doc_id": one.doc_id, "url": one.url} | _judge(one, config) | {"fetched_at": _read_date(one.date)}
+        for one in answers
+    ]
     return table_from_rows(rows, PAGES)
+
+
+def _read_date(date: str | None) -> datetime | None:
+    """Return a date to the second; None where it is none, for the time of reading an archive is no time of a fetch."""
+    try:
+        read = None if date is None else datetime.fromisoformat(date.strip()[:_MAX_DATE_CHARS])
+        in_utc = None if read is None else read.replace(tzinfo=read.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return None if in_utc is None else in_utc.replace(microsecond=0)
 
 
 def _judge(answer: Answer, config: FetchConfig) -> FetchRow:

@@ -21,7 +21,7 @@ from curate.fetch.optouts.robots import MAX_ROBOTS_BYTES, MAX_ROBOTS_REDIRECTS, 
 from curate.fetch.optouts.tdmrep import Reservations
 from curate.fetch.politeness.host_gates import HostGates, HostTurn
 from curate.fetch.politeness.hosts import HostLimits, host_key
-from curate.fetch.politeness.limits import ByteGate, ByteLease, Clock
+from curate.fetch.politeness.limits import ByteLease, Clock
 from curate.fetch.politeness.retry import asks_to_come_back, backoff_delay_s, is_retried
 from curate.fetch.politeness.slots import HostSlots
 from curate.fetch.referer import referer
@@ -80,8 +80,11 @@ class FetchClient:
             dead_after=config.dead_after,
             dead_for_s=config.dead_for_s,
         )
-        self._gates = HostGates(limits=limits, total=config.concurrency, book=memory.hosts, slots=slots)
-        self._bytes = ByteGate(config.max_bytes_in_flight)
+        requests = memory.gates.get("requests", config.concurrency)
+        self._gates = HostGates(limits=limits, requests=requests, book=memory.hosts, slots=slots)
+        self._bytes = memory.gates.get("bytes", config.max_bytes_in_flight)
+        self.decodes = memory.gates.get("decodes", config.decode_threads)
+        """Of all calls of this process."""
         self._robots = Robots(self._fetch_robots, config=config, store=memory.rules)
         self._reservations = Reservations(self._fetch_tdmrep, store=memory.reservations)
         self._agent = user_agent(config)

@@ -76,7 +76,7 @@ class FetchConfig(BaseModel):
     the way.
     """
     concurrency: int = Field(default=256, ge=1)
-    """Requests in flight per worker process."""
+    """Requests in flight, shared out among the processes that fetch."""
     per_host: int = Field(default=4, ge=1)
     """Requests in flight to one host, by all workers of a run together. Browsers open 6; large hosts ask for 2 to 4."""
     timeout_s: float = Field(default=20.0, gt=0)
@@ -109,7 +109,7 @@ class FetchConfig(BaseModel):
     max_pixels: int = Field(default=64_000_000, ge=1)
     """Largest image, width x height as its header says; checked before anything is decoded. 64 MP is 256 MB as RGBA."""
     decode_threads: int = Field(default=2, ge=1)
-    """Threads that decode images while others are on the wire."""
+    """Threads of a process that decode images while others are on the wire."""
     resize: ResizeConfig | None = ResizeConfig()
     """Scaling of stored images; null keeps their size."""
     contact: Annotated[str | None, AfterValidator(_check_contact)] = None

@@ -10,18 +10,18 @@ from curate.contract.schemas import IMAGES, table_from_rows
 from curate.fetch.config import FetchConfig
 from curate.fetch.errors import FetchError
 from curate.fetch.images import decode_row
-from curate.fetch.session import FetchRow
+from curate.fetch.outbox import FetchRow
 
 Key = tuple[str, int]
 """doc_id and position."""
 
 
-def decode_held(wanted: pa.Table, held: Mapping[Key, bytes], *, config: FetchConfig) -> pa.Table:
+def decode_held(wanted: pa.Table, held: Mapping[Key, bytes | FetchError], *, config: FetchConfig) -> pa.Table:
     """Decode and scale images.
 
     Args:
         wanted: Columns doc_id, position, image_url, and perhaps expected_sha256 (hex; null expects nothing); N rows.
-        held: The bytes of each, as the source holds them.
+        held: The bytes of each, as the source holds them, or why it does not.
         config: Limits and output size.
 
     Returns:
@@ -38,7 +38,9 @@ def decode_held(wanted: pa.Table, held: Mapping[Key, bytes], *, config: FetchCon
         return table_from_rows(list(threads.map(decode, wanted.to_pylist())), IMAGES)
 
 
-def _decode(data: bytes, expected_sha256: str | None, config: FetchConfig) -> FetchRow:
+def _decode(data: bytes | FetchError, expected_sha256: str | None, config: FetchConfig) -> FetchRow:
+    if isinstance(data, FetchError):
+        return {"status": data.status, "detail": data.detail}
     if len(data) > config.max_bytes:
         return {"status": FetchStatus.TOO_LARGE, "detail": f"{len(data)} bytes"}
     try:

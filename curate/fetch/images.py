@@ -1,7 +1,7 @@
 """URLs of images -> the IMAGES table; fetching and decoding overlap."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -20,11 +20,16 @@ from curate.fetch.errors import FetchError
 from curate.fetch.network.answers import content_type
 from curate.fetch.network.transport import Transport
 from curate.fetch.optouts.headers import Checks
+from curate.fetch.outbox import FetchRow, Outbox, Store
 from curate.fetch.politeness.slots import HostSlots
-from curate.fetch.session import FetchRow, fetch_each, open_client, run_loop
+from curate.fetch.session import fetch_each, open_client, run_loop
 
 ACCEPT = "image/jpeg,image/*;q=0.9,*/*;q=0.5"
 """Servers that can choose send JPEG, which is stored as it is."""
+
+
+ROW_NUMBER = "row_number"
+"""Of what is wanted, in rows that are not yet a table."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,9 +57,28 @@ def fetch_images(
     Returns:
         IMAGES, N rows in the order of `wanted`. A URL that failed is a row with its status, never an exception.
     """
-    images = _wanted_images(wanted)
-    fetched = run_loop(_fetch_all(images, config=config, transport=transport, slots=slots))
-    return images_table(wanted, fetched)
+    rows: list[FetchRow] = []
+    run_loop(_fetch_all(wanted, rows.extend, config=config, transport=transport, slots=slots))
+    return table_from_rows(sorted(rows, key=lambda row: int(str(row[ROW_NUMBER]))), IMAGES)
+
+
+def stream_images(
+    wanted: pa.Table, *, store: Store, config: FetchConfig, transport: Transport | None = None, slots: HostSlots | None
+) -> None:
+    """Fetch, decode and scale images; what has come is stored meanwhile, in no order, so memory holds a few batches.
+
+    Args:
+        wanted: See `fetch_images`.
+        store: Takes IMAGES of some rows of `wanted` at a time, each row once; called in a thread.
+        config: Limits and output size.
+        transport: Stands in for the network in tests.
+        slots: Shares each host's connections with other processes; None fetches alone.
+    """
+
+    def keep(rows: list[FetchRow]) -> None:
+        store(table_from_rows(rows, IMAGES))
+
+    run_loop(_fetch_all(wanted, keep, config=config, transport=transport, slots=slots))
 
 
 def expected_hashes(wanted: pa.Table) -> dict[str, set[str | None]]:
@@ -78,12 +102,31 @@ def _wanted_images(wanted: pa.Table) -> list[_WantedImage]:
 
 def images_table(wanted: pa.Table, fetched: dict[str, FetchRow]) -> pa.Table:
     """Return IMAGES: the rows of `wanted` with what has become of their URLs."""
-    keys = zip(wanted["doc_id"].to_pylist(), wanted["position"].to_pylist(), *_urls_and_hashes(wanted), strict=True)
-    rows = [
-        {"doc_id": doc_id, "position": position, "image_url": url} | _verified(fetched[url], sha256)
-        for doc_id, position, url, sha256 in keys
+    return table_from_rows([seeker.row(fetched[seeker.url]) for seeker in _seekers(wanted)], IMAGES)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Seeker:
+    """A row of what is wanted."""
+
+    number: int
+    doc_id: str
+    position: int
+    url: str
+    sha256: str | None
+
+    def row(self, fetched: FetchRow) -> FetchRow:
+        """Return its row of IMAGES, given what has become of its URL."""
+        keys = {ROW_NUMBER: self.number, "doc_id": self.doc_id, "position": self.position, "image_url": self.url}
+        return keys | _verified(fetched, self.sha256)
+
+
+def _seekers(wanted: pa.Table) -> list[_Seeker]:
+    columns = (wanted["doc_id"].to_pylist(), wanted["position"].to_pylist(), *_urls_and_hashes(wanted))
+    return [
+        _Seeker(number=number, doc_id=doc_id, position=position, url=url, sha256=sha256)
+        for number, (doc_id, position, url, sha256) in enumerate(zip(*columns, strict=True))
     ]
-    return table_from_rows(rows, IMAGES)
 
 
 def _urls_and_hashes(wanted: pa.Table) -> tuple[list[str], list[str | None]]:
@@ -93,40 +136,67 @@ def _urls_and_hashes(wanted: pa.Table) -> tuple[list[str], list[str | None]]:
 
 
 async def _fetch_all(
-    wanted: list[_WantedImage], *, config: FetchConfig, transport: Transport | None, slots: HostSlots | None
-) -> dict[str, FetchRow]:
-    by_url = {image.url: image for image in wanted}
+    wanted: pa.Table,
+    store: Callable[[list[FetchRow]], None],
+    *,
+    config: FetchConfig,
+    transport: Transport | None,
+    slots: HostSlots | None,
+) -> None:
+    by_url = {image.url: image for image in _wanted_images(wanted)}
+    seekers: dict[str, list[_Seeker]] = {}
+    for seeker in _seekers(wanted):
+        seekers.setdefault(seeker.url, []).append(seeker)
     with ThreadPoolExecutor(config.decode_threads, thread_name_prefix="decode") as threads:
-        async with open_client(config, transport=transport, slots=slots) as client:
+        async with open_client(config, transport=transport, slots=slots) as client, Outbox(store) as outbox:
 
-            async def fetch_one(url: str) -> FetchRow:
-                return await _fetch_image(by_url[url], client=client, threads=threads, config=config)
+            async def fetch_one(url: str) -> None:
+                async def deliver(row: FetchRow) -> None:
+                    for seeker in seekers.pop(url):
+                        await outbox.add(seeker.row(row))
 
-            return await fetch_each(by_url, fetch_one)
+                await _fetch_image(by_url[url], deliver, client=client, threads=threads, config=config)
+
+            await fetch_each(by_url, fetch_one)
 
 
 async def _fetch_image(
-    image: _WantedImage, *, client: FetchClient, threads: ThreadPoolExecutor, config: FetchConfig
-) -> FetchRow:
+    image: _WantedImage,
+    deliver: Callable[[FetchRow], Awaitable[None]],
+    *,
+    client: FetchClient,
+    threads: ThreadPoolExecutor,
+    config: FetchConfig,
+) -> None:
     checks = Checks()
     http_status: int | None = None
     decode = partial(decode_row, expected=image.expected, config=config)
-    loop = asyncio.get_running_loop()
     try:
         if is_data_url(image.url):
-            row = await loop.run_in_executor(threads, _decode_data_url, image.url, decode, config.max_bytes)
-            return checks.to_row() | {"status": FetchStatus.OK} | row
-        # The block ends after decoding: until then the body counts as bytes in flight.
+            row = await _in_turn(client, threads, partial(_decode_data_url, image.url, decode, config.max_bytes))
+            await deliver(checks.to_row() | {"status": FetchStatus.OK} | row)
+            return
+        # The block ends when the row has been taken: until then the body counts as bytes in flight.
         async with client.fetch(
             image.url, accept=ACCEPT, checks=checks, check_headers=_refuse_streams, page_url=image.page_url
         ) as body:
             http_status = body.http_status
             told = {"status": FetchStatus.OK, "http_status": http_status, "detail": body.tls_fault}
-            row = await loop.run_in_executor(threads, decode, body.data)
-            return checks.to_row() | told | row
+            row = await _in_turn(client, threads, partial(decode, body.data))
+            await deliver(checks.to_row() | told | row)
+            return
     except FetchError as error:
         failure = {"status": error.status, "http_status": error.http_status or http_status, "detail": error.detail}
-        return checks.to_row() | failure
+    await deliver(checks.to_row() | failure)
+
+
+async def _in_turn(client: FetchClient, threads: ThreadPoolExecutor, decode: Callable[[], FetchRow]) -> FetchRow:
+    """Decode in a thread; what the pictures being decoded take is bounded for all calls of the process together."""
+    await client.decodes.take()
+    try:
+        return await asyncio.get_running_loop().run_in_executor(threads, decode)
+    finally:
+        client.decodes.give()
 
 
 def _decode_data_url(url: str, decode: Callable[[bytes], FetchRow], max_bytes: int) -> FetchRow:

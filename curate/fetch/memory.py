@@ -1,4 +1,7 @@
-"""What a worker process remembers from one call to the next: sites' rules, hosts' patience, names' addresses."""
+"""What a worker process remembers from one call to the next: sites' rules, hosts' patience, names' addresses.
+
+It also holds what the calls that run at the same time share: the gates.
+"""
 
 import functools
 from dataclasses import dataclass, field
@@ -8,6 +11,7 @@ from curate.fetch.optouts.origins import OriginStore
 from curate.fetch.optouts.robots import Rules
 from curate.fetch.optouts.tdmrep import Reservation
 from curate.fetch.politeness.hosts import HostBook
+from curate.fetch.politeness.limits import Gates
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,6 +22,7 @@ class Memory:
     reservations: OriginStore[tuple[Reservation, ...]] = field(default_factory=OriginStore)
     hosts: HostBook = field(default_factory=HostBook)
     addresses: AddressCache = field(default_factory=AddressCache)
+    gates: Gates = field(default_factory=Gates)
 
 
 @functools.cache

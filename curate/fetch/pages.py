@@ -1,8 +1,11 @@
 """URLs of web pages -> the PAGES table."""
 
+from collections.abc import Awaitable, Callable
+
 import pyarrow as pa
 from multidict import CIMultiDictProxy
 
+from curate.contract.ids import sha256_hex
 from curate.contract.reasons import FetchStatus
 from curate.contract.schemas import PAGES, table_from_rows
 from curate.fetch.client import Body, FetchClient
@@ -13,9 +16,10 @@ from curate.fetch.network.answers import content_type
 from curate.fetch.network.transport import Transport
 from curate.fetch.optouts.headers import Checks
 from curate.fetch.optouts.page import check_page
+from curate.fetch.outbox import FetchRow, Outbox, Store
 from curate.fetch.politeness.slots import HostSlots
 from curate.fetch.refresh import refresh_target
-from curate.fetch.session import FetchRow, fetch_each, open_client, run_loop
+from curate.fetch.session import fetch_each, open_client, run_loop
 
 ACCEPT = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5"
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
@@ -31,6 +35,9 @@ UNTOLD_TYPES = frozenset(
     }
 )
 """Types that may be HTML or not: the first bytes decide (MIME Sniffing Standard, 7). XHTML is often sent as XML."""
+
+ROW_NUMBER = "row_number"
+"""Of what is wanted, in rows that are not yet a table."""
 
 _NOT_TEXT = (b"%PDF-", b"PK\x03\x04", b"\x1f\x8b")
 
@@ -49,32 +56,73 @@ def fetch_pages(
     Returns:
         PAGES, N rows in the order of `documents`. A URL that failed is a row with its status, never an exception.
     """
-    urls = [url or "" for url in documents["url"].to_pylist()]
-    fetched = run_loop(_fetch_all(urls, config=config, transport=transport, slots=slots))
-    keys = zip(documents["doc_id"].to_pylist(), urls, strict=True)
-    return table_from_rows([{"doc_id": doc_id, "url": url} | fetched[url] for doc_id, url in keys], PAGES)
+    rows: list[FetchRow] = []
+    run_loop(_fetch_all(documents, rows.extend, config=config, transport=transport, slots=slots))
+    return table_from_rows(sorted(rows, key=lambda row: int(str(row[ROW_NUMBER]))), PAGES)
+
+
+def stream_pages(
+    documents: pa.Table,
+    *,
+    store: Store,
+    config: FetchConfig,
+    transport: Transport | None = None,
+    slots: HostSlots | None,
+) -> None:
+    """Fetch web pages; what has come is stored meanwhile, in no order, so memory holds a few batches.
+
+    Args:
+        documents: See `fetch_pages`.
+        store: Takes PAGES of some documents at a time, each once; called in a thread.
+        config: Limits.
+        transport: Stands in for the network in tests.
+        slots: Shares each host's connections with other processes; None fetches alone.
+    """
+
+    def keep(rows: list[FetchRow]) -> None:
+        store(table_from_rows(rows, PAGES))
+
+    run_loop(_fetch_all(documents, keep, config=config, transport=transport, slots=slots))
 
 
 async def _fetch_all(
-    urls: list[str], *, config: FetchConfig, transport: Transport | None, slots: HostSlots | None
-) -> dict[str, FetchRow]:
-    async with open_client(config, transport=transport, slots=slots) as client:
+    documents: pa.Table,
+    store: Callable[[list[FetchRow]], None],
+    *,
+    config: FetchConfig,
+    transport: Transport | None,
+    slots: HostSlots | None,
+) -> None:
+    seekers: dict[str, list[FetchRow]] = {}
+    for number, (doc_id, url) in enumerate(
+        zip(*(documents[name].to_pylist() for name in ("doc_id", "url")), strict=True)
+    ):
+        seekers.setdefault(url or "", []).append({ROW_NUMBER: number, "doc_id": doc_id, "url": url or ""})
+    async with open_client(config, transport=transport, slots=slots) as client, Outbox(store) as outbox:
 
-        async def fetch_one(url: str) -> FetchRow:
-            return await _fetch_page(url, client=client, config=config)
+        async def fetch_one(url: str) -> None:
+            async def deliver(row: FetchRow) -> None:
+                for own in seekers[url]:
+                    await outbox.add(own | row)
 
-        return await fetch_each(urls, fetch_one)
+            await _fetch_page(url, deliver, client=client, config=config)
+
+        await fetch_each(seekers, fetch_one)
 
 
-async def _fetch_page(url: str, *, client: FetchClient, config: FetchConfig) -> FetchRow:
+async def _fetch_page(
+    url: str, deliver: Callable[[FetchRow], Awaitable[None]], *, client: FetchClient, config: FetchConfig
+) -> None:
     checks = Checks()
     try:
         async with client.fetch(
             url, accept=ACCEPT, checks=checks, check_headers=check_type, refresh=refresh_target
         ) as body:
-            return page_row(body, config=config, checks=checks)
+            await deliver(page_row(body, config=config, checks=checks))
+            return
     except FetchError as error:
-        return checks.to_row() | {"status": error.status, "http_status": error.http_status, "detail": error.detail}
+        failure = {"status": error.status, "http_status": error.http_status, "detail": error.detail}
+    await deliver(checks.to_row() | failure)
 
 
 def page_row(body: Body, *, config: FetchConfig, checks: Checks) -> FetchRow:
@@ -92,6 +140,8 @@ def page_row(body: Body, *, config: FetchConfig, checks: Checks) -> FetchRow:
         "final_url": body.final_url,
         "charset": content_type(body.headers)[1],
         "data": body.data,
+        "num_bytes": len(body.data),
+        "sha256": sha256_hex(body.data),
     }
 
 

@@ -15,8 +15,6 @@ from curate.fetch.network.transport import Transport
 from curate.fetch.politeness.slots import HostSlots, OwnSlots
 
 T = TypeVar("T")
-FetchRow = dict[str, object]
-"""Columns of one fetched URL, without those that say who wanted it."""
 
 
 def run_loop(main: Coroutine[object, object, T]) -> T:
@@ -48,10 +46,15 @@ async def open_client(
         await network.close()
 
 
-async def fetch_each(
-    urls: Iterable[str], fetch_one: Callable[[str], Coroutine[object, object, FetchRow]]
-) -> dict[str, FetchRow]:
-    """Return a row per distinct URL, all fetched at once within the client's limits."""
-    async with asyncio.TaskGroup() as group:
-        tasks = {url: group.create_task(fetch_one(url)) for url in dict.fromkeys(urls)}
-    return {url: task.result() for url, task in tasks.items()}
+async def fetch_each(urls: Iterable[str], fetch_one: Callable[[str], Coroutine[object, object, None]]) -> None:
+    """Fetch every distinct URL, all at once within the client's limits.
+
+    Raises:
+        Exception: The first that a call raised; the others are ended.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            for url in dict.fromkeys(urls):
+                group.create_task(fetch_one(url))
+    except ExceptionGroup as faults:
+        raise faults.exceptions[0] from faults

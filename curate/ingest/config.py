@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from curate.contract.reasons import Kind, Role
 
@@ -15,20 +15,19 @@ URL_COLUMNS = ("url", "image_url")
 TEXT_COLUMNS = ("text", "caption", "captions", "alt", "alt_text")
 """Columns taken for a pair's text where the recipe names none, in any case, the first present one first."""
 
+TEXT_PARTS = ("txt", "text", "caption", "cap")
+"""Extensions of what holds the text beside an image, the first present one first; then fields of the JSON there."""
+
 HASH_COLUMNS = ("sha256",)
 """Columns taken for the hash of a pair's image where the recipe names none: DataComp's spelling."""
-
-
-def _check_http(address: str) -> str:
-    if not address.lower().startswith(("http://", "https://")):
-        raise ValueError("must be an http(s) address; pictures in folders of this machine are not read")
-    return address
+_WEB = ("http://", "https://")
 
 
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 InputPath = Annotated[str, Field(min_length=1)]
 ColumnName = Annotated[str, Field(min_length=1)]
-HttpRoot = Annotated[str, AfterValidator(_check_http)]
+SamePage = Literal["url", "tracking"]
+ImageRoot = Annotated[str, Field(min_length=1)]
 Delimiter = Annotated[str, Field(pattern=r'^[^\r\n"]$')]
 
 
@@ -63,6 +62,20 @@ class _TablesSource(_FilesSource):
         return self
 
 
+class _PicturesSource(_FilesSource):
+    """What sources have whose images may be files."""
+
+    image_root: ImageRoot | None = None
+    """Where images lie that records name by a path: a folder, relative to the recipe's, or any URL that fsspec opens,
+    or an http(s) address, from which they are fetched.
+
+    Of a folder only files below it are read, symbolic links and `..` followed first, up to `fetch.max_bytes` each and
+    256 MiB a record, while their records are: a copy lies in the run folder, and nothing is fetched of it. What is not
+    there, lies outside or is no file costs its image alone. A picture that changes later is not read again. Null:
+    nothing is read, and images with a path or a `file:` address count as not had.
+    """
+
+
 class PagesSource(_TablesSource):
     """Web pages by URL: each becomes an interleaved document once its HTML has been fetched."""
 
@@ -70,6 +83,11 @@ class PagesSource(_TablesSource):
     """Chooses the reader."""
     url_column: str | None = None
     """Column of csv, tsv, jsonl and parquet that holds the page URL; null takes ``url``, in any case."""
+    same_page: SamePage | None = None
+    """Which URLs of a file are one page, taken once: ``url`` those that differ in nothing but a fragment, ``tracking``
+    also those that differ in parameters such as ``utm_source`` or ``fbclid``. The first one stays and is fetched as it
+    stands, the others are rejected as ``ingest.repeated_page``. Null takes every URL.
+    """
 
 
 class Mmc4Source(_FilesSource):
@@ -79,8 +97,13 @@ class Mmc4Source(_FilesSource):
     """Chooses the reader."""
 
 
-class PairsSource(_TablesSource):
-    """Image URLs with a text each: parquet, csv, tsv, jsonl or txt (``URL text`` a line)."""
+class PairsSource(_TablesSource, _PicturesSource):
+    """Image URLs with a text each: parquet, csv, tsv, jsonl or txt (``URL text`` a line), or COCO's JSON.
+
+    That is one object with `images` (`id`, `coco_url`, `flickr_url`, `file_name`) and `annotations` (`image_id`,
+    `caption`), a document per annotation. With `image_root` the images are its files, without they are fetched. Ids and
+    addresses of all images are kept meanwhile, up to 1 GiB, which is three to four million.
+    """
 
     type: Literal["pairs"] = "pairs"
     """Chooses the reader."""
@@ -102,7 +125,7 @@ class PairsSource(_TablesSource):
     """
 
 
-class InstructionsSource(_TablesSource):
+class InstructionsSource(_TablesSource, _PicturesSource):
     """Conversations, a JSON object or a row each: messages, conversations, or columns for question and answer.
 
     Columns of Alpaca, Dolly, FLAN, OpenOrca, prompt/response, prompt/completion, question/answer and UltraChat are
@@ -113,14 +136,9 @@ class InstructionsSource(_TablesSource):
     """Chooses the reader."""
     roles: dict[str, Role] = {}
     """Names of speakers beside system, user, human, assistant, gpt and model: ``{bot: assistant}``; in any case."""
-    image_root: HttpRoot | None = None
-    """http(s) address below which the relative paths of images lie; null refuses records with such paths.
-
-    Images in folders of this machine are not read.
-    """
 
 
-class ObelicsSource(_FilesSource):
+class ObelicsSource(_PicturesSource):
     """Rows in the shape of OBELICS (arXiv 2306.16527), MINT-1T's HTML part or OmniCorpus: parquet or jsonl.
 
     All three hold ``images`` and ``texts`` of one length. MINT-1T (``data_v1_0``, ``data_v1_1``) has its ``url`` in a
@@ -131,7 +149,7 @@ class ObelicsSource(_FilesSource):
     """Chooses the reader."""
 
 
-class InterleavedSource(_FilesSource):
+class InterleavedSource(_PicturesSource):
     """Rows with texts and images in lists of any name: equally long ones, or texts that say where images stand."""
 
     type: Literal["interleaved"] = "interleaved"
@@ -155,16 +173,46 @@ class WarcSource(_FilesSource):
 
     type: Literal["warc"] = "warc"
     """Chooses the reader."""
+    same_page: SamePage | None = None
+    """Which URLs of a file are one page, taken once, as for pages; of successful answers the first one stays."""
 
 
 class WebdatasetSource(_FilesSource):
-    """WebDataset tars of images and texts, such as img2dataset's, and shards of this project: nothing is fetched."""
+    """WebDataset tars of images and texts, such as img2dataset's, and shards of this project: nothing is fetched.
+
+    A JSON that says in which order its images stand makes an interleaved document, as in sets of multi-image documents
+    such as DataComp-VLM's: `texts` and `images` of one length; texts, or turns of `conversations` or `messages`, that
+    say `<image>`; a list of parts with `type: text` or `type: image` (`content`, `parts` and the like). It names images
+    by their members (`KEY.0.jpg`, `0.jpg`, `0`, also `KEY_0.jpg` beside `KEY.json`) or has them in the order of the
+    tar. An image that it names and the tar lacks makes the sample a fault; images that it does not name are one beside
+    the document.
+    """
 
     type: Literal["webdataset"] = "webdataset"
     """Chooses the reader."""
     text_column: ColumnName | None = None
     """Member (by its extension) or field of the JSON that holds the text; null takes the first of ``txt``, ``text``,
-    ``caption``, ``cap``, then the fields that pairs have."""
+    ``caption``, ``cap``, then the fields that pairs have. Where it is set, no order is looked for in the JSON."""
+    fetch_absent: bool = False
+    """Fetch images that the JSON names by an http(s) address and the tar lacks, instead of refusing their sample."""
+
+
+class FolderSource(_FilesSource):
+    """A folder of pictures with their captions in files beside them: `a.jpg` and `a.txt` or `a.json`.
+
+    Folders below it are read, too, links to folders are not. As with `image_root`, only files below it are read, up to
+    `fetch.max_bytes` each, and nothing is fetched. Pictures of one name but for the extension share their caption.
+    """
+
+    type: Literal["folder"] = "folder"
+    """Chooses the reader."""
+    path: InputPath
+    """A folder, a glob of folders or any URL of one that fsspec opens; relative to the recipe's folder."""
+    text_column: ColumnName | None = None
+    """Field of the JSON that holds the text, or a list of texts; null takes the file `txt`, `text`, `caption` or `cap`
+    beside the picture, else the first field of those that pairs have."""
+    captions: Literal["each", "first"] = "each"
+    """Of a list of texts: a document for each, or for the first alone."""
 
 
 Source = Annotated[
@@ -173,6 +221,7 @@ Source = Annotated[
     | Mmc4Source
     | PairsSource
     | WebdatasetSource
+    | FolderSource
     | InstructionsSource
     | ObelicsSource
     | InterleavedSource,
@@ -184,6 +233,7 @@ _KINDS = {
     "pages": Kind.INTERLEAVED,
     "warc": Kind.INTERLEAVED,
     "webdataset": Kind.PAIR,
+    "folder": Kind.PAIR,
     "mmc4": Kind.INTERLEAVED,
     "pairs": Kind.PAIR,
     "instructions": Kind.TEXT,
@@ -199,7 +249,22 @@ def source_kind(source: Source) -> Kind:
 
 def may_hold_images(source: Source) -> bool:
     """Say whether records of ``source`` may come with the bytes of their images."""
-    return source.type in {"pairs", "webdataset"}
+    return isinstance(source, _PicturesSource | WebdatasetSource | FolderSource)
+
+
+def image_address(source: Source) -> str | None:
+    """Return the http(s) address from which images with a path are fetched, or None."""
+    return _root_of(source, is_web=True)
+
+
+def image_folder(source: Source) -> str | None:
+    """Return the folder, or its URL, in which images with a path lie, or None."""
+    return _root_of(source, is_web=False)
+
+
+def _root_of(source: Source, *, is_web: bool) -> str | None:
+    root = source.image_root if isinstance(source, _PicturesSource) else None
+    return root if root is not None and root.lower().startswith(_WEB) == is_web else None
 
 
 def has_html(source: Source) -> bool:

@@ -3,16 +3,18 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 import pyarrow as pa
 
 from curate.contract.ids import doc_id
 from curate.contract.reasons import Kind, Stage
-from curate.contract.records import Document, Fault, Item
+from curate.contract.records import Document, Fault, Item, License
 from curate.contract.schemas import DOCUMENTS, HELD_IMAGES, ITEMS, check_schema, table_from_rows
 from curate.contract.verdicts import Verdict, verdict_table
+from curate.ingest.origins import read_origin
+from curate.ingest.row_license import row_license
 
 R = TypeVar("R")
 MAX_CHUNK_BYTES = 256 << 20
@@ -30,7 +32,7 @@ class IngestTables:
     verdicts: pa.Table
     """VERDICTS: a row per fault."""
     held: pa.Table
-    """HELD_IMAGES: a row per image whose bytes came with its record."""
+    """HELD_IMAGES: a row per image whose bytes came with its record, or should have."""
 
 
 def chunk_records(records: Iterable[R], *, num_docs: int, max_bytes: int = MAX_CHUNK_BYTES) -> Iterator[list[R]]:
@@ -82,17 +84,23 @@ def build_tables(records: Sequence[Document | Fault], *, source: str, kind: Kind
             row_id = doc_id(source, record.native_id, record.ordinal)
             documents.append(_document_row(row_id, source, record))
             items.extend(item_rows(row_id, record.items))
-            held += [
-                {"doc_id": row_id, "position": position, "data": item.image_bytes}
-                for position, item in enumerate(record.items)
-                if item.image_bytes is not None
-            ]
+            held += _held_rows(row_id, record.items)
     return IngestTables(
         documents=_build(documents, DOCUMENTS, "documents"),
         items=_build(items, ITEMS, "items"),
         verdicts=verdict_table(verdicts),
         held=_build(held, HELD_IMAGES, "images"),
     )
+
+
+def _held_rows(row_id: str, items: Sequence[Item]) -> Iterator[dict[str, object]]:
+    for position, item in enumerate(items):
+        key = {"doc_id": row_id, "position": position}
+        if item.image_bytes is not None:
+            yield key | {"data": item.image_bytes}
+        elif item.image_fault is not None:
+            fault = item.image_fault
+            yield key | {"status": str(fault.status), "detail": clean_text(fault.detail)}
 
 
 def item_rows(row_id: str, items: Sequence[Item]) -> list[dict[str, object]]:
@@ -127,7 +135,14 @@ def _document_row(row_id: str, source: str, record: Document) -> dict[str, objec
         "kind": str(record.kind),
         "url": clean_text(record.url),
         "meta": clean_text(meta),
+        "origin": read_origin(clean_text(record.ordinal) or ""),
+        "license": license_cell(record.license or row_license(record.meta)),
     }
+
+
+def license_cell(stated: License | None) -> dict[str, object] | None:
+    """Return a licence as a cell of type LICENSE."""
+    return None if stated is None else {name: clean_text(value) for name, value in asdict(stated).items()}
 
 
 def _build(rows: list[dict[str, object]], schema: pa.Schema, name: str) -> pa.Table:

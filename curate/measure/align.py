@@ -6,7 +6,7 @@ an image at nearly the same mean similarity. Images that are left over when ther
 their best sentence.
 """
 
-from itertools import groupby
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +15,14 @@ import pyarrow.compute as pc
 from scipy.optimize import linear_sum_assignment
 
 from curate.contract.errors import SchemaError
-from curate.contract.reasons import Modality
-from curate.contract.schemas import MATCHES
+
+Ints = npt.NDArray[np.int64]
 
 UNMATCHED = -1
 """The assignment of an image that no sentence can be given to."""
 
 
-def assign(similarity: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
+def assign(similarity: npt.NDArray[np.floating]) -> Ints:
     """Assign each image a sentence so that the sum of similarities is largest.
 
     Args:
@@ -55,53 +55,41 @@ def _fill(scores: npt.NDArray[np.float64], comparable: npt.NDArray[np.bool_]) ->
     return np.where(comparable, scores, low - (high - low + 1.0) * min(scores.shape))
 
 
-def match_documents(clip: pa.Table, items: pa.Table) -> pa.Table:
+def match_documents(documents: Ints, similarity: pa.ListArray, text_positions: pa.ListArray) -> tuple[Ints, Ints]:
     """Match the kept images of every document with its text items.
 
     Args:
-        clip: CLIP_MEASURES of the kept images, a document's rows together.
-        items: ITEMS of the same partition, in document order.
+        documents: [I] document of each image, rising.
+        similarity: list<float16> [I] cosine to each text item of its document; null where it was not measured.
+        text_positions: list<int32> [N] positions of each document's text items.
 
     Returns:
-        MATCHES, a row per row of ``clip`` in the same order; position and similarity are null where a document has no
+        [I] the position of each image's text item, and [I] its place among the text items; -1 where a document has no
         text to match.
 
     Raises:
-        SchemaError: A row has not as many similarities as its document has text items.
+        SchemaError: An image has not as many similarities as its document has text items.
     """
-    text_positions = _text_positions(items)
-    doc_ids = clip["doc_id"].to_pylist()
-    widths = pc.list_value_length(clip["similarity"]).to_numpy()
-    flat = pc.list_flatten(clip["similarity"]).to_numpy().astype(np.float16)
-    edges = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
-    end = 0
-    matched_positions: list[int | None] = []
-    matched_sims: list[np.float16 | None] = []
-    for doc_id, rows in groupby(doc_ids):
-        start, end = end, end + len(list(rows))
-        positions = text_positions.get(doc_id, [])
-        if (widths[start:end] != len(positions)).any():
-            raise SchemaError(f"{doc_id}: {len(positions)} text items, similarities {widths[start:end]}")
-        similarity = flat[edges[start] : edges[end]].reshape(end - start, len(positions))
-        for row, column in zip(similarity, assign(similarity), strict=True):
-            found = column != UNMATCHED
-            matched_positions.append(positions[column] if found else None)
-            matched_sims.append(row[column] if found else None)
-    return pa.table(
-        [
-            clip["doc_id"],
-            clip["position"],
-            pa.array(matched_positions, pa.int32()),
-            pa.array(matched_sims, pa.float16()),
-        ],
-        schema=MATCHES,
-    )
+    widths = pc.fill_null(pc.list_value_length(similarity), -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    num_texts = pc.list_value_length(text_positions).to_numpy(zero_copy_only=False).astype(np.int64)[documents]
+    if ((widths >= 0) & (widths != num_texts)).any():
+        wrong = int(np.flatnonzero((widths >= 0) & (widths != num_texts))[0])
+        raise SchemaError(f"image {wrong}: {widths[wrong]} similarities, but {num_texts[wrong]} text items")
+    places = np.full(len(documents), UNMATCHED, dtype=np.int64)
+    rows = np.flatnonzero(widths > 0)
+    flat = pc.list_flatten(similarity).to_numpy(zero_copy_only=False).astype(np.float16)
+    ends = np.cumsum(widths[rows])
+    borders = np.flatnonzero(np.diff(documents[rows], prepend=-1, append=-1))
+    for first, last in pairwise(borders.tolist()):
+        width = widths[rows[first]]
+        start = ends[first] - width
+        places[rows[first:last]] = assign(flat[start : ends[last - 1]].reshape(last - first, width))
+    return _positions(places, documents, text_positions), places
 
 
-def _text_positions(items: pa.Table) -> dict[str, list[int]]:
-    """Return the positions of each document's text items, in order."""
-    texts = items.filter(pc.equal(items["modality"], Modality.TEXT))
-    positions: dict[str, list[int]] = {}
-    for doc_id, position in zip(texts["doc_id"].to_pylist(), texts["position"].to_pylist(), strict=True):
-        positions.setdefault(doc_id, []).append(position)
-    return positions
+def _positions(places: Ints, documents: Ints, text_positions: pa.ListArray) -> Ints:
+    """Return the position of each place among the text items of its document, -1 for none."""
+    starts = text_positions.offsets.to_numpy()[:-1].astype(np.int64)
+    flat = np.append(text_positions.values.to_numpy().astype(np.int64), UNMATCHED)
+    found: Ints = flat[np.where(places == UNMATCHED, len(flat) - 1, starts[documents] + places)]
+    return found

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +41,7 @@ class _DocumentTexts:
     """Position of an image -> its alt text."""
 
 
-def measure_clip(items: pa.Table, images: pa.Table, *, encoder: Encoder) -> pa.Table:
+def measure_clip(items: pa.Table, images: pa.Table, *, encoder: Encoder, data: Sequence[Any] | None = None) -> pa.Table:
     """Embed every fetched image and compare it with the texts of its document.
 
     Each distinct text is encoded once. Similarities are cosines of float32 vectors, rounded to float16; ``best_sim`` is
@@ -49,8 +49,9 @@ def measure_clip(items: pa.Table, images: pa.Table, *, encoder: Encoder) -> pa.T
 
     Args:
         items: ITEMS of whole documents.
-        images: IMAGES of the same documents.
+        images: Keys and status of IMAGES of the same documents.
         encoder: The model.
+        data: The bytes of each of them, all of which are ok, read when a batch is decoded; None: ``images`` has them.
 
     Returns:
         CLIP_MEASURES: a row per image whose status is ok and that decodes, in the order of ``images``. One that does
@@ -58,7 +59,7 @@ def measure_clip(items: pa.Table, images: pa.Table, *, encoder: Encoder) -> pa.T
     """
     fetched = images.filter(pc.equal(images["status"], FetchStatus.OK))
     # Buffers point into the table: an image is copied when its batch is decoded, not before.
-    vectors = encoder.encode_images([data.as_buffer() for data in fetched["data"]])
+    vectors = encoder.encode_images(data if data is not None else [one.as_buffer() for one in fetched["data"]])
     readable = np.isfinite(vectors).all(axis=1)
     _log_unreadable(fetched.filter(pa.array(~readable)))
     keys, vectors = fetched.select(["doc_id", "position"]).filter(pa.array(readable)), vectors[readable]

@@ -1,4 +1,4 @@
-"""Measures of text: language, words, characters; per text item and per document."""
+"""Measures of text: language, words, characters and those that no decoder could read; per item and per document."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -11,6 +11,9 @@ from curate.contract.schemas import TEXT_MEASURES, WHOLE_DOCUMENT, table_from_ro
 from curate.measure.language import identify_language
 from curate.measure.words import count_words
 
+REPLACEMENT = "\ufffd"
+"""What decoders put in the place of bytes that mean nothing in a page's encoding."""
+
 
 def measure_text(items: pa.Table) -> pa.Table:
     """Measure every text item and every document that has items.
@@ -20,7 +23,8 @@ def measure_text(items: pa.Table) -> pa.Table:
 
     Returns:
         TEXT_MEASURES: per document first its own row (position -1), then a row per text item. A document's words and
-        characters are the sums of its items'; its language is that of their joined text, null if no item has a letter.
+        characters are the sums of its items', its share of replaced ones is of all of them; its language is that of
+        their joined text, null if no item has a letter.
     """
     columns = items.select(["doc_id", "position", "modality", "text"]).to_pylist()
     rows: list[dict[str, object]] = []
@@ -48,4 +52,5 @@ def _row(position: int, text: str, *, num_words: int, num_chars: int) -> dict[st
         "lang_prob": lang_prob,
         "num_words": num_words,
         "num_chars": num_chars,
+        "replacement_ratio": text.count(REPLACEMENT) / max(1, num_chars),
     }

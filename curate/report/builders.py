@@ -1,18 +1,13 @@
-"""Turn what other stages wrote (a blend's summary, training metrics, image tables) into the report's parts."""
+"""Turn what other stages wrote (a blend's summary, training metrics) into the report's parts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import fsspec
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from curate.report.data import Blend, BlendLine, LossCurve
 
 MAX_CURVE_POINTS = 240
-_BYTES_COLUMNS = ("doc_id", "position", "data")
 
 
 def build_blend(summary: Mapping[str, Any]) -> Blend:
@@ -53,27 +48,3 @@ def build_curve(stage: str, points: Sequence[tuple[float, float]]) -> LossCurve:
     runs = np.array_split(np.array(finite).reshape(-1, 2), min(len(finite), MAX_CURVE_POINTS) or 1)
     means = [run.mean(axis=0) for run in runs if len(run)]
     return LossCurve(stage=stage, points=tuple((float(step), float(loss)) for step, loss in means))
-
-
-def read_image_bytes(doc_ids: Sequence[str], *, path: str) -> pa.Table:
-    """Return doc_id, position and data of some documents from a partition's image file.
-
-    Bind ``path`` with ``functools.partial`` to get a collector's ``load_images``. The ids are read first, and then only
-    the row groups that hold one of them.
-
-    Args:
-        doc_ids: Documents that may or may not be in the file.
-        path: Parquet file with schema IMAGES, local or an fsspec URL.
-    """
-    wanted = pa.array(doc_ids, pa.string())
-    with fsspec.open(path, "rb") as file:
-        parquet = pq.ParquetFile(file, pre_buffer=False)
-        found = []
-        for group in range(parquet.num_row_groups):
-            ids = parquet.read_row_group(group, columns=["doc_id"], use_threads=False)["doc_id"]
-            has = pc.is_in(ids, value_set=wanted)
-            if pc.any(has).as_py():
-                rows = parquet.read_row_group(group, columns=list(_BYTES_COLUMNS), use_threads=False)
-                found.append(rows.filter(has))
-        schema = pa.schema([parquet.schema_arrow.field(name) for name in _BYTES_COLUMNS])
-    return pa.concat_tables(found) if found else schema.empty_table()

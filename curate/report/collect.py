@@ -1,11 +1,13 @@
 """Fold a run, partition by partition, into the plain data of a report.
 
-Memory is bounded: histograms and counters have a fixed number of cells, and of the documents only a sample is held, as
-short plain values with thumbnails. Which documents are sampled depends on their ids alone.
+Memory is bounded: histograms and counters have a fixed number of cells, and of the documents only the ids of a sample
+are held. Which documents are sampled depends on their ids alone, so collectors of parts of a run may be merged in any
+order.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -21,16 +23,13 @@ from curate.report.outcomes import Outcomes, column, resolve
 from curate.report.sampling import Group, SmallestHashes, order_by_rank
 from curate.report.thumbnails import make_thumbnail
 
-LoadImages = Callable[[Sequence[str]], pa.Table]
-"""Document ids -> their rows with doc_id, position, data. Called at most once per partition, by ``finish``."""
-
 _MAX_THUMBNAILS = 16  # per document
 _NUM_PER_SOURCE = 3  # so that no source is missing from the gallery
 _NUM_PER_IMAGE_REASON = 2  # documents that show an image rejected for a reason of its own
 
 
 class ReportCollector:
-    """Takes one partition at a time; ``finish`` gives what the page shows."""
+    """Takes one partition at a time, or what another one has taken; ``finish`` gives what the page shows."""
 
     def __init__(self, *, clip_min: float | None = None, num_kept: int = 8, num_rejected: int = 3) -> None:
         """Start empty.
@@ -43,21 +42,20 @@ class ReportCollector:
         self._clip_min = clip_min
         self._num_kept, self._num_rejected = num_kept, num_rejected
         self._funnels = FunnelCounter()
-        self._statuses: dict[str, int] = {}
+        self._statuses: Counter[str] = Counter()
         self._similarity = SimilarityCounter()
         self._sizes, self._words = EdgeCounter(SIZE_EDGES_PX), EdgeCounter(WORD_EDGES)
         self._languages = NameCounter()
         self._sample = SmallestHashes()
+        self._places: dict[str, str] = {}
         self._entries: dict[str, GalleryDocument] = {}
-        self._loaders: dict[str, LoadImages] = {}
 
-    def add_partition(self, tables: PartitionTables, *, load_images: LoadImages | None = None) -> None:
+    def add_partition(self, tables: PartitionTables, *, partition: str) -> None:
         """Count one partition and let its documents into the sample.
 
         Args:
-            tables: The partition. Verdicts are those of all stages together.
-            load_images: Reads stored bytes later, for the few documents that stay in the sample to the end; then
-                ``tables.images`` need not have ``data``. Without it, thumbnails are made from ``data`` at once.
+            tables: The partition; of its items the images are enough. Verdicts are those of all stages together.
+            partition: Its name.
 
         Raises:
             CurateError: The verdicts do not fit the documents and items.
@@ -68,14 +66,32 @@ class ReportCollector:
         self._count_texts(tables, outcomes)
         self._offer(tables.documents, outcomes)
         members = self._sample.members()
-        self._entries = {doc_id: entry for doc_id, entry in self._entries.items() if doc_id in members}
-        self._loaders = {doc_id: loader for doc_id, loader in self._loaders.items() if doc_id in members}
-        entered = [doc_id for doc_id in outcomes.doc_ids.to_pylist() if doc_id in members]
-        self._entries |= build_entries(tables, entered)
-        if load_images is not None:
-            self._loaders |= dict.fromkeys(entered, load_images)
-        elif tables.images is not None and "data" in tables.images.column_names:
-            self._draw(rows_of(tables.images, entered))
+        self._places |= dict.fromkeys(members & set(outcomes.doc_ids.to_pylist()), partition)
+
+    def merge(self, other: Self) -> None:
+        """Take what another collector has taken of other partitions."""
+        self._funnels.merge(other._funnels)
+        self._statuses.update(other._statuses)
+        self._similarity.merge(other._similarity)
+        self._sizes.merge(other._sizes)
+        self._words.merge(other._words)
+        self._languages.merge(other._languages)
+        self._sample.merge(other._sample)
+        self._places |= other._places
+        members = self._sample.members()
+        self._places = {doc_id: name for doc_id, name in self._places.items() if doc_id in members}
+
+    def sampled(self) -> dict[str, list[str]]:
+        """Return the documents of the gallery by partition: their entries are to be built for ``finish``."""
+        members, found = self._sample.members(), defaultdict[str, list[str]](list)
+        for doc_id, partition in sorted(self._places.items()):
+            if doc_id in members:
+                found[partition].append(doc_id)
+        return dict(sorted(found.items()))
+
+    def add_entries(self, entries: Mapping[str, GalleryDocument]) -> None:
+        """Take the gallery's entries of sampled documents; see ``draw_entries``."""
+        self._entries |= entries
 
     def finish(
         self,
@@ -87,7 +103,7 @@ class ReportCollector:
         truth: Sequence[TruthFigure] = (),
         training: Sequence[LossCurve] = (),
     ) -> ReportData:
-        """Load the sampled images and return the report's data.
+        """Return the report's data.
 
         Args:
             ledger: What ``LedgerCounter.to_dict`` gave.
@@ -97,9 +113,6 @@ class ReportCollector:
             truth: Figures measured against known truth.
             training: One loss curve per stage, see ``build_curve``.
         """
-        for loader in dict.fromkeys(self._loaders.values()):
-            self._draw(loader([doc_id for doc_id, its in self._loaders.items() if its is loader]))
-        self._loaders = {}
         return ReportData(
             title=title,
             facts=dict(facts or {}),
@@ -110,7 +123,7 @@ class ReportCollector:
             blends=tuple(blends),
             truth=tuple(truth),
             training=tuple(training),
-            gallery=self._finish_gallery(),
+            gallery=_order_gallery(self._entries),
         )
 
     def _count_images(self, tables: PartitionTables, outcomes: Outcomes) -> None:
@@ -118,7 +131,7 @@ class ReportCollector:
         first = len(outcomes.doc_ids)
         if tables.images is not None and tables.images.num_rows:
             for row in column(tables.images, "status").value_counts().to_pylist():
-                self._statuses[row["values"]] = self._statuses.get(row["values"], 0) + row["counts"]
+                self._statuses[row["values"]] += row["counts"]
             good = tables.images.filter(pc.equal(column(tables.images, "status"), str(FetchStatus.OK)))
             rows = outcomes.find(column(good, "doc_id"), column(good, "position")) - first
             sides = pc.min_element_wise(column(good, "original_width"), column(good, "original_height"))
@@ -157,19 +170,6 @@ class ReportCollector:
             }
             self._sample.offer(doc_id, groups)
 
-    def _draw(self, images: pa.Table | None) -> None:
-        """Make the thumbnails of sampled documents; the bytes are not kept."""
-        thumbnails: dict[str, dict[int, str | None]] = {}
-        if images is not None:
-            columns = (column(images, name) for name in ("doc_id", "position", "data"))
-            for doc_id, position, data in zip(*columns, strict=True):
-                drawn = thumbnails.setdefault(doc_id.as_py(), {})
-                if data.is_valid and len(drawn) < _MAX_THUMBNAILS:
-                    drawn[position.as_py()] = make_thumbnail(data.as_py())
-        for doc_id, drawn in thumbnails.items():
-            if doc_id in self._entries:
-                self._entries[doc_id] = add_thumbnails(self._entries[doc_id], drawn)
-
     def _finish_histograms(self) -> tuple[Histogram, ...]:
         found = (
             self._similarity.finish(threshold=self._clip_min),
@@ -179,10 +179,27 @@ class ReportCollector:
         )
         return tuple(histogram for histogram in found if histogram.bins)
 
-    def _finish_gallery(self) -> tuple[GalleryDocument, ...]:
-        """Return kept documents first, then by kind and reason."""
-        entries = [self._entries[doc_id] for doc_id in order_by_rank(self._entries)]
-        order = {str(kind): place for place, kind in enumerate(Kind)}
-        return tuple(
-            sorted(entries, key=lambda e: (e.reason is not None, order.get(e.kind, len(order)), e.reason or ""))
-        )
+
+def draw_entries(tables: PartitionTables, doc_ids: Sequence[str]) -> dict[str, GalleryDocument]:
+    """Return the gallery's entries of some documents of a partition, with thumbnails.
+
+    Args:
+        tables: Whole rows of these documents at least; images with ``data``.
+        doc_ids: Of the documents.
+    """
+    entries = build_entries(tables, doc_ids)
+    drawn: dict[str, dict[int, str | None]] = {doc_id: {} for doc_id in doc_ids}
+    images = rows_of(tables.images, doc_ids)
+    if images is not None and "data" in images.column_names:
+        for doc_id, position, data in zip(*(column(images, n) for n in ("doc_id", "position", "data")), strict=True):
+            own = drawn[doc_id.as_py()]
+            if data.is_valid and len(own) < _MAX_THUMBNAILS:
+                own[position.as_py()] = make_thumbnail(data.as_py())
+    return {doc_id: add_thumbnails(entry, drawn[doc_id]) for doc_id, entry in entries.items()}
+
+
+def _order_gallery(entries: Mapping[str, GalleryDocument]) -> tuple[GalleryDocument, ...]:
+    """Return kept documents first, then by kind and reason."""
+    order = {str(kind): place for place, kind in enumerate(Kind)}
+    ranked = (entries[doc_id] for doc_id in order_by_rank(entries))
+    return tuple(sorted(ranked, key=lambda e: (e.reason is not None, order.get(e.kind, len(order)), e.reason or "")))

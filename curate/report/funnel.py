@@ -1,12 +1,13 @@
 """The funnel: what is left of a source after each step of the road."""
 
 from collections import Counter
+from typing import Self
 
 import pyarrow as pa
 
 from curate.contract.reasons import Stage
 from curate.report.data import Funnel, FunnelStep
-from curate.report.outcomes import Outcomes
+from curate.report.outcomes import Outcomes, count_pairs
 
 FIRST_STEP = "in"
 STEPS = ("admitted", "fetched", "kept", "deduplicated", "in shards")
@@ -20,6 +21,8 @@ STEP_OF_STAGE: dict[str, str] = {
     Stage.FETCH_IMAGES: "fetched",
     Stage.MEASURE_IMAGES: "kept",
     Stage.MEASURE_CLIP: "kept",
+    Stage.GATHER_FACTS: "kept",
+    Stage.PROPOSE: "deduplicated",
     Stage.DECIDE: "kept",
     Stage.KEEP: "kept",
     Stage.DEDUP: "deduplicated",
@@ -43,9 +46,14 @@ class FunnelCounter:
         of_images = sources.take(pa.array(outcomes.image_docs))
         units = {"documents": (sources, outcomes.doc_stages), "images": (of_images, outcomes.image_stages)}
         for unit, (names, stages) in units.items():
-            for source, stage in zip(names.to_pylist(), stages.to_pylist(), strict=True):
+            for source, stage, number in count_pairs(names, stages):
                 counter = self._left.setdefault((source, unit), Counter())
-                counter[None if stage is None else STEP_OF_STAGE[stage]] += 1
+                counter[None if stage is None else STEP_OF_STAGE[stage]] += number
+
+    def merge(self, other: Self) -> None:
+        """Add the counts of other partitions."""
+        for key, counter in other._left.items():
+            self._left.setdefault(key, Counter()).update(counter)
 
     def finish(self) -> tuple[Funnel, ...]:
         """Return the funnels by source name, documents before images."""

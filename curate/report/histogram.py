@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,10 @@ class SimilarityCounter:
         bins = np.clip(bins, 0, _NUM_SIM_BINS - 1).astype(np.int64)
         for row, mask in enumerate((kept, ~kept)):
             self._counts[row] += np.bincount(bins[mask], minlength=_NUM_SIM_BINS)
+
+    def merge(self, other: Self) -> None:
+        """Add the counts of other things."""
+        self._counts += other._counts
 
     def finish(self, *, threshold: float | None) -> Histogram:
         """Return the occupied range, and the threshold where it is known, in at most about 40 bins."""
@@ -74,6 +79,10 @@ class EdgeCounter:
         for row, mask in enumerate((kept, ~kept)):
             self._counts[row] += np.bincount(bins[mask], minlength=len(self._edges))
 
+    def merge(self, other: Self) -> None:
+        """Add the counts of other things."""
+        self._counts += other._counts
+
     def finish(self, *, title: str, unit: str) -> Histogram:
         """Return the occupied range."""
         used = np.flatnonzero(self._counts.sum(axis=0))
@@ -94,6 +103,11 @@ class NameCounter:
         for counter, mask in zip(self._counts, (kept, ~kept), strict=True):
             for row in names.filter(pa.array(mask)).value_counts().to_pylist():
                 counter[row["values"] or "unknown"] += row["counts"]
+
+    def merge(self, other: Self) -> None:
+        """Add the counts of other things."""
+        for own, others in zip(self._counts, other._counts, strict=True):
+            own.update(others)
 
     def finish(self, *, title: str, unit: str) -> Histogram:
         """Return the ten most frequent names and, as one bin, the others."""

@@ -7,15 +7,16 @@ two functions that share no arithmetic: ``check_ledger`` reads the finished dict
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 
 from curate.contract.reasons import ALL_REASONS, FetchStatus, IngestReason, Reason, fetch_reason
-from curate.report.outcomes import Outcomes, column, resolve
+from curate.report.outcomes import Outcomes, column, count_pairs, resolve
 
 FAULT_REASONS = frozenset(
-    {*(str(r) for r in IngestReason), str(Reason.POISON), fetch_reason(FetchStatus.INTERNAL_ERROR)}
+    {*(str(r) for r in IngestReason), str(Reason.POISON), str(Reason.TOO_LARGE)}
+    | {fetch_reason(FetchStatus.INTERNAL_ERROR)}
 )
 """Reasons that a person may want to look into: each is listed with its detail, such as file and line."""
 
@@ -54,14 +55,24 @@ class LedgerCounter:
         """
         outcomes = resolve(documents, items, verdicts)
         sources = column(documents, "source")
-        for source, kind, _ in _count_pairs(sources, column(documents, "kind")):
+        for source, kind, _ in count_pairs(sources, column(documents, "kind")):
             self._kinds.setdefault(str(source), set()).add(str(kind))
         of_images = sources.take(pa.array(outcomes.image_docs))
         pairs = {"documents": (sources, outcomes.doc_reasons), "images": (of_images, outcomes.image_reasons)}
         for unit, (names, reasons) in pairs.items():
-            for source, reason, num in _count_pairs(names, reasons):
+            for source, reason, num in count_pairs(names, reasons):
                 self._counts[unit][str(source), reason] += num
         self._add_faults(outcomes, sources, verdicts)
+
+    def merge(self, other: Self) -> None:
+        """Add the counts of other partitions."""
+        for unit, counts in other._counts.items():
+            self._counts[unit].update(counts)
+        for source, kinds in other._kinds.items():
+            self._kinds.setdefault(source, set()).update(kinds)
+        for group, details in other._faults.items():
+            self._faults[group] = sorted([*self._faults.get(group, []), *details], key=_by_number)[: self._max_faults]
+        self._num_faults += other._num_faults
 
     def to_dict(self) -> dict[str, Any]:
         """Return the ledger as plain JSON values; equal input gives equal output whatever the order of partitions."""
@@ -155,10 +166,3 @@ def _add_up(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _without_zeros(counts: Mapping[str, Any]) -> dict[str, Any]:
     rejected = {reason: num for reason, num in counts["rejected"].items() if num}
     return {"in": counts["in"], "kept": counts["kept"], "rejected": rejected}
-
-
-def _count_pairs(first: pa.Array, second: pa.Array) -> list[tuple[str, str | None, int]]:
-    """Return each distinct pair and how often it occurs."""
-    grouped = pa.table({"first": first, "second": second}).group_by(["first", "second"], use_threads=False)
-    counts = grouped.aggregate([([], "count_all")])
-    return list(zip(*(counts.column(name).to_pylist() for name in ("first", "second", "count_all")), strict=True))

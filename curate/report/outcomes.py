@@ -92,6 +92,13 @@ def resolve(documents: pa.Table, items: pa.Table, verdicts: pa.Table) -> Outcome
     )
 
 
+def count_pairs(first: pa.Array, second: pa.Array) -> list[tuple[str, str | None, int]]:
+    """Return each distinct pair and how often it occurs."""
+    grouped = pa.table({"first": first, "second": second}).group_by(["first", "second"], use_threads=False)
+    counts = grouped.aggregate([([], "count_all")])
+    return list(zip(*(counts.column(name).to_pylist() for name in ("first", "second", "count_all")), strict=True))
+
+
 def _rows_of(values: Any, doc_ids: pa.Array) -> IntArray:
     """Return the row of each id in ``doc_ids``, -1 where it is not there."""
     rows: IntArray = pc.fill_null(pc.index_in(values, value_set=doc_ids), -1).to_numpy(zero_copy_only=False)

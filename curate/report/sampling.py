@@ -3,6 +3,7 @@
 import bisect
 import hashlib
 from collections.abc import Iterable, Mapping
+from typing import Self
 
 Group = tuple[str, ...]
 """What a document stands for in the gallery, such as ``("document", "pair", "image.clip")``."""
@@ -21,6 +22,7 @@ class SmallestHashes:
 
     def __init__(self) -> None:
         self._groups: dict[Group, list[tuple[bytes, str]]] = {}
+        self._sizes: dict[Group, int] = {}
 
     def offer(self, doc_id: str, groups: Mapping[Group, int]) -> None:
         """Let a document in where it belongs.
@@ -32,9 +34,18 @@ class SmallestHashes:
         entry = (sample_rank(doc_id), doc_id)
         for group, size in groups.items():
             members = self._groups.setdefault(group, [])
+            self._sizes[group] = size
             if len(members) < size or entry < members[-1]:
                 bisect.insort(members, entry)
                 del members[size:]
+
+    def merge(self, other: Self) -> None:
+        """Let in what another sample holds of other documents, by the sizes that its groups have."""
+        for group, entries in other._groups.items():
+            size = max(self._sizes.get(group, 0), other._sizes[group])
+            members = self._groups.setdefault(group, [])
+            members[:] = sorted([*members, *entries])[:size]
+            self._sizes[group] = size
 
     def members(self) -> set[str]:
         """Return the ids that some group holds now."""

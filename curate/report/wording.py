@@ -28,6 +28,10 @@ _FETCH_WORDS = {
     FetchStatus.NOT_HTML: "the page is not HTML",
     FetchStatus.BROKEN_IMAGE: "a truncated or corrupt image",
     FetchStatus.TOO_MANY_PIXELS: "more pixels than the limit",
+    FetchStatus.MISSING_FILE: "not in the folder of its source",
+    FetchStatus.OUTSIDE_ROOT: "a path that leads out of its source's folder; it was not opened",
+    FetchStatus.NOT_A_FILE: "a folder, pipe or device, not a file",
+    FetchStatus.UNREADABLE_FILE: "the file cannot be read",
     FetchStatus.INTERNAL_ERROR: "a fault of the pipeline itself",
 }
 
@@ -36,8 +40,10 @@ REASON_WORDS: dict[str, str] = {
     IngestReason.UNREADABLE_FILE: "the source file cannot be read",
     IngestReason.MALFORMED_RECORD: "the record does not parse",
     IngestReason.EMPTY_DOCUMENT: "nothing in it to train on",
+    IngestReason.REPEATED_PAGE: "the same page stands earlier in its file",
     Reason.TEXT_LANGUAGE: "not in an allowed language, or not surely so",
     Reason.TEXT_WORDS: "too few or too many words",
+    Reason.TEXT_REPLACEMENT: "too many characters that could not be read in its encoding",
     Reason.URL_TOKENS: "the address names a logo, icon or the like",
     Reason.URL_FREQUENCY: "the same address occurs too often",
     Reason.IMAGE_SIZE: "too small or too large",
@@ -48,6 +54,7 @@ REASON_WORDS: dict[str, str] = {
     Reason.DEDUP_EXACT: "the same bytes occur earlier",
     Reason.DEDUP_COSINE: "nearly the same image occurs earlier",
     Reason.POISON: "it killed its workers and was set aside",
+    Reason.TOO_LARGE: "it alone is more than a worker's memory can hold",
     Reason.BLEND_NOT_DRAWN: "fit to use, but the blend had no room for it",
     **{fetch_reason(status): words for status, words in _FETCH_WORDS.items()},
 }

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from curate.contract.reasons import FetchStatus
 from curate.fetch.config import FetchConfig
-from curate.fetch.images import fetch_images
+from curate.fetch.images import stream_images
+from pipelines.run.folder import RunFolder
+from pipelines.run.segments import SegmentWriter
+from pipelines.run.tables import IMAGES
 
 
 def main() -> None:
-    """Fetch a job's URLs partition by partition, each written to a file, as the fetch stage does."""
+    """Fetch a job's URLs partition by partition, committed in segments, as the fetch stage does."""
     job = json.loads(Path(sys.argv[1]).read_text())
     config = FetchConfig.model_validate(job["config"])
     _fetch(job["warm_up"], job, config)
@@ -42,16 +42,12 @@ def peak_bytes() -> int:
 def _fetch(urls: list[str], job: dict[str, Any], config: FetchConfig) -> int:
     num_images = 0
     for start in range(0, len(urls), job["partition"]):
-        path = Path(job["out"], f"{start:05d}.parquet")
-        num_images += _fetch_partition(urls[start : start + job["partition"]], path, config)
+        writer = SegmentWriter(RunFolder(job["out"]), IMAGES, f"{start:05d}", note="")
+        own = urls[start : start + job["partition"]]
+        wanted = pa.table({"doc_id": ["0"] * len(own), "position": range(len(own)), "image_url": own})
+        stream_images(wanted, store=writer, config=config, slots=None)
+        num_images += writer.num_ok
     return num_images
-
-
-def _fetch_partition(urls: list[str], path: Path, config: FetchConfig) -> int:
-    wanted = pa.table({"doc_id": ["0"] * len(urls), "position": range(len(urls)), "image_url": urls})
-    images = fetch_images(wanted, config=config)
-    pq.write_table(images, path)
-    return int(pc.sum(pc.equal(images["status"], FetchStatus.OK)).as_py())
 
 
 if __name__ == "__main__":

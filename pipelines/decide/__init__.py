@@ -1,1 +1,1 @@
-"""From measures to verdicts, matches and the pool to blend: rules, duplicates, admission; start at ``decide.py``."""
+"""From measures to verdicts, matches and the pool to blend: rules, duplicates, admission; start at ``decided.py``."""

@@ -1,5 +1,6 @@
 """What a finished run says became of each document and image, joined from the run folder's tables."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,10 +44,11 @@ class WorldOutcomes:
 
 def read_outcomes(out: Path) -> WorldOutcomes:
     """Join documents, items, fetched images, matches and verdicts of a run folder."""
-    verdicts = _read_verdicts(out)
+    decided = out / "decided" / json.loads((out / "ledger.json").read_text())["decision"]
+    verdicts = _read_verdicts(out, decided)
     items = _group(out / "ingest/items", "position", "modality", "text", "image_url")
     statuses = {(row["doc_id"], row["position"]): row["status"] for row in _rows(out / "fetch/images", "status")}
-    matches = {(row["doc_id"], row["position"]): row for row in _rows(out / "matches", "matched_position")}
+    matches = {(row["doc_id"], row["position"]): row for row in _rows(decided / "matches", "matched_position")}
     documents: dict[tuple[str, str], str | None] = {}
     images: dict[tuple[str, str, str], list[ImageOutcome]] = defaultdict(list)
     for number, (doc_id, source, url) in enumerate(_ordered_documents(out)):
@@ -72,9 +74,9 @@ def read_outcomes(out: Path) -> WorldOutcomes:
     return WorldOutcomes(documents=documents, images=dict(images))
 
 
-def _read_verdicts(out: Path) -> dict[tuple[str, int], str]:
+def _read_verdicts(out: Path, decided: Path) -> dict[tuple[str, int], str]:
     verdicts: dict[tuple[str, int], str] = {}
-    for folder in (out / "ingest/verdicts", out / "verdicts"):
+    for folder in (out / "ingest/verdicts", decided / "verdicts"):
         for row in _rows(folder, "reason"):
             verdicts.setdefault((row["doc_id"], row["position"]), row["reason"])
     return verdicts

@@ -11,6 +11,7 @@ from curate.contract.errors import CurateError
 from curate.report.builders import build_curve
 from curate.report.data import LossCurve
 from pipelines import views
+from pipelines.account import Extras
 from pipelines.demo.evaluate import evaluate
 from pipelines.demo.losses import read_losses
 from pipelines.demo.server import pick_port, serve
@@ -50,7 +51,7 @@ def run_demo(out: Path, *, num_docs: int, workers: int | None) -> bool:
     if faults:
         raise CurateError("\n".join(faults))
     curves = [_train(stage, shards=corpus / "shards" / "main", out=out / "train") for stage in STAGES]
-    report_again(options, truth=figures, training=curves)
+    report_again(options, extras=Extras(truth=figures, training=curves))
     views.show_ledger(finished.account.ledger)
     views.show_truth(figures)
     views.show_losses([(curve.stage, *_edges(curve)) for curve in curves])

@@ -1,15 +1,21 @@
 """Dask clusters: worker processes on this machine, or any cluster by its scheduler's address."""
 
 import logging
+import os
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import dask
 import distributed
-from distributed import Nanny, Scheduler, SpecCluster
+from dask.system import CPU_COUNT
+from distributed import Scheduler, SpecCluster, system
+
+from pipelines.engine.deaths import TellingNanny
 
 Client: TypeAlias = distributed.Client
 """The one name of Dask that other packages use; they take it from here."""
@@ -30,22 +36,40 @@ DASK_CONFIG = {
 }
 
 
+CPU, FETCH, GPU = "CPU", "FETCH", "GPU"
+"""Resources that workers offer. A task that waits for the network wants FETCH, of which a process may offer several;
+others want CPU, one per process. They are offered by different processes: a worker looks only at the first in its queue
+of tasks that want resources, and code that holds Python's lock for long would let the clocks of requests run out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fetchers:
+    """Worker processes that only fetch."""
+
+    num_processes: int
+    num_partitions: int
+    """In flight in each of them."""
+
+
 @contextmanager
-def connect(*, scheduler: str | None, num_workers: int, gpus: int, memory_limit: str) -> Iterator[Client]:
+def connect(
+    *, scheduler: str | None, num_workers: int, gpus: int, memory_limit: str, fetchers: Fetchers | None = None
+) -> Iterator[Client]:
     """Yield a client.
 
     Args:
         scheduler: ``tcp://...`` of a running cluster, which must see the run folder; None starts one here.
         num_workers: Single-threaded worker processes to start.
         gpus: GPU worker processes to start, one per device, each offering ``GPU: 1``.
-        memory_limit: Per worker, as Dask understands it ("auto", "4GB").
+        memory_limit: Per worker: "4GB", or "auto", an equal share of the machine but at most that of one CPU.
+        fetchers: Further processes to start; None: every worker fetches.
     """
     with dask.config.set(DASK_CONFIG):
         if scheduler is not None:
             with Client(scheduler) as client:
                 yield client
             return
-        workers = dict(_worker_specs(num_workers, gpus, memory_limit))
+        workers = dict(_worker_specs(num_workers, gpus, memory_limit, fetchers))
         scheduler_spec = {
             "cls": Scheduler,
             "options": {"dashboard": False, "dashboard_address": ":0", "host": "127.0.0.1", "port": 0},
@@ -58,19 +82,34 @@ def connect(*, scheduler: str | None, num_workers: int, gpus: int, memory_limit:
             yield client
 
 
-def _worker_specs(num_workers: int, gpus: int, memory_limit: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _worker_specs(
+    num_workers: int, gpus: int, memory_limit: str, fetchers: Fetchers | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    num_fetchers = fetchers.num_processes if fetchers is not None else 0
     options = {
         "nthreads": 1,
-        "memory_limit": memory_limit,
+        "memory_limit": _memory_limit(memory_limit, num_workers + gpus + num_fetchers),
         "dashboard": False,
         "host": "127.0.0.1",
         "silence_logs": logging.ERROR,
     }
+    cpu = {CPU: 1} if fetchers is not None else {}
     for number in range(num_workers):
-        yield f"cpu-{number}", {"cls": Nanny, "options": options}
+        yield f"cpu-{number}", {"cls": TellingNanny, "options": {**options, "resources": cpu}}
     for device in range(gpus):
-        environment = {"CUDA_VISIBLE_DEVICES": str(device)}
-        yield f"gpu-{device}", {"cls": Nanny, "options": {**options, "resources": {"GPU": 1}, "env": environment}}
+        own = {"resources": {**cpu, GPU: 1}, "env": {"CUDA_VISIBLE_DEVICES": str(device)}}
+        yield f"gpu-{device}", {"cls": TellingNanny, "options": {**options, **own}}
+    if fetchers is not None:
+        own = {"nthreads": fetchers.num_partitions, "resources": {FETCH: fetchers.num_partitions}}
+        for number in range(num_fetchers):
+            yield f"fetch-{number}", {"cls": TellingNanny, "options": {**options, **own}}
+
+
+def _memory_limit(memory_limit: str, num_processes: int) -> str | int:
+    """Return a worker's limit; Dask's own "auto" would give a process with many threads all of the machine."""
+    if memory_limit != "auto":
+        return memory_limit
+    return int(system.MEMORY_LIMIT / max(CPU_COUNT, num_processes))
 
 
 def count_gpus() -> int:
@@ -83,18 +122,28 @@ def count_gpus() -> int:
 
 
 def count_workers(client: Client) -> int:
-    """Return how many workers the cluster has now."""
-    return len(_workers(client))
+    """Return how many workers the cluster has now, without those that only fetch."""
+    return sum(FETCH not in worker["resources"] for worker in _workers(client))
 
 
-def count_cpu_workers(client: Client) -> int:
-    """Return how many workers offer no GPU, at least 1: these fetch, and share limits per host among them."""
-    return max(1, sum(not worker["resources"].get("GPU") for worker in _workers(client)))
+def count_fetchers(client: Client) -> int:
+    """Return how many processes fetch, at least 1: those that offer it, or else all without a GPU."""
+    workers = _workers(client)
+    offering = sum(worker["resources"].get(FETCH, 0) > 0 for worker in workers)
+    return max(1, offering or sum(not worker["resources"].get(GPU) for worker in workers))
 
 
-def has_resource(client: Client, name: str) -> bool:
-    """Return whether any worker offers a resource; tasks that ask for one nobody offers would wait for ever."""
-    return any(worker["resources"].get(name, 0) > 0 for worker in _workers(client))
+def offered_resources(client: Client) -> Counter[str]:
+    """Return how much of each resource all workers offer; tasks that ask for what nobody offers would wait for ever."""
+    offered = Counter[str]()
+    for worker in _workers(client):
+        offered.update({name: int(number) for name, number in worker["resources"].items() if number >= 1})
+    return offered
+
+
+def worker_processes(client: Client) -> tuple[int, ...]:
+    """Return the process ids of the workers, each on its own machine."""
+    return tuple(client.run(os.getpid).values())
 
 
 def worker_environment() -> dict[str, str]:

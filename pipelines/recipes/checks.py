@@ -10,6 +10,7 @@ from typing import Any
 
 from curate.contract.reasons import Kind
 from curate.fetch.config import Backend, missing_for_img2dataset
+from curate.ingest.config import image_address
 from filters.registry import RULES
 from pipelines.recipes.rule_sets import rule_configs
 
@@ -65,13 +66,17 @@ def _weight_faults(recipe: Any) -> list[str]:
 def _contact_faults(recipe: Any) -> list[str]:
     if recipe.fetch.contact or recipe.fetch.allow_private:
         return []
-    fetches = any(source.type != "webdataset" and not _is_text_alone(source) for source in recipe.sources)
+    fetches = any(not _is_whole(source) and not _is_text_alone(source) for source in recipe.sources)
     hint = "fetch.contact: required to fetch from the web: how site owners reach you (mailto:you@example.org)"
     return [hint] if fetches else []
 
 
+def _is_whole(source: Any) -> bool:
+    return source.type == "folder" or (source.type == "webdataset" and not source.fetch_absent)
+
+
 def _is_text_alone(source: Any) -> bool:
-    return source.type == "instructions" and source.image_root is None
+    return source.type == "instructions" and image_address(source) is None
 
 
 def _backend_faults(recipe: Any) -> list[str]:

@@ -33,12 +33,17 @@ class EngineConfig(BaseModel):
 
     workers: PositiveInt | None = None
     """Worker processes on this machine; null means one per CPU."""
+    fetchers: PositiveInt | None = None
+    """Further worker processes on this machine, which only fetch; null means one per two `workers`."""
+    fetch_partitions: PositiveInt = 4
+    """Partitions that each fetcher has in flight at once, so that a host that hangs holds up its own partition only.
+    They share the limits of `fetch`."""
     gpus: Annotated[int, Field(ge=0)] | None = None
     """GPU worker processes; null means one per CUDA device."""
     memory_limit: str = "auto"
     """Per worker: "auto", Dask's share of the machine, or such as "4GB"."""
     window: PositiveInt | None = None
-    """Most partitions in flight; null means two per worker and two more."""
+    """Most partitions in flight, beside those that are being fetched; null means two per worker and two more."""
     spool_bytes: ByteSize = Field(default=ByteSize(200 * 10**9), ge=1)
     """Most bytes of samples that lie in the run folder a second time while shards are written. A corpus that is larger
     is written in several waves, each of which reads it once."""

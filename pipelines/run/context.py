@@ -1,6 +1,6 @@
 """What every stage is given, and the one way a stage makes its tables."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,9 @@ class RunContext:
     base: str
     """Folder of the recipe file: relative paths start here."""
     num_fetchers: int = 1
-    """Workers that fetch at the same time; per-host and total limits are divided by it."""
+    """Processes that fetch at the same time; the total limit of requests is divided by it."""
+    is_gentle: bool = False
+    """Workers have died of this: hold as little in memory at a time as goes."""
     retry_failed: bool = False
     """Fetch again what failed for a reason that may pass."""
     limit: int | None = None
@@ -72,9 +74,17 @@ def load_poison(context: RunContext, partition: str) -> dict[str, str]:
     return dict(sorted(found["doc_ids"].items())) if found else {}
 
 
-def store_poison(context: RunContext, partition: str, stages: Mapping[str, str]) -> None:
-    """Set documents aside for good; see ``load_poison``."""
-    write_json(_poison_path(context, partition), {"doc_ids": dict(stages)})
+def load_too_large(context: RunContext, partition: str) -> frozenset[str]:
+    """Return those of ``load_poison`` that are more than a worker's memory can hold, each alone."""
+    found = read_json(_poison_path(context, partition)) or {}
+    return frozenset(found.get("too_large", ()))
+
+
+def store_poison(
+    context: RunContext, partition: str, stages: Mapping[str, str], *, too_large: Collection[str] = ()
+) -> None:
+    """Set documents aside for good; see ``load_poison`` and ``load_too_large``."""
+    write_json(_poison_path(context, partition), {"doc_ids": dict(stages), "too_large": sorted(too_large)})
 
 
 def items_digest(context: RunContext, partition: str) -> str:

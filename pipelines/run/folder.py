@@ -8,6 +8,7 @@ spreading where a recomputed file turns out the same.
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,10 @@ DIGEST_KEY = b"curate.digest"
 NOTE_KEY = b"curate.note"
 BYTES_COLUMNS = frozenset({"data"})
 BYTES_ROW_GROUP = 64
-"""Rows per row group where a table holds images or pages: reading one document then costs a few MB, not the file."""
+ROW_GROUP_BYTES = 1_000_000
+"""Most rows, and about as many bytes, of a row group where a table holds images or pages: reading one document then
+costs a MB, not the file."""
+ENDING = ".parquet"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,9 +61,41 @@ class RunFolder:
         """Read a table; see ``read_table``."""
         return read_table(self.path(table, of), columns=columns)
 
-    def write(self, table: Table, of: str | None = None, *, rows: pa.Table, made_from: str, note: str = "") -> None:
+    def write(
+        self,
+        table: Table,
+        of: str | None = None,
+        *,
+        rows: pa.Table,
+        made_from: str,
+        note: str = "",
+        digest: str | None = None,
+    ) -> None:
         """Write a table; see ``write_table``."""
-        write_table(self.path(table, of), rows, schema=table.schema, made_from=made_from, note=note)
+        write_table(self.path(table, of), rows, schema=table.schema, made_from=made_from, note=note, digest=digest)
+
+    def columns(self, table: Table, of: str | None = None) -> list[str]:
+        """Return the names of a table's columns; none where there is no complete file of ours."""
+        return read_columns(self.path(table, of))
+
+    def parts(self, table: Table, of: str) -> dict[str, int]:
+        """Return the files in the folder that bears the name of a table's file: each name's bytes, sorted by name."""
+        file_system, place = fsspec.url_to_fs(self.path(table, of).removesuffix(ENDING))
+        file_system.invalidate_cache(place)
+        try:
+            found = file_system.ls(place, detail=True)
+        except FileNotFoundError:
+            return {}
+        names = {str(entry["name"]).rpartition("/")[2]: int(entry["size"] or 0) for entry in found}
+        return {name.removesuffix(ENDING): names[name] for name in sorted(names) if is_part(name)}
+
+    def move(self, table: Table, of: str, to: str) -> None:
+        """Give a table's file another place, if it is there."""
+        file_system, source = fsspec.url_to_fs(self.path(table, of))
+        target = fsspec.url_to_fs(self.path(table, to))[1]
+        file_system.makedirs(target.rpartition("/")[0], exist_ok=True)
+        with suppress(FileNotFoundError):
+            file_system.mv(source, target)
 
     def stamp(self, table: Table, of: str | None = None) -> Stamp | None:
         """Return a table's stamp, or None where there is no complete file of ours."""
@@ -75,6 +111,11 @@ class RunFolder:
         if stamp is None:
             raise CurateError(f"{self.path(table, of)}: missing or damaged; run the same recipe again to make it anew")
         return stamp.digest
+
+
+def is_part(name: str) -> bool:
+    """Return whether a file has been written to its end; what is being written has a hidden name."""
+    return name.endswith(ENDING) and not name.startswith(".")
 
 
 def fingerprint(stage: str, version: int, options: Any, inputs: Sequence[str]) -> str:
@@ -116,28 +157,51 @@ class _HashSink:
         self.closed = True
 
 
-def write_table(path: str, table: pa.Table, *, schema: pa.Schema, made_from: str, note: str = "") -> Stamp:
+def write_table(
+    path: str, table: pa.Table, *, schema: pa.Schema, made_from: str, note: str = "", digest: str | None = None
+) -> Stamp:
     """Write ``table`` atomically and return its stamp.
+
+    Args:
+        path: Of the file.
+        table: Its rows.
+        schema: What they must be like.
+        made_from: Fingerprint of all they depend on.
+        note: Of the stage.
+        digest: Of the content; None takes it of all columns.
 
     Raises:
         SchemaError: The table does not have ``schema``.
     """
     check_schema(table, schema, where=path)
-    stamp = Stamp(fingerprint=made_from, digest=digest_of(table), note=note)
+    stamp = Stamp(fingerprint=made_from, digest=digest_of(table) if digest is None else digest, note=note)
     metadata = {FINGERPRINT_KEY: stamp.fingerprint, DIGEST_KEY: stamp.digest, NOTE_KEY: note}
-    has_bytes = not BYTES_COLUMNS.isdisjoint(table.column_names)
-    plain_columns = [name for name in table.column_names if name not in BYTES_COLUMNS]
-
     with atomic_path(path) as local_path:
         pq.write_table(
             table.replace_schema_metadata(metadata),
             local_path,
-            compression={name: "NONE" if name in BYTES_COLUMNS else "ZSTD" for name in table.column_names},
-            use_dictionary=plain_columns if has_bytes else True,
-            write_statistics=plain_columns,
-            row_group_size=BYTES_ROW_GROUP if has_bytes else None,
+            row_group_size=row_group_size(table),
+            **parquet_options(table.column_names),
         )
     return stamp
+
+
+def parquet_options(names: Sequence[str]) -> dict[str, Any]:
+    """Return how columns of these names are written: bytes are stored as they are, and not looked into."""
+    plain = [name for name in names if name not in BYTES_COLUMNS]
+    return {
+        "compression": {name: "NONE" if name in BYTES_COLUMNS else "ZSTD" for name in names},
+        "use_dictionary": plain if len(plain) < len(names) else True,
+        "write_statistics": plain,
+    }
+
+
+def row_group_size(table: pa.Table) -> int | None:
+    """Return how many rows make a row group; None leaves it to Arrow, where there are no bytes."""
+    if BYTES_COLUMNS.isdisjoint(table.column_names):
+        return None
+    of_bytes = int(table.num_rows) * ROW_GROUP_BYTES // max(1, int(table.nbytes))
+    return max(1, min(BYTES_ROW_GROUP, of_bytes))
 
 
 def read_table(path: str, *, columns: list[str] | None = None) -> pa.Table:
@@ -167,6 +231,31 @@ def read_stamp(path: str) -> Stamp | None:
         digest=metadata[DIGEST_KEY].decode(),
         note=metadata.get(NOTE_KEY, b"").decode(),
     )
+
+
+def list_names(path: str) -> set[str]:
+    """Return the names of what is in a folder; none where there is no folder."""
+    file_system, target = fsspec.url_to_fs(path)
+    try:
+        return {str(one).rstrip("/").rpartition("/")[2] for one in file_system.ls(target, detail=False)}
+    except FileNotFoundError:
+        return set()
+
+
+def remove_folder(path: str) -> None:
+    """Remove a folder with all that is in it, if it is there."""
+    file_system, target = fsspec.url_to_fs(path)
+    with suppress(FileNotFoundError):
+        file_system.rm(target, recursive=True)
+
+
+def read_columns(path: str) -> list[str]:
+    """Return the names of a table's columns; none where there is no complete file of ours."""
+    try:
+        with fsspec.open(path, "rb") as file:
+            return list(pq.read_schema(file).names)
+    except (OSError, pa.ArrowInvalid):
+        return []
 
 
 def write_text(path: str, text: str) -> None:

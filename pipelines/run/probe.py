@@ -23,8 +23,20 @@ class ProbeFolder(RunFolder):
         rows = RunFolder.read(self, table, of, columns=columns)
         return only_documents(rows, self.doc_ids) if "doc_id" in rows.column_names else rows
 
-    def write(self, table: Table, of: str | None = None, *, rows: pa.Table, made_from: str, note: str = "") -> None:
+    def write(
+        self,
+        table: Table,
+        of: str | None = None,
+        *,
+        rows: pa.Table,
+        made_from: str,
+        note: str = "",
+        digest: str | None = None,
+    ) -> None:
         """Write nothing."""
+
+    def move(self, table: Table, of: str, to: str) -> None:
+        """Leave everything where it is."""
 
     def stamp(self, table: Table, of: str | None = None) -> Stamp | None:
         """Return the stamp of the stored table, as made from something else."""

@@ -19,9 +19,12 @@ STATE_INTERVAL_S = 2.0
 
 
 class Progress:
-    """Shows phases of a run one after another and counts what their tasks report."""
+    """Shows phases of a run one after another and counts what their tasks report.
 
-    def __init__(self, folder: RunFolder, *, console: Console | None = None) -> None:
+    Without a folder nothing is written: what only reads a run must not look like one.
+    """
+
+    def __init__(self, folder: RunFolder | None, *, console: Console | None = None) -> None:
         self.folder = folder
         self.console = console or Console(stderr=True, emoji=False)
         self.counters: dict[str, Counter[str]] = {}
@@ -62,8 +65,9 @@ class Progress:
         self._done += 1
         counts = self.counters.setdefault(report.stage, Counter())
         counts.update({"done": 1, "skipped": int(report.skipped), **report.counters})
-        event = {"time_s": round(time.time(), 3), "stage": report.stage, "partition": report.partition}
-        self._events.append(json.dumps({**event, "skipped": report.skipped, **report.counters}))
+        if self.folder is not None:
+            event = {"time_s": round(time.time(), 3), "stage": report.stage, "partition": report.partition}
+            self._events.append(json.dumps({**event, "skipped": report.skipped, **report.counters}))
         if self._bar is not None:
             self._bars.update(self._bar, advance=1, note=report.partition)
         if time.monotonic() - self._written_at > STATE_INTERVAL_S:
@@ -77,6 +81,8 @@ class Progress:
         self._written_at = time.monotonic()
         if status != "running":
             self._end_phase()
+        if self.folder is None:
+            return
         write_json(
             self.folder.file("state.json"),
             {
@@ -87,10 +93,9 @@ class Progress:
                 "stages": {stage: dict(counts) for stage, counts in self.counters.items()},
             },
         )
-        self._append_events()
+        self._append_events(self.folder.file("logs", "events.jsonl"))
 
-    def _append_events(self) -> None:
-        path = self.folder.file("logs", "events.jsonl")
+    def _append_events(self, path: str) -> None:
         filesystem, target = fsspec.url_to_fs(path)
         filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
         with filesystem.open(target, "ab") as file:

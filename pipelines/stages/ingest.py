@@ -1,6 +1,6 @@
 """Ingest: an input file is cut into partitions, each of which goes on as soon as it is written."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -13,9 +13,11 @@ from curate.contract.reasons import Stage
 from curate.contract.records import Document, Fault
 from curate.fetch.archived import Answer, archived_pages
 from curate.ingest.config import Source, WarcSource, has_html, may_hold_images, source_kind
+from curate.ingest.files.folders import folder_identity
+from curate.ingest.files.picture_roots import PictureRoot
 from curate.ingest.files.warc import ArchivedPage
 from curate.ingest.formats.warc import page_document
-from curate.ingest.readers import expand_paths, read_archived_pages, read_file
+from curate.ingest.readers import expand_paths, open_image_root, read_archived_pages, read_file
 from curate.ingest.tables import build_tables, chunk_records
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext, stage_fingerprint
@@ -24,7 +26,6 @@ from pipelines.run.tables import DOCUMENTS, HELD_IMAGES, INGEST_VERDICTS, ITEMS,
 
 JUDGED_BY = {"max_bytes", "respect_x_robots", "respect_tdmrep", "respect_content_usage"}
 """Fetch options that say which archived pages are taken."""
-
 
 Record = Document | Fault | ArchivedPage
 Announce = Callable[[str], None]
@@ -48,6 +49,16 @@ class InputFile:
         return f"{self.source.name}-{self.number:05d}"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileState:
+    """What storage says of a file."""
+
+    identity: str
+    """What changes when the file does: its size and time, or the object store's own tag; of all in a folder."""
+    size_bytes: int
+    """0 where storage does not say, and of a folder."""
+
+
 def input_files(context: RunContext) -> Iterator[InputFile]:
     """Yield every input file, sources in recipe order, files sorted."""
     for source in context.recipe.sources:
@@ -62,7 +73,7 @@ def keep_quiet(_partition: str) -> None:
 
 def ingest_file(context: RunContext, file: InputFile, *, announce: Announce = keep_quiet) -> Report:
     """Read one file into partitions ``SOURCE-FILE-CHUNK`` and note which there are."""
-    made_from = file_fingerprint(context, file, file_info(file.path))
+    made_from = file_fingerprint(context, file, file_state(file.path))
     return find_done(context, file, made_from, announce) or read_whole(context, file, made_from, announce)
 
 
@@ -82,9 +93,9 @@ def read_whole(context: RunContext, file: InputFile, made_from: str, announce: A
     """Read a file from its beginning; what is written already is not written again."""
     num_records = num_partitions = 0
     records: Iterable[Record] = (
-        read_archived_pages(file.path, label=file.label)
+        read_archived_pages(file.path, source=file.source, label=file.label)
         if isinstance(file.source, WarcSource)
-        else read_file(file.path, source=file.source, label=file.label)
+        else read_file(file.path, source=file.source, label=file.label, root=_image_root(context, file))
     )
     records = islice(records, context.limit) if context.limit is not None else records
     for chunk in chunk_records(records, num_docs=context.recipe.partition_num_docs):
@@ -137,7 +148,14 @@ def _start_of(chunk: Sequence[Record]) -> str:
 
 def _archived_pages(context: RunContext, chunk: Sequence[Record], documents: pa.Table) -> pa.Table:
     answers = [
-        Answer(doc_id=row_id, url=page.url, http_status=page.http_status, headers=page.headers, body=page.body)
+        Answer(
+            doc_id=row_id,
+            url=page.url,
+            http_status=page.http_status,
+            headers=page.headers,
+            body=page.body,
+            date=page.date,
+        )
         for page, row_id in zip(chunk, documents["doc_id"].to_pylist(), strict=True)
         if isinstance(page, ArchivedPage)
     ]
@@ -160,13 +178,18 @@ def _tables(source: Source) -> tuple[Table, ...]:
     return (*held, ITEMS, INGEST_VERDICTS, DOCUMENTS)
 
 
-def file_fingerprint(context: RunContext, file: InputFile, info: Mapping[str, Any]) -> str:
+def _image_root(context: RunContext, file: InputFile) -> PictureRoot | None:
+    max_bytes = context.recipe.fetch.max_bytes
+    return open_image_root(file.source, base=context.base, path=file.path, max_bytes=max_bytes)
+
+
+def file_fingerprint(context: RunContext, file: InputFile, state: FileState) -> str:
     """Return the fingerprint of what a file's partitions are made from.
 
     Args:
         context: The run.
         file: One of its files.
-        info: What ``file_info`` says of it.
+        state: What ``file_state`` says of it.
     """
     options = {
         "source": file.source.model_dump(mode="json"),
@@ -176,24 +199,22 @@ def file_fingerprint(context: RunContext, file: InputFile, info: Mapping[str, An
     }
     if isinstance(file.source, WarcSource):  # its pages are judged while they are read
         options["fetch"] = context.recipe.fetch.model_dump(mode="json", include=JUDGED_BY)
-    return stage_fingerprint(Stage.INGEST, DOCUMENTS.version, options, [_file_identity(info)])
+    if (root := _image_root(context, file)) is not None:
+        options["max_bytes"] = int(root.max_bytes)
+    return stage_fingerprint(Stage.INGEST, DOCUMENTS.version, options, [state.identity])
 
 
-def file_info(path: str) -> dict[str, Any]:
-    """Return what storage says of a file; nothing where there is none."""
+def file_state(path: str) -> FileState:
+    """Ask storage for the state of a file, or of a folder that is a source's input."""
     filesystem, target = fsspec.url_to_fs(path)
     try:
         info: dict[str, Any] = filesystem.info(target)
+        if info.get("type") != "file" and filesystem.isdir(target):
+            return FileState(identity=folder_identity(path), size_bytes=0)
     except (OSError, ValueError):
-        return {}
-    return info
-
-
-def _file_identity(info: Mapping[str, Any]) -> str:
-    """Return what changes when a file does: its size and time, or the object store's own tag."""
-    if not info:
-        return "missing"
-    return str([info.get(key) for key in ("size", "mtime", "ETag", "etag", "LastModified", "md5Hash")])
+        return FileState(identity="missing", size_bytes=0)
+    stamps = [info.get(key) for key in ("size", "mtime", "ETag", "etag", "LastModified", "md5Hash")]
+    return FileState(identity=str(stamps), size_bytes=info.get("size") or 0)
 
 
 def _note(context: RunContext, file: InputFile) -> str:

@@ -25,7 +25,7 @@ from pipelines.stages.ingest import (
     Announce,
     InputFile,
     file_fingerprint,
-    file_info,
+    file_state,
     find_done,
     is_written,
     keep_quiet,
@@ -67,40 +67,40 @@ class FileRange:
 
 
 def begin_file(context: RunContext, file: InputFile, *, announce: Announce = keep_quiet) -> Report:
-    """Read a file whole, or tell how it is cut where it is large: ``told`` is ``Begun`` then."""
-    info = file_info(file.path)
-    made_from = file_fingerprint(context, file, info)
+    """Read a file whole, or tell how it is cut where it is large: ``found`` is ``Begun`` then."""
+    state = file_state(file.path)
+    made_from = file_fingerprint(context, file, state)
     done = find_done(context, file, made_from, announce)
     if done is not None:
         return done
     range_bytes = int(context.recipe.engine.range_bytes)
     cut = None
-    if context.limit is None and (info.get("size") or 0) > range_bytes:
+    if context.limit is None and state.size_bytes > range_bytes:
         cut = cut_file(file.path, source=file.source, label=file.label, range_bytes=range_bytes)
     if cut is None:
         return read_whole(context, file, made_from, announce)
-    return Report(stage=Stage.INGEST, partition=file.name, told=Begun(cut=cut, made_from=made_from))
+    return Report(stage=Stage.INGEST, partition=file.name, found=Begun(cut=cut, made_from=made_from))
 
 
 def count_range(context: RunContext, file: InputFile, begun: Begun, number: int, span: Span) -> Report:
-    """Count the lines and records of a range: ``told`` is ``Counted``, or None where it cannot be read."""
+    """Count the lines and records of a range: ``found`` is ``Counted``, or None where it cannot be read."""
     note = _note(context, file, number, "counted")
     key = {"fingerprint": begun.made_from, "span": asdict(span)}
     name = range_name(file, number)
     done = read_json(note)
     if done is not None and done["key"] == key:
-        return Report(stage=Stage.INGEST, partition=name, skipped=True, told=Counted(**done["counted"]))
+        return Report(stage=Stage.INGEST, partition=name, skipped=True, found=Counted(**done["counted"]))
     _check_unchanged(context, file, begun.made_from)
     counted = _count(file, begun.cut, span)
     if counted is not None:
         write_json(note, {"key": key, "counted": asdict(counted)})
-    return Report(stage=Stage.INGEST, partition=name, told=counted)
+    return Report(stage=Stage.INGEST, partition=name, found=counted)
 
 
 def read_range(
     context: RunContext, file: InputFile, begun: Begun, part: FileRange, *, announce: Announce = keep_quiet
 ) -> Report:
-    """Write the partitions that begin in a range; ``told`` is whether it holds what was counted.
+    """Write the partitions that begin in a range; ``found`` is whether it holds what was counted.
 
     Raises:
         CurateError: The file is no longer the one that was counted.
@@ -114,7 +114,7 @@ def read_range(
         return _report(file, part, done["partitions"])
     for _ in range(NUM_ATTEMPTS):
         report = _read(context, file, begun, part, announce)
-        if report.told:
+        if report.found:
             write_json(note, {"key": key, "partitions": report.partitions})
             break
     return report
@@ -171,7 +171,7 @@ def _count(file: InputFile, cut: FileCut, span: Span) -> Counted | None:
 
 
 def _check_unchanged(context: RunContext, file: InputFile, made_from: str) -> None:
-    if file_fingerprint(context, file, file_info(file.path)) != made_from:
+    if file_fingerprint(context, file, file_state(file.path)) != made_from:
         raise CurateError(f"{file.label}: changed while it was read; run the same recipe again once it is whole")
 
 
@@ -194,7 +194,7 @@ def _report(
         skipped=num_records is None,
         counters=counters if is_as_counted else {**counters, "not_as_counted": 1},
         partitions=tuple(partitions),
-        told=is_as_counted,
+        found=is_as_counted,
     )
 
 

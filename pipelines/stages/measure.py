@@ -12,7 +12,8 @@ from curate.measure.image import measure_images
 from curate.measure.text import measure_text
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext, items_digest, load_items, load_poison, make_tables, stage_fingerprint
-from pipelines.run.joins import without_documents
+from pipelines.run.joins import KEY, keys_of, without_documents
+from pipelines.run.stored import Key, StoredRows, iterate_rows, read_rows, rows_digest
 from pipelines.run.tables import CLIP_MEASURES, IMAGE_MEASURES, IMAGES, TEXT_MEASURES
 
 SPEED_FIELDS = frozenset({"device"})
@@ -34,7 +35,11 @@ def measure_partition_images(context: RunContext, partition: str) -> Report:
     made_from = stage_fingerprint("image", IMAGE_MEASURES.version, {}, _image_inputs(context, partition))
 
     def compute() -> tuple[pa.Table]:
-        return (measure_images(_load_ok_images(context, partition)),)
+        keys = _ok_images(context, partition)
+        columns = ("doc_id", "position", "status", "data")
+        batches = iterate_rows(context, IMAGES, partition, columns=columns, keys=keys)
+        empty = IMAGE_MEASURES.schema.empty_table()
+        return (pa.concat_tables([empty, *map(measure_images, batches)]).combine_chunks(),)
 
     return make_tables(context, partition, IMAGE_MEASURES, made_from=made_from, compute=compute)
 
@@ -48,10 +53,11 @@ def measure_partition_clip(context: RunContext, partition: str) -> Report:
     made_from = stage_fingerprint("clip", CLIP_MEASURES.version, options, inputs)
 
     def compute() -> tuple[pa.Table]:
-        images, items = _load_ok_images(context, partition), load_items(context, partition)
-        if not images.num_rows:  # text-only sources need no model
+        keys, items = _ok_images(context, partition), load_items(context, partition)
+        if not keys:  # text-only sources need no model
             return (CLIP_MEASURES.schema.empty_table(),)
-        return (measure_clip(items, images, encoder=worker_encoder(config)),)
+        with StoredRows(context.folder, IMAGES, partition, columns=["data"], keys=keys) as images:
+            return (measure_clip(items, images.rows, data=images.data(), encoder=worker_encoder(config)),)
 
     return make_tables(context, partition, CLIP_MEASURES, made_from=made_from, compute=compute)
 
@@ -65,10 +71,11 @@ def worker_encoder(config: ClipConfig) -> Encoder:
 
 
 def _image_inputs(context: RunContext, partition: str) -> list[str]:
-    return [context.folder.digest(IMAGES, partition), *load_poison(context, partition)]
+    return [rows_digest(context, IMAGES, partition), *load_poison(context, partition)]
 
 
-def _load_ok_images(context: RunContext, partition: str) -> pa.Table:
-    images = context.folder.read(IMAGES, partition)
+def _ok_images(context: RunContext, partition: str) -> set[Key]:
+    """Return the keys of the images that have arrived, without those of documents that were set aside."""
+    images = read_rows(context, IMAGES, partition, columns=[*KEY, "status"])
     ok = images.filter(pc.equal(images["status"], str(FetchStatus.OK)))
-    return without_documents(ok, list(load_poison(context, partition)))
+    return set(keys_of(without_documents(ok, list(load_poison(context, partition)))))

@@ -1,8 +1,10 @@
 """Fetch only what is missing: stored bytes are never thrown away by a changed recipe.
 
 A stored row is used again when its fetch succeeded, or failed under the same policy. ``--retry-failed`` tries transient
-failures again. Rows that are no longer wanted stay: a looser rule may want them back tomorrow. Rows stand in the order
-of the partition's documents, so that wanting less, or fetching the rest later, changes no byte.
+failures again. Rows that are no longer wanted stay: a looser rule may want them back tomorrow. What comes is committed
+at once, in segments: an attempt that is cut short costs seconds, and the next one goes on from there. The index has the
+rows in the order of the partition's documents, so that wanting less, or fetching the rest later, changes nothing that
+later stages read.
 """
 
 import hashlib
@@ -18,18 +20,36 @@ from curate.fetch.config import FetchConfig
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext, load_documents
 from pipelines.run.folder import digest_of, fingerprint
+from pipelines.run.segments import (
+    NOTE,
+    SegmentWriter,
+    adopt_whole_file,
+    in_document_order,
+    is_current,
+    key_columns,
+    load_segments,
+    write_index,
+)
 from pipelines.run.tables import Table
 
 SPEED_FIELDS = frozenset({"concurrency", "per_host", "use_proxies"})
 """Options that change how fast URLs are fetched, never what comes back."""
+GENTLE_CONCURRENCY, GENTLE_BYTES = 4, 1_000_000
+"""Requests and bytes in flight of a process, where workers have run out of memory."""
 KEY_COLUMNS = ("doc_id", "position")
 HASH_COLUMN = "expected_sha256"
 
 
 def fetcher_config(context: RunContext) -> FetchConfig:
-    """Return the fetch options of one worker: the total is shared out, hosts are shared by leases; see host_leases."""
+    """Return the fetch options of one process: the total is shared out, hosts are shared by leases; see host_leases."""
     config = context.recipe.fetch
-    return config.model_copy(update={"concurrency": max(1, config.concurrency // max(1, context.num_fetchers))})
+    concurrency = max(1, config.concurrency // max(1, context.num_fetchers))
+    if not context.is_gentle:
+        return config.model_copy(update={"concurrency": concurrency})
+    # A body that is larger than the limit on bytes in flight may still come alone.
+    few_bytes = min(config.max_bytes_in_flight, GENTLE_BYTES)
+    few = {"concurrency": min(concurrency, GENTLE_CONCURRENCY), "decode_threads": 1, "max_bytes_in_flight": few_bytes}
+    return config.model_copy(update=few)
 
 
 def fetch_missing(
@@ -39,7 +59,7 @@ def fetch_missing(
     *,
     wanted: pa.Table,
     url_column: str,
-    fetch: Callable[[pa.Table], pa.Table],
+    fetch: Callable[[pa.Table, SegmentWriter], None],
 ) -> Report:
     """Bring one partition's fetch table up to date.
 
@@ -49,24 +69,34 @@ def fetch_missing(
         table: PAGES or IMAGES.
         wanted: Key columns and URL of every row that is wanted now.
         url_column: Name of the URL column.
-        fetch: Fetches the rows given, one result row each, in their order.
+        fetch: Fetches the rows given and hands each on once, in any order, in tables of any size.
     """
     folder, policy = context.folder, _policy(context.recipe.fetch)
-    stamp = folder.stamp(table, partition)
     made_from = fingerprint("fetch", table.version, policy, [digest_of(wanted)])
-    if stamp is not None and stamp.fingerprint == made_from and not context.retry_failed:
+    if is_current(folder, table, partition, made_from) and not context.retry_failed:
         return Report(stage=table.stage, partition=partition, skipped=True)
-    empty = table.schema.empty_table()
-    stored = _with_all_columns(folder.read(table, partition), table.schema) if stamp is not None else empty
-    usable = _usable(stored, same_policy=stamp is not None and stamp.note == policy, retry=context.retry_failed)
+    adopt_whole_file(folder, table, partition)
+    stored, num_damaged = load_segments(folder, table, partition)
+    usable = _usable(stored, policy=policy, retry=context.retry_failed)
     usable = _still_right(usable, wanted, url_column)
-    missing = _rows_without(wanted, usable, url_column)
-    fetched = fetch(missing)
-    merged = pa.concat_tables([_rows_without(usable, fetched, url_column), fetched])
-    merged = _in_order(merged, load_documents(context, partition), url_column)
-    folder.write(table, partition, rows=merged, made_from=made_from, note=policy)
-    num_ok = pc.sum(pc.equal(fetched["status"], str(FetchStatus.OK))).as_py() or 0
-    return Report(stage=table.stage, partition=partition, counters={"fetched": fetched.num_rows, "ok": num_ok})
+    writer = SegmentWriter(folder, table, partition, note=policy)
+    fetch(_rows_without(wanted, usable, url_column), writer)
+    _index(context, partition, table, wanted, url_column, made_from)
+    counters = {"fetched": writer.num_rows, "ok": writer.num_ok}
+    counters |= {"damaged_files": num_damaged} if num_damaged else {}
+    return Report(stage=table.stage, partition=partition, counters=counters)
+
+
+def _index(
+    context: RunContext, partition: str, table: Table, wanted: pa.Table, url_column: str, made_from: str
+) -> None:
+    """Write the index: of two URLs at one place the wanted one, or else the one that came last."""
+    rows, _ = load_segments(context.folder, table, partition)
+    urls = {row[:-1]: row[-1] for row in _rows(wanted, url_column)}
+    is_right = [urls.get(row[:-1], row[-1]) == row[-1] for row in _rows(rows, url_column)]
+    rows = rows.filter(pa.array(is_right, pa.bool_()))
+    rows = in_document_order(rows, load_documents(context, partition), key_columns(table))
+    write_index(context.folder, table, partition, rows=rows, made_from=made_from)
 
 
 def _policy(config: FetchConfig) -> str:
@@ -74,18 +104,12 @@ def _policy(config: FetchConfig) -> str:
     return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
 
 
-def _with_all_columns(stored: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return a table that an earlier version wrote with the columns it lacks, null."""
-    names = set(stored.column_names)
-    columns = [stored[field.name] if field.name in names else pa.nulls(stored.num_rows, field.type) for field in schema]
-    return pa.table(columns, schema=schema)
-
-
-def _usable(stored: pa.Table, *, same_policy: bool, retry: bool) -> pa.Table:
-    again = [str(status) for status in FetchStatus if status is not FetchStatus.OK] if not same_policy else []
-    if retry:
-        again += [str(status) for status in TRANSIENT_FETCH_STATUSES]
-    return stored.filter(pc.invert(pc.is_in(stored["status"], pa.array(again, pa.string()))))
+def _usable(stored: pa.Table, *, policy: str, retry: bool) -> pa.Table:
+    """Return the rows that need not be fetched again: successes, and failures under the same policy."""
+    is_ok = pc.equal(stored["status"], str(FetchStatus.OK))
+    usable = stored.filter(pc.or_(is_ok, pc.equal(stored[NOTE], policy)))
+    again = [str(status) for status in TRANSIENT_FETCH_STATUSES] if retry else []
+    return usable.filter(pc.invert(pc.is_in(usable["status"], pa.array(again, pa.string()))))
 
 
 def _rows_without(table: pa.Table, present: pa.Table, url_column: str) -> pa.Table:
@@ -114,14 +138,6 @@ def _keeps(expected_sha256: str | None, status: str, sha256: str | None, detail:
     if status == FetchStatus.HASH_MISMATCH:
         return expected_sha256 is not None and not (detail or "").endswith(expected_sha256)
     return expected_sha256 is None or sha256 is None or sha256 == expected_sha256
-
-
-def _in_order(table: pa.Table, documents: pa.Table, url_column: str) -> pa.Table:
-    """Return rows in the order of their documents and places."""
-    rank = {doc_id: number for number, doc_id in enumerate(documents["doc_id"].to_pylist())}
-    rows = _rows(table, url_column)
-    order = sorted(range(len(rows)), key=lambda number: (rank.get(rows[number][0], len(rank)), rows[number]))
-    return table.take(pa.array(order, pa.int64())).combine_chunks()
 
 
 def _rows(table: pa.Table, url_column: str) -> list[tuple[Any, ...]]:

@@ -1,30 +1,25 @@
-"""Plan a blend of a finished run without writing anything, and lay it beside a plan that was written."""
+"""Decide a measured run and plan its blend; a plan alone can be laid beside one that was written."""
 
 import shutil
-import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-
-from curate.blend.plan import plan_blend
+from curate.blend.plan import BlendPlan, plan_blend
+from curate.blend.pool import Pool, read_pool
 from curate.contract.errors import CurateError
-from pipelines.decide.decided import DecidedPool, decide_pool, decision_fingerprint, load_decided
+from pipelines.decide.decided import Decided, load_or_decide
+from pipelines.decide.url_counts import count_urls, counts_urls
 from pipelines.run.context import RunContext
-from pipelines.run.folder import RunFolder, read_json
-from pipelines.run.tables import MATCHES, VERDICTS, Table
-from pipelines.write.count_tokens import count_partition_tokens, load_token_counts, store_tokenizer
+from pipelines.run.folder import read_json
+from pipelines.run.manifest import Manifest
+from pipelines.run.workers import Workers
+from pipelines.write.count_tokens import count_pool_tokens
 
 SAMPLE_BYTES = 1040
 """Of a sample beside its text: header, padding and JSON fields, as the demo's shards have them."""
 IMAGE_BYTES = 1190
 """Of an image beside its bytes: header, padding and its JSON item."""
-REDECIDED = frozenset({VERDICTS, MATCHES})
-"""Tables that a decision writes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,22 +39,13 @@ class Planned:
     """Summary of a written plan."""
 
 
-@dataclass(frozen=True, slots=True)
-class _ScratchFolder(RunFolder):
-    """A run folder that is read, while a decision's tables go elsewhere."""
-
-    scratch: str
-
-    def path(self, table: Table, of: str | None = None) -> str:
-        return f"{self.scratch if table in REDECIDED else self.root}/{table.path(of)}"
-
-
-def plan_again(context: RunContext, partitions: Sequence[str], *, compare: str | None = None) -> Planned:
-    """Plan the recipe's blend from what has been measured; nothing but token counts is stored.
+def plan_again(workers: Workers, context: RunContext, manifest: Manifest, *, compare: str | None = None) -> Planned:
+    """Plan the recipe's blend from what has been measured; a decision and token counts are stored, but no set.
 
     Args:
+        workers: Of the run.
         context: A finished run, with the recipe to plan.
-        partitions: Of the run, in input order.
+        manifest: Of the run.
         compare: Name of a written shard set; None: the one of the plan's own name, if there is one.
 
     Raises:
@@ -70,12 +56,11 @@ def plan_again(context: RunContext, partitions: Sequence[str], *, compare: str |
     other = read_json(context.folder.file("blend", f"{other_name}.json"))
     if other is None and compare is not None:
         raise CurateError(f"{context.folder.root}: no shard set {compare} was planned here")
-    pool = _decide_aside(context, partitions).pool
-    summary = plan_blend(pool, context.recipe.blend, text_tokens=_count_tokens(context, pool)).summary
-    disk_bytes = estimate_disk_bytes(summary)
+    _, _, plan = decide_and_plan(workers, context, manifest)
+    disk_bytes = estimate_disk_bytes(plan.summary)
     is_remote = "://" in context.folder.root
     return Planned(
-        summary=summary,
+        summary=plan.summary,
         disk_bytes=disk_bytes,
         spool_bytes=min(disk_bytes, int(context.recipe.engine.spool_bytes)),
         free_bytes=None if is_remote else shutil.disk_usage(Path(context.folder.root)).free,
@@ -84,25 +69,36 @@ def plan_again(context: RunContext, partitions: Sequence[str], *, compare: str |
     )
 
 
+def decide_and_plan(workers: Workers, context: RunContext, manifest: Manifest) -> tuple[Decided, Pool, BlendPlan]:
+    """Return the decision of a recipe, the pool that it leaves, and the blend of that.
+
+    Args:
+        workers: Of the run.
+        context: The run, with the recipe.
+        manifest: Of the run.
+
+    Raises:
+        CurateError: A rule was loosened so far that images are wanted which were never fetched.
+        BlendError: The pool cannot meet the blend.
+    """
+    decided = decide_run(workers, context, manifest)
+    tokens = count_pool_tokens(workers, context, decided) if context.recipe.blend.tokenizer is not None else None
+    pool = read_pool(decided.iterate_pool(context))
+    return decided, pool, plan_blend(pool, context.recipe.blend, text_tokens=tokens)
+
+
+def decide_run(workers: Workers, context: RunContext, manifest: Manifest) -> Decided:
+    """Return the decision of a recipe: the stored one, or a new one; URLs are counted first where a rule asks.
+
+    Raises:
+        CurateError: A rule was loosened so far that images are wanted which were never fetched.
+    """
+    recipe = context.recipe
+    asks = any(counts_urls(recipe, source) for source in recipe.sources)  # the rule may be newer than the measures
+    url_counts = count_urls(workers, context, manifest.partitions) if asks else ""
+    return load_or_decide(workers, context, manifest, url_counts=url_counts)
+
+
 def estimate_disk_bytes(summary: dict[str, Any]) -> int:
     """Return about how many bytes a blend's tars take."""
     return int(summary["num_bytes"] + summary["samples"] * SAMPLE_BYTES + summary["images"] * IMAGE_BYTES)
-
-
-def _decide_aside(context: RunContext, partitions: Sequence[str]) -> DecidedPool:
-    """Return the stored decision, or decide into a temporary folder where the recipe's rules are others."""
-    stored = load_decided(context, partitions, decision_fingerprint(context, partitions))
-    if stored is not None:
-        return stored
-    with tempfile.TemporaryDirectory() as scratch:
-        aside = replace(context, folder=_ScratchFolder(context.folder.root, scratch))
-        return decide_pool(aside, None, partitions)
-
-
-def _count_tokens(context: RunContext, pool: pa.Table) -> npt.NDArray[np.int64] | None:
-    if context.recipe.blend.tokenizer is None:
-        return None
-    digest = store_tokenizer(context)
-    for name in sorted(pool["partition"].unique().to_pylist()):
-        count_partition_tokens(context, name, digest)
-    return load_token_counts(context, pool, digest)

@@ -17,10 +17,12 @@ from tokenizers import Tokenizer
 from curate.blend.tokens import TOKEN_COUNTS, count_tokens, parse_tokenizer, read_tokenizer_file, tokenizer_digest
 from curate.contract.errors import BlendError
 from curate.contract.reasons import Stage
-from pipelines.engine.loop import Report
+from pipelines.decide.decided import Decided
+from pipelines.engine.loop import Report, Task
 from pipelines.run.context import RunContext, items_digest, load_items, make_tables, stage_fingerprint
 from pipelines.run.folder import read_json, write_json, write_text
 from pipelines.run.tables import Table
+from pipelines.run.workers import Workers
 
 DIGEST_DIGITS = 16
 """Of a tokenizer's sha256, in the names of its file and tables; the fingerprint has them all."""
@@ -70,15 +72,30 @@ def count_partition_tokens(context: RunContext, partition: str, digest: str) -> 
     return make_tables(context, partition, table, made_from=made_from, compute=compute)
 
 
-def load_token_counts(context: RunContext, pool: pa.Table, digest: str) -> npt.NDArray[np.int64]:
-    """Return the counted tokens of every pool row's text, int64 [N]; zero for documents without text."""
-    partitions = sorted(pool["partition"].unique().to_pylist())
+def count_pool_tokens(workers: Workers, context: RunContext, decided: Decided) -> npt.NDArray[np.uint32]:
+    """Count tokens where they are not counted yet; return those of every pool row's text, [N]; zero without text.
+
+    Args:
+        workers: Of the run.
+        context: The run.
+        decided: Whose pool it is.
+
+    Raises:
+        BlendError: There is no such tokenizer.
+    """
+    digest = store_tokenizer(context)
+    tasks = [
+        Task(stage=Stage.COUNT_TOKENS, partition=name, call=count_partition_tokens, args=(context, name, digest))
+        for name in decided.manifest.partitions
+    ]
+    workers.finish("tokens", tasks)
     table = token_counts(digest)
-    read = [context.folder.read(table, name) for name in partitions]
-    counts = pa.concat_tables([table.schema.empty_table(), *read]).combine_chunks()
-    places = pc.index_in(pool["doc_id"], value_set=counts["doc_id"].combine_chunks())
-    found = pc.fill_null(counts["num_tokens"].take(places), 0)
-    return np.asarray(found.to_numpy(), dtype=np.int64)
+    found = [np.zeros(0, np.uint32)]
+    for name, pool in decided.iterate_pool(context):
+        counts = context.folder.read(table, name)
+        places = pc.index_in(pool["doc_id"], value_set=counts["doc_id"].combine_chunks())
+        found.append(pc.fill_null(counts["num_tokens"].take(places), 0).to_numpy().astype(np.uint32))
+    return np.concatenate(found)
 
 
 def token_counts(digest: str) -> Table:

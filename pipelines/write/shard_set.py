@@ -1,52 +1,59 @@
 """Write a planned blend as a shard set: cut, write in parallel, finish with index, card and manifest."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Self
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy.typing as npt
 
 from curate.blend.plan import BlendPlan
+from curate.blend.pool import Pool
 from curate.contract.reasons import Stage
-from pipelines.decide.decided import DecidedPool, Rejections
-from pipelines.engine.cluster import Client
-from pipelines.engine.loop import Task, run_tasks
+from pipelines.decide.decided import Decided
+from pipelines.decide.decision import Decision, Rejections
+from pipelines.engine.loop import Task
 from pipelines.recipes.load import dump_recipe
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.rule_sets import rule_configs
-from pipelines.run.context import RunContext, items_digest, stage_fingerprint
+from pipelines.run.context import RunContext, stage_fingerprint
 from pipelines.run.folder import write_json
-from pipelines.run.many_files import in_threads, read_stamps
-from pipelines.run.progress import Progress
-from pipelines.run.tables import BLEND_ORDER, CLIP_MEASURES, DOCUMENTS, IMAGES, MATCHES
+from pipelines.run.many_files import in_threads
+from pipelines.run.order import Order, write_order
+from pipelines.run.workers import Workers
 from pipelines.write.card_facts import collection_facts
-from pipelines.write.spool import remove_spool, spool_partition, write_gather_lists
-from pipelines.write.write_shards import cut_order, is_shard_written, load_results, write_one_shard
+from pipelines.write.spool import Wave, remove_spool, spool_partition
+from pipelines.write.write_shards import is_shard_written, load_results, write_one_shard
 from shards.card import FilterYield, ShardSetInfo
+from shards.config import ShardsConfig
 from shards.cut import cut_shards
 from shards.finish import finish_shard_set, start_shard_set
 from shards.writer import shard_name
 
-VERSION = 1
+Ints = npt.NDArray[np.integer]
+
+VERSION = 3
 
 
-def write_shard_set(
-    client: Client, context: RunContext, progress: Progress, *, decided: DecidedPool, plan: BlendPlan, window: int
-) -> None:
-    """Write the shard set of ``context.recipe.blend`` beside any others."""
+def write_shard_set(workers: Workers, context: RunContext, *, decided: Decided, pool: Pool, plan: BlendPlan) -> None:
+    """Write the shard set of ``context.recipe.blend`` beside any others.
+
+    Args:
+        workers: Of the run.
+        context: The run.
+        decided: The decision that it is made from.
+        pool: Of that decision.
+        plan: Of that pool.
+    """
     folder, name = context.folder, context.recipe.blend.name
-    order = cut_order(plan.order, decided.pool, context.recipe.shards)
-    folder.write(BLEND_ORDER, name, rows=order, made_from="planned")
-    write_json(folder.file("blend", f"{name}.json"), plan.summary)
-    inputs = [folder.digest(BLEND_ORDER, name), *_content_digests(context, decided.pool)]
-    made_from = stage_fingerprint("shards", VERSION, {}, inputs)
+    order, made_from = lay_out(context, decided, pool, plan)
     start_shard_set(folder.file("shards", name))
-    max_bytes = int(context.recipe.engine.spool_bytes)
-    waves = _waves(order, decided.pool, max_bytes=max_bytes, made_from=made_from)
-    for wave in waves:
-        _write_wave(client, context, progress, wave, window=window)
-    results = load_results(context, name, waves[-1].shards.stop if waves else 0, made_from)
+    num_shards = int(order.shards[-1]) + 1 if len(order.shards) else 0
+    for wave, label in _waves(context, decided.decision, pool, order, made_from=made_from):
+        taken = _Taken.by(wave.shards, pool, order)
+        _write_wave(workers, context, taken, wave, label=label)
     info = ShardSetInfo(
         name=name,
         recipe_sha256=recipe_digest(context.recipe),
@@ -55,81 +62,107 @@ def write_shard_set(
         blend=plan.summary,
         filters=_yields(context.recipe, decided.rejections),
     )
-    finish_shard_set(folder.file("shards", name), results, info=info)
+    finish_shard_set(folder.file("shards", name), load_results(context, name, num_shards, made_from), info=info)
+
+
+def lay_out(context: RunContext, decided: Decided, pool: Pool, plan: BlendPlan) -> tuple[Order, str]:
+    """Write a set's plan and what it takes of each partition; return its order, and what its shards are made from.
+
+    Args:
+        context: The run.
+        decided: The decision that the set is made from.
+        pool: Of that decision.
+        plan: Of that pool.
+    """
+    name, decision = context.recipe.blend.name, decided.decision
+    shards = cut_order(plan.rows, pool, context.recipe.shards)
+    order = Order(rows=plan.rows, repeats=plan.repeats, shards=shards, starts=pool.starts)
+    digest = order.digest(pool.hashes)
+    write_order(context, name, order, made_from=digest)
+    write_json(context.folder.file("blend", f"{name}.json"), {**plan.summary, "decision": decision.name})
+    options = {"provenance": context.recipe.shards.provenance}
+    inputs = [digest, decision.fingerprint, decided.manifest.digest("content")]
+    return order, stage_fingerprint("shards", VERSION, options, inputs)
+
+
+def cut_order(rows: Ints, pool: Pool, config: ShardsConfig) -> Ints:
+    """Return the shard of every sample, [S].
+
+    Args:
+        rows: [S] of the pool, in order.
+        pool: Every document that may be used.
+        config: Most samples and bytes of a shard.
+    """
+    cuts = cut_shards(pool.num_bytes, max_bytes=int(config.bytes), max_samples=config.samples, rows=rows)
+    return np.repeat(np.arange(len(cuts), dtype=np.int32), [len(places) for places in cuts])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Wave:
-    """Shards that are written from one spool."""
+class _Taken:
+    """Which partitions a wave reads, and which of them each of its shards."""
 
-    shards: range
-    order: pa.Table
-    """Of the whole set."""
-    made_from: str
-    """Of each shard."""
-    label: str
+    partitions: Ints
+    """Numbers, rising."""
+    by_shard: list[tuple[str, ...]]
+    names: tuple[str, ...]
+    """Of all partitions of the run."""
+
+    @classmethod
+    def by(cls, shards: range, pool: Pool, order: Order) -> Self:
+        """Return what some shards take."""
+        edges = np.searchsorted(order.shards, np.arange(shards.start, shards.stop + 1))
+        by_shard, found = [], [np.zeros(0, np.int64)]
+        for start, stop in pairwise(edges.tolist()):
+            own = np.unique(np.searchsorted(pool.starts, order.rows[start:stop], side="right") - 1)
+            by_shard.append(tuple(pool.partitions[number] for number in own.tolist()))
+            found.append(own)
+        return cls(partitions=np.unique(np.concatenate(found)), by_shard=by_shard, names=pool.partitions)
 
 
-def _waves(order: pa.Table, pool: pa.Table, *, max_bytes: int, made_from: str) -> list[_Wave]:
-    """Cut the order where the spool is full."""
-    places = pc.index_in(order["doc_id"], pool["doc_id"].combine_chunks())
-    num_bytes = pool["num_bytes"].take(places).to_numpy()
-    per_shard = np.bincount(order["shard"].to_numpy(), weights=num_bytes).astype(np.int64)
+def _waves(
+    context: RunContext, decision: Decision, pool: Pool, order: Order, *, made_from: str
+) -> Iterator[tuple[Wave, str]]:
+    """Yield shards as many as the spool has room for, each time with a word for the progress."""
+    per_shard = np.bincount(order.shards, weights=pool.num_bytes[order.rows]).astype(np.int64)
+    max_bytes = int(context.recipe.engine.spool_bytes)
     cuts = cut_shards(per_shard, max_bytes=max_bytes, max_samples=max(1, len(per_shard)))
-    return [
-        _Wave(shards=cut, order=order, made_from=made_from, label=f" {number}/{len(cuts)}" if len(cuts) > 1 else "")
-        for number, cut in enumerate(cuts, start=1)
-    ]
+    for number, cut in enumerate(cuts, start=1):
+        of_wave = stage_fingerprint("spool", VERSION, {}, [made_from, str(cut)])
+        name = context.recipe.blend.name
+        wave = Wave(name=name, decision=decision, shards=cut, made_from=made_from, spooled_from=of_wave)
+        yield wave, f" {number}/{len(cuts)}" if len(cuts) > 1 else ""
 
 
-def _write_wave(client: Client, context: RunContext, progress: Progress, wave: _Wave, *, window: int) -> None:
-    """Write what is missing of some shards: spool every partition's samples, say where they lie, gather them."""
-    name, made_from = context.recipe.blend.name, wave.made_from
-    if not all(in_threads(lambda shard: is_shard_written(context, name, shard, made_from), wave.shards)):
-        _spool(client, context, progress, wave, window=window)
-    progress.begin(f"shards{wave.label}", len(wave.shards))
-    tasks = (
+def _write_wave(workers: Workers, context: RunContext, taken: _Taken, wave: Wave, *, label: str) -> None:
+    """Write what is missing of some shards: spool each partition's samples and say where they lie, then gather them."""
+    if not all(in_threads(lambda shard: is_shard_written(context, wave.name, shard, wave.made_from), wave.shards)):
+        spool = [
+            Task(
+                stage=Stage.SPOOL,
+                partition=taken.names[number],
+                call=spool_partition,
+                args=(context, wave, number, taken.names[number]),
+            )
+            for number in taken.partitions.tolist()
+        ]
+        workers.finish(f"spool{label}", spool)
+    tasks = [
         Task(
             stage=Stage.WRITE_SHARDS,
             partition=shard_name(shard),
             call=write_one_shard,
-            args=(context, name, shard, made_from),
+            args=(context, wave, shard, partitions),
         )
-        for shard in wave.shards
-    )
-    for report in run_tasks(client, tasks, window=window):
-        progress.report(report)
-    remove_spool(context, name)
-
-
-def _spool(client: Client, context: RunContext, progress: Progress, wave: _Wave, *, window: int) -> None:
-    name, shards, order = context.recipe.blend.name, wave.shards, wave.order
-    made_from = stage_fingerprint("spool", VERSION, {}, [wave.made_from, str(shards)])
-    mine = order.filter(pc.and_(pc.greater_equal(order["shard"], shards.start), pc.less(order["shard"], shards.stop)))
-    names = sorted(mine["partition"].unique().to_pylist())
-    progress.begin(f"spool{wave.label}", len(names))
-    tasks = (
-        Task(stage=Stage.SPOOL, partition=own, call=spool_partition, args=(context, name, own, shards, made_from))
-        for own in names
-    )
-    for report in run_tasks(client, tasks, window=window):
-        progress.report(report)
-    write_gather_lists(context, name, mine, made_from=made_from)
+        for shard, partitions in zip(wave.shards, taken.by_shard, strict=True)
+    ]
+    workers.finish(f"shards{label}", tasks)
+    remove_spool(context, wave.name)
 
 
 def recipe_digest(recipe: Recipe) -> str:
     """Return the sha256 of the resolved recipe, without what changes no byte of the shards."""
     plain = recipe.model_copy(update={"engine": type(recipe.engine)()})
     return hashlib.sha256(dump_recipe(plain).encode()).hexdigest()
-
-
-def _content_digests(context: RunContext, pool: pa.Table) -> list[str]:
-    """Return the digests of all that samples are made of."""
-    tables = [MATCHES, IMAGES, DOCUMENTS, *([CLIP_MEASURES] if context.recipe.clip is not None else [])]
-    names = sorted(pool["partition"].unique().to_pylist())
-    stamps = read_stamps([context.folder.path(table, name) for name in names for table in tables])
-    items = in_threads(lambda name: items_digest(context, name), names)
-    return [*items, *(stamp.digest if stamp is not None else "" for stamp in stamps)]
 
 
 def _yields(recipe: Recipe, rejections: Rejections) -> list[FilterYield]:

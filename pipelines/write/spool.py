@@ -2,26 +2,30 @@
 
 A blend takes every shard's samples from all partitions. Were each shard to look them up there, the corpus would be read
 once per shard; instead each partition is read once, and its samples are written in the order of their first use as a
-tar beside its index. A shard then finds its own as one stretch of each of those tars. This is the external shuffle of
-MapReduce, with shards as reducers.
+tar beside a split file that says where each shard finds its own: one stretch of each of those tars. This is the
+external shuffle of MapReduce, with shards as reducers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import fsspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.contract.errors import ShardError
 from curate.contract.reasons import Stage
 from curate.contract.schemas import SHARD_INDEX
+from pipelines.decide.decision import Decision
+from pipelines.decide.finish import load_decided
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext
-from pipelines.run.folder import read_table, write_table
 from pipelines.run.many_files import in_threads
-from pipelines.run.tables import BLEND_ORDER
+from pipelines.run.order import read_order
+from pipelines.run.splits import read_part, write_split
 from pipelines.write.samples import load_samples
 from shards.cut import cut_shards
 from shards.reader import ShardReader, StoredSample
@@ -29,66 +33,82 @@ from shards.results import load_result, save_result
 from shards.storage import remove_file
 from shards.writer import write_shard
 
+PLACES = pa.schema([pa.field("place", pa.int64(), nullable=False), *SHARD_INDEX])
+"""Where samples of a shard set lie in the spool: their place in the set, and a row of the spool's own index."""
 GATHER_BYTES = 128 * 1024 * 1024
 """Of samples that a task holds at a time."""
 MAX_GATHERED = 10_000
 
 
-def spool_partition(context: RunContext, name: str, partition: str, shards: range, made_from: str) -> Report:
-    """Write what ``shards`` of the set ``name`` take from a partition, or skip it if that is there.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wave:
+    """Shards of a set that are written from one spool."""
+
+    name: str
+    """Of the set."""
+    decision: Decision
+    """That it is made from."""
+    shards: range
+    made_from: str
+    """Fingerprint of each shard: of order and content."""
+    spooled_from: str
+    """Fingerprint of the spool: of order, content and wave."""
+
+
+def spool_partition(context: RunContext, wave: Wave, number: int, partition: str) -> Report:
+    """Write what a wave takes from a partition, and where each of its shards finds its own, or skip it if it is there.
 
     Args:
         context: The run.
-        name: Of the shard set; ``blend/NAME.parquet`` is its order.
-        partition: To read.
-        shards: Of the wave that is written now.
-        made_from: Fingerprint of order, content and wave.
+        wave: Shards that are written now.
+        number: Of the partition.
+        partition: Its name.
     """
-    path, note = f"{spool_folder(context, name)}/{partition}.tar", _note_path(context, name, partition)
-    if is_written(path, note, made_from):
+    path, note = f"{spool_folder(context, wave.name)}/{partition}.tar", _note_path(context, wave.name, partition)
+    if is_written(path, note, wave.spooled_from):
         return Report(stage=Stage.SPOOL, partition=partition, skipped=True)
-    order = context.folder.read(BLEND_ORDER, name, columns=["shard", "doc_id", "partition"])
-    in_wave = pc.and_(pc.greater_equal(order["shard"], shards.start), pc.less(order["shard"], shards.stop))
-    mine = order.filter(pc.and_(in_wave, pc.equal(order["partition"], partition)))
-    doc_ids = list(dict.fromkeys(mine["doc_id"].to_pylist()))
+    order = read_order(context, wave.name, number)
+    in_wave = pc.and_(pc.greater_equal(order["shard"], wave.shards.start), pc.less(order["shard"], wave.shards.stop))
+    mine = order.filter(in_wave)
+    rows = mine["row"].unique()
+    pool = load_decided(context, wave.decision, wave.decision.pool, number, partition)
+    doc_ids = pool["doc_id"].take(rows).to_pylist()
     remove_file(note)  # it must not outlive the tar that it speaks of
-    samples = load_samples(context, partition, doc_ids)
+    samples = load_samples(context, wave.decision, number, partition, doc_ids)
     result = write_shard(path, (samples[doc_id] for doc_id in doc_ids), shard=0)
-    save_result(note, result, made_from=made_from)
+    found = result.index.take(pc.index_in(mine["row"], value_set=rows))
+    places = pa.table([mine["place"], *found.columns], schema=PLACES)
+    parts = mine["shard"].to_numpy().astype(np.int64) - wave.shards.start
+    write_split(
+        _places_path(context, wave.name, partition),
+        places,
+        parts,
+        num_parts=len(wave.shards),
+        schema=PLACES,
+        made_from=wave.spooled_from,
+    )
+    save_result(note, result, made_from=wave.spooled_from)
     return Report(stage=Stage.SPOOL, partition=partition, counters={"bytes": result.num_bytes})
 
 
-def write_gather_lists(context: RunContext, name: str, order: pa.Table, *, made_from: str) -> None:
-    """Write for each shard of ``order`` where its samples lie in the spool: SHARD_INDEX, in the order of the shard.
+def gather(context: RunContext, wave: Wave, shard: int, partitions: Sequence[str]) -> Iterator[StoredSample]:
+    """Yield the samples of a shard in order, holding no more than ``GATHER_BYTES`` and a sample.
 
     Args:
         context: The run.
-        name: Of the shard set.
-        order: shard, doc_id, partition of the samples of a wave.
-        made_from: Of the spool.
-
-    Raises:
-        ShardError: A spooled partition is missing.
-    """
-    names = sorted(order["partition"].unique().to_pylist())
-    notes = in_threads(lambda own: load_result(_note_path(context, name, own), made_from=made_from), names)
-    places = pa.concat_tables(note.index for note in notes)
-    found = places.take(pc.index_in(order["doc_id"], places["doc_id"].combine_chunks())).combine_chunks()
-    starts = [0, *pc.add(pc.indices_nonzero(pc.not_equal(order["shard"][1:], order["shard"][:-1])), 1).to_pylist()]
-    for start, stop in zip(starts, [*starts[1:], order.num_rows], strict=True):
-        path = _gather_path(context, name, order["shard"][start].as_py())
-        write_table(path, found.slice(start, stop - start), schema=SHARD_INDEX, made_from=made_from)
-
-
-def gather(context: RunContext, name: str, shard: int) -> Iterator[StoredSample]:
-    """Yield the samples of a shard in order, holding no more than ``GATHER_BYTES`` and a sample.
+        wave: That the shard is of.
+        shard: Its number.
+        partitions: That it takes samples of.
 
     Raises:
         ShardError: The spool is damaged.
     """
-    rows: list[dict[str, Any]] = read_table(_gather_path(context, name, shard)).to_pylist()
-    sizes = pa.array([row["num_bytes"] for row in rows], pa.int64()).to_numpy()
-    with ShardReader(spool_folder(context, name)) as reader:
+    part = shard - wave.shards.start
+    found = in_threads(lambda name: read_part(_places_path(context, wave.name, name), part), partitions)
+    places = pa.concat_tables([PLACES.empty_table(), *found]).sort_by("place").drop_columns(["place"])
+    rows: list[dict[str, Any]] = places.to_pylist()
+    sizes = places["num_bytes"].to_numpy()
+    with ShardReader(spool_folder(context, wave.name)) as reader:
         for batch in cut_shards(sizes, max_bytes=GATHER_BYTES, max_samples=MAX_GATHERED):
             yield from reader.read_many(rows[batch.start : batch.stop])
 
@@ -120,5 +140,5 @@ def _note_path(context: RunContext, name: str, partition: str) -> str:
     return f"{spool_folder(context, name)}/{partition}.parquet"
 
 
-def _gather_path(context: RunContext, name: str, shard: int) -> str:
-    return f"{spool_folder(context, name)}/gather/{shard:05d}.parquet"
+def _places_path(context: RunContext, name: str, partition: str) -> str:
+    return f"{spool_folder(context, name)}/{partition}.arrow"

@@ -1,56 +1,39 @@
 """Shards: one task per shard of the blended order."""
 
-import numpy as np
-import pyarrow as pa
+from collections.abc import Sequence
 
 from curate.contract.reasons import Stage
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext
-from pipelines.run.many_files import in_threads
-from pipelines.run.tables import BLEND_ORDER
-from pipelines.write.spool import gather, is_written
-from shards.config import ShardsConfig
-from shards.cut import cut_shards
-from shards.results import load_result, save_result
+from pipelines.write.spool import Wave, gather, is_written
+from shards.results import StoredResults, save_result
 from shards.storage import remove_file
-from shards.writer import ShardResult, shard_name, write_records
+from shards.writer import shard_name, write_records
 
 
-def cut_order(order: pa.Table, pool: pa.Table, config: ShardsConfig) -> pa.Table:
-    """Return the blend's order with the shard of every sample.
+def write_one_shard(context: RunContext, wave: Wave, shard: int, partitions: Sequence[str]) -> Report:
+    """Write one shard of a set from the spool, or skip it if it is there, made from the same.
 
     Args:
-        order: pool_row, repeat.
-        pool: Schema POOL.
-        config: Most samples and bytes of a shard.
+        context: The run.
+        wave: That the shard is of.
+        shard: Its number.
+        partitions: That it takes samples of.
     """
-    rows = pool.take(order["pool_row"])
-    cuts = cut_shards(rows["num_bytes"].to_numpy(), max_bytes=int(config.bytes), max_samples=config.samples)
-    shards = np.zeros(order.num_rows, np.int32)
-    for number, places in enumerate(cuts):
-        shards[places.start : places.stop] = number
-    columns = [pa.array(shards), rows["doc_id"], rows["partition"], order["repeat"]]
-    return pa.table(columns, schema=BLEND_ORDER.schema).combine_chunks()
-
-
-def write_one_shard(context: RunContext, name: str, shard: int, made_from: str) -> Report:
-    """Write one shard of the set ``name`` from the spool, or skip it if it is there, made from the same."""
-    if is_shard_written(context, name, shard, made_from):
+    if is_shard_written(context, wave.name, shard, wave.made_from):
         return Report(stage=Stage.WRITE_SHARDS, partition=shard_name(shard), skipped=True)
-    path, note = _shard_path(context, name, shard), _note_path(context, name, shard)
+    path, note = _shard_path(context, wave.name, shard), _note_path(context, wave.name, shard)
     remove_file(note)  # it must not outlive the tar that it speaks of
-    samples = ((stored.record, stored.images) for stored in gather(context, name, shard))
+    samples = ((stored.record, stored.images) for stored in gather(context, wave, shard, partitions))
     result = write_records(path, samples, shard=shard)
-    save_result(note, result, made_from=made_from)
+    save_result(note, result, made_from=wave.made_from)
     counters = {"samples": result.num_samples, "images": result.num_images, "bytes": result.num_bytes}
     return Report(stage=Stage.WRITE_SHARDS, partition=result.name, counters=counters)
 
 
-def load_results(context: RunContext, name: str, num_shards: int, made_from: str) -> list[ShardResult]:
-    """Return what the written shards of a set said of themselves, in order."""
-    return in_threads(
-        lambda shard: load_result(_note_path(context, name, shard), made_from=made_from), range(num_shards)
-    )
+def load_results(context: RunContext, name: str, num_shards: int, made_from: str) -> StoredResults:
+    """Return what the written shards of a set said of themselves, in order, each read when it is asked for."""
+    return StoredResults([_note_path(context, name, shard) for shard in range(num_shards)], made_from=made_from)
 
 
 def is_shard_written(context: RunContext, name: str, shard: int, made_from: str) -> bool:

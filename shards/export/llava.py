@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from shards.export.origins import said_of_origin
 from shards.export.stream import ShardStream
 from shards.export.tally import Tally
 from shards.reader import StoredSample
@@ -68,7 +69,7 @@ def llava_record(sample: StoredSample, *, stem: str, tally: Tally) -> dict[str, 
         entry |= {"image": paths[0] if len(paths) == 1 else paths, "image_urls": urls}
     entry |= {"conversations": [{"from": speaker, "value": value} for speaker, value in turns]}
     entry |= {"doc_id": record["doc_id"], "kind": record["kind"], "source": record["source"], "url": record["url"]}
-    return entry | ({"meta": record["meta"]} if record.get("meta") else {})
+    return entry | said_of_origin(record)
 
 
 def make_turns(record: Mapping[str, Any], *, tally: Tally) -> list[Piece]:

@@ -3,9 +3,10 @@
 Rules. Every document becomes a record: a text without images one with an empty ``image_info``, images without text one
 with an empty ``text_list``. ``matched_text_index`` is the assignment made when the corpus was built; without one (no
 CLIP scores) it is the text that follows the image. MMC4 has no field for the natural place of an image, for its alt
-text and for what the source passed through; ``natural_text_index`` (texts before the image), ``alt_text`` and ``meta``
-are added, which readers of MMC4 pass over and ours takes, so that an export read again gives the same documents. Only
-an image without a URL cannot be said, and the roles of a conversation.
+text, for a document's origin and licence and for what the source passed through; ``natural_text_index`` (texts before
+the image), ``alt_text``, ``provenance``, ``license`` and ``meta`` are added, which readers of MMC4 pass over and ours
+takes, so that an export read again gives the same documents. Only an image without a URL cannot be said, and the roles
+of a conversation.
 """
 
 import json
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from shards.export.matching import NumberedImage, number_items
+from shards.export.origins import said_of_origin
 from shards.export.stream import ShardStream
 from shards.export.tally import Tally
 from shards.storage import open_atomic
@@ -63,7 +65,7 @@ def record_head(record: Mapping[str, Any], *, texts: Sequence[str]) -> dict[str,
     """Return the fields that are the document's."""
     head = {"url": record["url"], "text_list": list(texts), "could_have_url_duplicate": 0}
     head |= {"doc_id": record["doc_id"], "kind": record["kind"], "source": record["source"]}
-    return head | ({"meta": record["meta"]} if record.get("meta") else {})
+    return head | said_of_origin(record)
 
 
 def image_entry(image: NumberedImage, *, num_texts: int) -> dict[str, Any]:

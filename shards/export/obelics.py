@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shards.export.mmc4 import NO_URL, ROLES, count_roles
+from shards.export.origins import said_of_origin
 from shards.export.stream import ShardStream
 from shards.export.tally import Tally
 from shards.storage import write_bytes
@@ -60,7 +61,7 @@ def obelics_row(record: Mapping[str, Any], *, tally: Tally) -> dict[str, Any] | 
     tally.change(count_roles(record), ROLES)
     tally.write(num_images=sum(item["type"] == "image" for item in listed))
     general = {"url": record["url"], "doc_id": record["doc_id"], "kind": record["kind"], "source": record["source"]}
-    general |= {"meta": record["meta"]} if record.get("meta") else {}
+    general |= said_of_origin(record)
     metadata = [None if item["type"] == "text" else _image_metadata(item, page_url=record["url"]) for item in listed]
     return {
         "images": [item["url"] if item["type"] == "image" else None for item in listed],

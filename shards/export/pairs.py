@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shards.export.matching import NumberedImage, number_items
+from shards.export.origins import license_name, said_of_origin
 from shards.export.stream import ShardStream
 from shards.export.tally import Tally
 from shards.export.tars import TarSample, write_tar
@@ -41,9 +42,10 @@ SCHEMA = pa.schema(
         pa.field("source", pa.string()),
         pa.field("page_url", pa.string()),
         pa.field("similarity", pa.float32()),  # cosine of image and caption, null where unknown
+        pa.field("license", pa.string()),  # of the document: id, else address, else words; null where none is stated
     ]
 )
-_JSON_ONLY = ("alt", "meta")
+_JSON_ONLY = ("alt", "provenance", "license", "meta")
 
 
 def export_pairs(shards: Iterable[ShardStream], *, out: str, tally: Tally) -> None:
@@ -59,7 +61,8 @@ def export_pairs(shards: Iterable[ShardStream], *, out: str, tally: Tally) -> No
 def _make_samples(samples: Iterable[StoredSample], rows: list[dict[str, Any]], tally: Tally) -> Iterator[TarSample]:
     for sample in samples:
         for number, row in pair_rows(sample, tally=tally):
-            rows.append({name: value for name, value in row.items() if name not in _JSON_ONLY})
+            plain = {name: value for name, value in row.items() if name not in _JSON_ONLY}
+            rows.append(plain | {"license": license_name(sample.record)})
             yield (
                 row["key"],
                 {
@@ -111,4 +114,4 @@ def _row(sample: StoredSample, image: NumberedImage, caption: str) -> dict[str, 
         "similarity": image.item["matched_sim"],
         "alt": image.item["alt"],
     }
-    return row | ({"meta": record["meta"]} if record.get("meta") else {})
+    return row | said_of_origin(record)

@@ -15,6 +15,7 @@ COLUMNS: dict[str, list[Any]] = {
     "lang": ["en", "de", "en", None],
     "lang_prob": [0.9, 0.9, 0.1, None],
     "num_words": [100, 1, 1, 1],
+    "replacement_ratio": [0.0, 0.5, 0.5, None],
     "image_url": ["https://h/a.jpg", "https://h/logo.png", "https://h/icon.png", "https://h/icons/x.png"],
     "url_count": [1, 11, 11, 11],
     "original_width": [400, 1000, 1, None],
@@ -30,6 +31,7 @@ def test_the_rules_and_the_order_in_which_they_are_asked() -> None:
     assert list(RULES) == [
         "text.language",
         "text.words",
+        "text.replacement",
         "url.tokens",
         "url.frequency",
         "image.size",

@@ -11,6 +11,7 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 import pytest
+from pipelines.decide.pool_arrays import as_pool
 
 from curate.blend.plan import plan_blend
 from pipelines.run.context import RunContext
@@ -54,7 +55,8 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> RunContext:
     docs = [doc(f"{number:016x}", f"text {number}", Picture(number=number)) for number in range(NUM_DOCS)]
     write_partition(context, PARTITION, docs)
     pool = decide_all(context, PARTITION)[PARTITION].pool
-    order = cut_order(plan_blend(pool, context.recipe.blend).order, pool, ShardsConfig(samples=NUM_DOCS // NUM_SHARDS))
+    plan = plan_blend(as_pool(pool), context.recipe.blend)
+    order = cut_order(plan, pool, ShardsConfig(samples=NUM_DOCS // NUM_SHARDS))
     context.folder.write(BLEND_ORDER, "main", rows=order, made_from="by hand")
     return context
 

@@ -4,6 +4,7 @@ import functools
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,22 @@ from curate.contract.ids import sha256_hex
 from curate.contract.reasons import FetchStatus, IngestReason, Stage
 from curate.contract.schemas import table_from_rows
 from curate.contract.verdicts import Verdict, read_verdicts, verdict_table
-from pipelines.decide.decide import Decision, decide
+from pipelines.decide.decided import Decided, load_or_decide
+from pipelines.decide.facts_table import gather_facts, manifest_row
 from pipelines.recipes.load import parse_recipe
 from pipelines.run import tables
 from pipelines.run.context import RunContext, store_poison
 from pipelines.run.folder import RunFolder
+from pipelines.run.manifest import Manifest, write_manifest
 from pipelines.run.probe import ProbeFolder
 from pipelines.run.tables import Table
+from tests.pipelines.in_process import InProcess
 
 Row = dict[str, Any]
 
 NUM_DIRECTIONS = 32
 """Values of an embedding: pictures with numbers below this are orthogonal."""
+FETCHED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 MADE_FROM = "by hand"
 
 SOURCES = """
@@ -167,6 +172,7 @@ def _stored(picture: Picture) -> Row:
     data = jpeg(picture.number)
     return {
         "http_status": 200,
+        "fetched_at": FETCHED_AT,
         "data": data,
         "num_bytes": len(data),
         "image_id": sha256_hex(data),
@@ -191,6 +197,7 @@ def text_rows(document: Doc) -> list[Row]:
             "lang_prob": 0.9,
             "num_words": len(text.split()),
             "num_chars": len(text),
+            "replacement_ratio": text.count("\ufffd") / max(1, len(text)),
         }
         for position, text in [(-1, whole), *texts]
     ]
@@ -224,19 +231,28 @@ def url_of(picture: Picture) -> str:
     return picture.url or f"http://h/{picture.number}.jpg"
 
 
-def decide_all(context: RunContext, *partitions: str) -> dict[str, Decision]:
-    return {decision.partition: decision for decision in decide(context, partitions)}
+def measured(context: RunContext, *partitions: str) -> Manifest:
+    """Gather the facts of partitions and write the run's manifest."""
+    return write_manifest(context, [manifest_row(gather_facts(context, name)) for name in partitions])
 
 
-def verdicts_of(context: RunContext, partition: str) -> dict[tuple[str, int], str]:
+def decide_all(context: RunContext, *partitions: str) -> Decided:
+    return load_or_decide(InProcess(), context, measured(context, *partitions))
+
+
+def pool_of(context: RunContext, decided: Decided, partition: str) -> list[Row]:
+    return context.folder.read(decided.decision.pool, partition).to_pylist()
+
+
+def verdicts_of(context: RunContext, decided: Decided, partition: str) -> dict[tuple[str, int], str]:
     """Return reason by (doc_id, position), having made sure that nothing has two."""
-    verdicts = read_verdicts(context.folder.read(tables.VERDICTS, partition))
+    verdicts = read_verdicts(context.folder.read(decided.decision.verdicts, partition))
     found = {verdict.key: verdict.reason for verdict in verdicts}
     assert len(found) == len(verdicts), f"two verdicts for one thing: {verdicts}"
     return found
 
 
-def matches_of(context: RunContext, partition: str) -> dict[tuple[str, int], int | None]:
+def matches_of(context: RunContext, decided: Decided, partition: str) -> dict[tuple[str, int], int | None]:
     """Return the matched position by (doc_id, position) of every kept image."""
-    rows = context.folder.read(tables.MATCHES, partition).to_pylist()
+    rows = context.folder.read(decided.decision.matches, partition).to_pylist()
     return {(row["doc_id"], row["position"]): row["matched_position"] for row in rows}

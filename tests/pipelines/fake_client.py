@@ -17,3 +17,7 @@ class FakeClient:
 
     def submit(self, call: Callable[..., Any], *args: Any, **_options: Any) -> FakeFuture:
         return FakeFuture(call, args)
+
+    def scheduler_info(self, **_options: Any) -> dict[str, Any]:
+        """Say that no worker offers anything."""
+        return {"workers": {}}

@@ -8,18 +8,22 @@ import pytest
 from distributed import Client
 from rich.console import Console
 
+from curate.blend.pool import Pool
 from curate.contract.errors import BlendError, CurateError, RecipeError
 from curate.contract.reasons import Stage
 from pipelines.account import account_for
-from pipelines.build import Built, _chain, _window, build, decide_and_write, iterate_partitions
+from pipelines.build import Built, _chain, decide_and_write, measure, open_workers
+from pipelines.engine.cluster import connect
 from pipelines.engine.loop import run_tasks
 from pipelines.recipes.load import dump_recipe, parse_recipe
 from pipelines.road import StageSpec
 from pipelines.run.context import RunContext, load_poison
 from pipelines.run.folder import read_json
+from pipelines.run.manifest import load_manifest
 from pipelines.run.progress import Progress
+from pipelines.run.workers import Workers
 from pipelines.verify import verify
-from tests.pipelines.cluster_tasks import DEADLY, read_items, read_items_again
+from tests.pipelines.cluster_tasks import DEADLY, hold_documents, read_items, read_items_again
 from tests.pipelines.corpus import (
     SOURCES,
     Picture,
@@ -28,6 +32,7 @@ from tests.pipelines.corpus import (
     doc,
     jpeg,
     make_context,
+    measured,
     pair,
     verdicts_of,
     write_partition,
@@ -46,7 +51,22 @@ def quiet(context: RunContext) -> Progress:
     return Progress(context.folder, console=Console(file=io.StringIO()))
 
 
-def measured(root: Path, recipe: str = "") -> RunContext:
+def workers_of(client: Client, context: RunContext, progress: Progress | None = None) -> Workers:
+    return open_workers(client, context, progress or quiet(context))
+
+
+def build(client: Client, context: RunContext, progress: Progress | None = None) -> Built:
+    """Walk the whole road."""
+    workers = workers_of(client, context, progress)
+    return decide_and_write(workers, context, measure(workers, context))
+
+
+def sources_of(pool: Pool) -> Counter[str]:
+    """Return how many documents of a pool are of each source."""
+    return Counter(pool.group_names[group][0] for group in pool.groups.tolist())
+
+
+def measured_run(root: Path, recipe: str = "") -> RunContext:
     """Return a run that was fetched and measured."""
     context = make_context(root, recipe)
     write_partition(context, MMC4, [doc("z", TEXT, Picture(number=1)), doc("a", TEXT, Picture(number=2))])
@@ -57,9 +77,9 @@ def measured(root: Path, recipe: str = "") -> RunContext:
 
 def finish(client: Client, context: RunContext) -> Built:
     """Decide, blend, write shards and account; the run has to hold together."""
-    partitions = (MMC4, COYO, FLAN)
-    built = decide_and_write(client, context, quiet(context), partitions)
-    account_for(context, partitions)
+    workers = workers_of(client, context)
+    built = decide_and_write(workers, context, measured(context, MMC4, COYO, FLAN))
+    account_for(workers, context, built.decided)
     assert verify(context.folder.root) == []
     return built
 
@@ -90,12 +110,13 @@ PARTITIONS = ("pages-00000-00000", "mmc4-00000-00000", "mmc4-00000-00001", "coyo
 
 
 def test_the_whole_road(client: Client, online: RunContext, web: Web) -> None:
-    built = build(client, online, quiet(online))
-    assert built.partitions == PARTITIONS
-    assert tuple(iterate_partitions(online)) == PARTITIONS
-    assert dict(Counter(built.pool["source"].to_pylist())) == {"pages": 1, "mmc4": 2, "coyo": 1, "flan": 1}
+    built = build(client, online)
+    assert built.manifest.partitions == PARTITIONS
+    assert load_manifest(online).partitions == PARTITIONS
+    assert built.manifest.num_docs == 6
+    assert sources_of(built.pool) == {"pages": 1, "mmc4": 2, "coyo": 1, "flan": 1}
     assert sorted(web.asked) == ["/1.jpg", "/1.jpg", "/2.jpg", "/3.jpg", "/gone.jpg", "/page"]
-    account_for(online, built.partitions)
+    account_for(workers_of(client, online), online, built.decided)
     assert verify(online.folder.root) == []
     written = Path(online.folder.file("recipe.yaml")).read_text(encoding="utf-8")
     assert parse_recipe(written) == online.recipe
@@ -105,16 +126,17 @@ def test_a_second_run_does_nothing_and_a_looser_one_only_what_is_missing(
     client: Client, online: RunContext, web: Web
 ) -> None:
     strict = replace(online, recipe=parse_recipe(_text(online), overrides=["admit.url.tokens.deny=['2']"]))
-    build(client, strict, quiet(strict))
+    build(client, strict)
     shard = Path(online.folder.file("shards", "main", "00000.tar")).read_bytes()
     web.asked.clear()
     progress = quiet(strict)
     build(client, strict, progress)
     assert web.asked == []
     assert Path(online.folder.file("shards", "main", "00000.tar")).read_bytes() == shard
-    stages = {stage: counts for stage, counts in progress.counters.items() if stage != "decide"}
-    assert all(counts["skipped"] == counts["done"] for counts in stages.values())
-    build(client, online, quiet(online))
+    assert "gather_facts" in progress.counters
+    assert "decide" not in progress.counters
+    assert all(counts["skipped"] == counts["done"] for counts in progress.counters.values())
+    build(client, online)
     assert web.asked == ["/2.jpg"]
 
 
@@ -126,10 +148,10 @@ def test_frequent_urls_are_counted_over_the_whole_run_before_images_are_fetched(
     client: Client, online: RunContext, web: Web
 ) -> None:
     context = replace(online, recipe=parse_recipe(_text(online), overrides=["admit.url.frequency.max=1"]))
-    built = build(client, context, quiet(context))
+    built = build(client, context)
     assert sorted(web.asked) == ["/2.jpg", "/3.jpg", "/gone.jpg", "/page"]
-    assert "coyo" not in built.pool["source"].to_pylist()
-    assert built.partitions == PARTITIONS
+    assert "coyo" not in sources_of(built.pool)
+    assert built.manifest.partitions == PARTITIONS
 
 
 def test_two_sources_over_one_file_are_both_read(client: Client, online: RunContext) -> None:
@@ -139,44 +161,45 @@ sources:
   - {name: second, type: instructions, path: flan.jsonl}
 """
     context = replace(online, recipe=parse_recipe(sources))
-    built = build(client, context, quiet(context))
-    assert built.partitions == ("first-00000-00000", "second-00000-00000")
-    assert sorted(built.pool["source"].to_pylist()) == ["first", "second"]
+    built = build(client, context)
+    assert built.manifest.partitions == ("first-00000-00000", "second-00000-00000")
+    assert sources_of(built.pool) == {"first": 1, "second": 1}
 
 
 def test_images_stored_under_other_options_are_not_mixed(client: Client, online: RunContext) -> None:
-    build(client, online, quiet(online))
+    build(client, online)
     resized = replace(online, recipe=parse_recipe(_text(online), overrides=["fetch.resize={shorter_side: 8}"]))
     with pytest.raises(RecipeError, match=r"fetch\.resize: images here are stored with None; give another --out"):
-        build(client, resized, quiet(resized))
+        build(client, resized)
 
 
 def test_deciding_again_touches_no_measure_and_no_web(client: Client, online: RunContext, web: Web) -> None:
-    built = build(client, online, quiet(online))
+    built = build(client, online)
     web.asked.clear()
     files = [path for path in Path(online.folder.root).rglob("*.parquet") if path.parts[-3] in {"fetch", "measure"}]
     before = {path: path.stat().st_mtime_ns for path in files}
     overrides = ["keep.image.aspect.max=1.45", "blend.name=strict"]
     strict = replace(online, recipe=parse_recipe(_text(online), overrides=overrides))
-    again = decide_and_write(client, strict, quiet(strict), built.partitions)
-    assert sorted(again.pool["source"].to_pylist()) == ["coyo", "flan", "mmc4"]
+    again = decide_and_write(workers_of(client, strict), strict, built.manifest)
+    assert sources_of(again.pool) == {"coyo": 1, "flan": 1, "mmc4": 1}
     assert web.asked == []
     assert {path: path.stat().st_mtime_ns for path in files} == before
     assert Path(online.folder.file("shards", "main", "manifest.json")).exists()
-    account_for(strict, built.partitions)
+    account_for(workers_of(client, strict), strict, again.decided)
     assert verify(online.folder.root) == []
 
 
 def test_a_rule_on_frequency_is_counted_when_it_comes_late(client: Client, tmp_path: Path) -> None:
-    context = measured(tmp_path, "admit: {url.frequency: {max: 1}}\n")
+    context = measured_run(tmp_path, "admit: {url.frequency: {max: 1}}\n")
     built = finish(client, context)
-    assert sorted(built.pool["doc_id"].to_pylist()) == ["a", "c", "q", "z"]
-    assert verdicts_of(context, MMC4) == {("z", 1): "url.frequency"}
+    pool = [pool["doc_id"].to_pylist() for _, pool in built.decided.iterate_pool(context)]
+    assert pool == [["z", "a"], ["q"], ["c"]]
+    assert verdicts_of(context, built.decided, MMC4) == {("z", 1): "url.frequency"}
 
 
 @pytest.mark.parametrize("name", ["main", "strict"])
 def test_a_shard_set_may_have_any_name(client: Client, tmp_path: Path, name: str) -> None:
-    context = measured(tmp_path, f"blend: {{name: {name}, total: 2}}\n")
+    context = measured_run(tmp_path, f"blend: {{name: {name}, total: 2}}\n")
     finish(client, context)
     ledger = read_json(context.folder.file("ledger.json"))
     assert ledger["totals"]["documents"] == {"in": 5, "kept": 2, "rejected": {"blend.not_drawn": 3}}
@@ -184,24 +207,24 @@ def test_a_shard_set_may_have_any_name(client: Client, tmp_path: Path, name: str
 
 def test_a_blend_that_the_pool_cannot_give_is_named(client: Client, tmp_path: Path) -> None:
     with pytest.raises(BlendError):
-        finish(client, measured(tmp_path, "blend: {total: 100}\n"))
-    nothing_left = measured(tmp_path, "keep: {image.size: {min: 9999}, doc.images: {kinds: [interleaved, text]}}\n")
+        finish(client, measured_run(tmp_path, "blend: {total: 100}\n"))
+    nothing_left = measured_run(tmp_path, "keep: {image.size: {min: 9999}, doc.images: {kinds: [interleaved, text]}}\n")
     with pytest.raises(BlendError, match="pool of 0 documents"):
         finish(client, nothing_left)
 
 
 def test_a_folder_without_a_run_has_no_partitions(tmp_path: Path) -> None:
     with pytest.raises(CurateError, match="no finished run here; start one with `curate run`"):
-        list(iterate_partitions(make_context(tmp_path)))
+        load_manifest(make_context(tmp_path))
 
 
 def test_the_window_follows_the_workers_unless_it_is_given(client: Client, tmp_path: Path) -> None:
-    assert _window(client, make_context(tmp_path)) == 6
-    assert _window(client, make_context(tmp_path, "engine: {window: 3}\n")) == 3
+    assert workers_of(client, make_context(tmp_path)).window == 6
+    assert workers_of(client, make_context(tmp_path, "engine: {window: 3}\n")).window == 3
 
 
 def test_stages_of_a_partition_follow_each_other(client: Client, tmp_path: Path) -> None:
-    context = measured(tmp_path)
+    context = measured_run(tmp_path)
     tasks = [_chain(client, context, name, READING) for name in (MMC4, COYO)]
     reports = list(run_tasks(client, tasks, window=4))
     for name in (MMC4, COYO):
@@ -217,5 +240,20 @@ def test_a_document_that_kills_its_worker_is_set_aside_and_the_rest_goes_on(clie
     assert [load_poison(context, name) for name in (MMC4, COYO)] == [{DEADLY: "measure_text"}, {}]
     finished = {report.partition: report.counters["items"] for report in reports if report.stage == "read_items_again"}
     assert finished == {MMC4: 0, COYO: 2}
-    decide_all(context, MMC4, COYO)
-    assert verdicts_of(context, MMC4) == {(DEADLY, -1): "engine.poison"}
+    decided = decide_all(context, MMC4, COYO)
+    assert verdicts_of(context, decided, MMC4) == {(DEADLY, -1): "engine.poison"}
+
+
+@pytest.mark.slow
+def test_documents_are_not_blamed_for_a_lack_of_memory(tmp_path: Path) -> None:
+    context = make_context(tmp_path)
+    write_partition(context, MMC4, [doc("a", TEXT), doc("b", TEXT)])
+    hold = (StageSpec(stage=Stage.MEASURE_TEXT, call=hold_documents, per="partition", does="hold"),)
+    with (
+        connect(scheduler=None, num_workers=1, gpus=0, memory_limit="600MB") as narrow,
+        pytest.raises(
+            CurateError, match=rf"measure_text failed on 1 partitions \({MMC4}\): .*raise engine.memory_limit"
+        ),
+    ):
+        list(run_tasks(narrow, [_chain(narrow, context, MMC4, hold)], window=4))
+    assert load_poison(context, MMC4) == {}

@@ -28,11 +28,11 @@ COMMANDS = {
     "schema": ["--markdown", "--debug"],
     "status": ["out", "--json", "--debug"],
     "blend": ["out", "--name", "--set", "--workers", "--dry-run", "--compare", "--debug"],
-    "verify": ["path", "--deep", "--repair-index", "--debug"],
+    "verify": ["path", "--deep", "--repair-index", "--workers", "--scheduler", "--debug"],
     "report": ["out", "--debug"],
     "export": ["shards", "--format", "--out", "--debug"],
     "demo": ["--out", "--docs", "--workers", "--debug"],
-    "count-tokens": ["stage", "--set", "--processes", "--debug"],
+    "count-tokens": ["stage", "--set", "--processes", "--scheduler", "--debug"],
     "train": [
         "stage",
         "--set",

@@ -19,19 +19,27 @@ def test_the_road_names_each_stage_once_in_the_order_of_stages() -> None:
 
 
 def test_pages_are_fetched_and_parsed_and_other_sources_are_not() -> None:
-    images = ["fetch_images", "measure_images"]
+    images = ["fetch_images", "measure_images", "gather_facts"]
     assert names(PAGES, 0) == (["fetch_pages", "parse_pages", "measure_text", *images], [])
     assert names(PAGES, 1) == (["measure_text", *images], [])
 
 
 def test_scores_need_a_clip_section() -> None:
-    assert names(SOURCES + CLIP, 0)[0][-1] == "measure_clip"
+    assert names(SOURCES + CLIP, 0)[0][-2:] == ["measure_clip", "gather_facts"]
 
 
 def test_a_rule_that_counts_urls_makes_a_barrier_before_images() -> None:
     before, after = names(PAGES + CLIP + "admit: {url.frequency: {max: 3}}\n", 0)
     assert before == ["fetch_pages", "parse_pages", "measure_text"]
-    assert after == ["fetch_images", "measure_images", "measure_clip"]
+    assert after == ["fetch_images", "measure_images", "measure_clip", "gather_facts"]
+
+
+def test_copies_are_looked_for_where_the_recipe_asks() -> None:
+    proposed = []
+    for more in ("", "dedup: {}\n"):
+        recipe = parse_recipe(SOURCES + more)
+        proposed.append(Stage.PROPOSE in [spec.stage for spec in stages_for(recipe, recipe.sources[0])])
+    assert proposed == [False, True]
 
 
 def test_tokens_are_counted_where_a_tokenizer_is_named() -> None:

@@ -1,10 +1,11 @@
 import importlib
 import sys
+from pathlib import Path
 
 import pytest
 
-from curate.contract.errors import RecipeError
-from pipelines.train_command import COUNTER, LAUNCHER, count_command, train_command
+from curate.contract.errors import CurateError, RecipeError
+from pipelines.train_command import COUNTER, LAUNCHER, count_command, run_module, train_command
 
 
 def test_torchruns_options_stand_before_the_stage_and_ours_behind() -> None:
@@ -31,3 +32,11 @@ def test_counting_takes_the_stage_and_its_options() -> None:
     assert callable(importlib.import_module(COUNTER).main)
     with pytest.raises(RecipeError, match=r"ends in \.yaml"):
         count_command("stage.json")
+
+
+def test_a_command_is_run_where_it_should_be_and_says_why_it_failed(tmp_path: Path) -> None:
+    (tmp_path / "told.py").write_text("print('here')")
+    assert run_module(["another python", "told.py"], str(tmp_path)) == "here\n"
+    (tmp_path / "told.py").write_text("import sys; sys.exit('one\\n' * 9 + 'the disk is full')")
+    with pytest.raises(CurateError, match=r"exit code 1: one\none\none\none\nthe disk is full"):
+        run_module(["another python", "told.py"], str(tmp_path))

@@ -1,12 +1,15 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed import Client
 
 from curate.contract.errors import CurateError
 from curate.contract.ids import sha256_hex
-from pipelines.verify import verify
+from pipelines.run.mapped import ClusterOptions
+from pipelines.verify import repair, verify
 from shards.card import ShardSetInfo
 from shards.finish import finish_shard_set
 from shards.sample import Sample, SampleImage, SampleText
@@ -133,6 +136,102 @@ def test_a_ledger_of_a_shard_set_that_is_not_there_is_a_fault(run: Path) -> None
     write_ledger(run, {**read_ledger(run), "shard_set": "gone"})
     (fault,) = verify(str(run))
     assert "shards/gone" in fault
+
+
+def write_own_ledger(run: Path, name: str, ledger: Any) -> None:
+    (run / "blend").mkdir(exist_ok=True)
+    (run / f"shards/{name}/ledger.json").write_text(json.dumps(ledger), encoding="utf-8")
+
+
+def write_other_set(run: Path) -> None:
+    result = write_shard(f"{run}/shards/other/00000.tar", [sample("a", 1, 2)], shard=0)
+    info = ShardSetInfo(name="other", recipe_sha256="0" * 64, blend={}, filters=[])
+    finish_shard_set(f"{run}/shards/other", [result], info=info)
+
+
+def test_each_set_is_compared_with_its_own_ledger_where_it_has_one(run: Path) -> None:
+    write_other_set(run)
+    write_own_ledger(run, "main", read_ledger(run))
+    other = {
+        "sources": {"mmc4": {"documents": counts(1), "images": counts(2)}},
+        "totals": {"documents": counts(1), "images": counts(2)},
+        "shard_set": "other",
+    }
+    write_own_ledger(run, "other", other)
+    assert verify(str(run)) == []
+    write_ledger(run, other)
+    assert verify(str(run)) == []
+    other["sources"]["mmc4"]["images"] = other["totals"]["images"] = counts(3)  # type: ignore[index]
+    write_own_ledger(run, "other", other)
+    assert verify(str(run)) == [
+        "shards/other/ledger.json: source mmc4 keeps 3 images, but shards/other holds 2",
+    ]
+    write_ledger(run, other)
+    assert verify(str(run)) == ["ledger: source mmc4 keeps 3 images, but shards/other holds 2"]
+    (run / "shards/other/ledger.json").unlink()
+    assert verify(str(run)) == ["ledger: source mmc4 keeps 3 images, but shards/other holds 2"]
+
+
+@pytest.mark.parametrize(
+    ("own", "faults"),
+    [
+        ([], ["shards/main/ledger.json: no JSON object"]),
+        ({}, ["shards/main/ledger.json: the ledger lacks its sources or its totals",
+              "shards/main/ledger.json: shards/main holds documents of source coyo, which it does not know",
+              "shards/main/ledger.json: shards/main holds documents of source mmc4, which it does not know"]),
+    ],
+)  # fmt: skip
+def test_an_own_ledger_of_another_shape_is_a_fault(run: Path, own: Any, faults: list[str]) -> None:
+    write_own_ledger(run, "main", own)
+    assert verify(str(run)) == faults
+
+
+def test_a_name_in_a_ledger_leads_nowhere_else(run: Path) -> None:
+    elsewhere = run.parent / "elsewhere"
+    shutil.copytree(run / "shards/main", elsewhere)
+    write_ledger(run, {**read_ledger(run), "shard_set": "../../elsewhere"})
+    (fault,) = verify(str(run))
+    assert fault.endswith("no index.parquet here; is this a finished shard set?")
+
+
+def damage(run: Path) -> None:
+    """Faults in several shards of two sets, keys that occur twice among them."""
+    for name in ("main", "other"):
+        folder = run / "shards" / name
+        results = []
+        for shard in range(4):
+            samples = [sample(f"{shard}-{n}", n + 1) for n in range(3)]
+            results.append(write_shard(f"{folder}/{shard:05d}.tar", samples, shard=shard))
+        finish_shard_set(str(folder), results, info=ShardSetInfo(name=name, recipe_sha256="0" * 64))
+        (folder / "00003.tar").write_bytes((folder / "00001.tar").read_bytes())
+        for shard in (2, 0):
+            data = bytearray((folder / f"0000{shard}.tar").read_bytes())
+            data[bytes(data).index(jpeg(2)) + 40] ^= 1
+            (folder / f"0000{shard}.tar").write_bytes(data)
+        (folder / "00001.tar.idx").unlink()
+
+
+def test_workers_find_what_one_process_does_in_the_same_order(run: Path, client: Client) -> None:
+    damage(run)
+    here = verify(str(run), deep=True)
+    assert verify(str(run), deep=True, cluster=ClusterOptions(scheduler=client.scheduler.address)) == here
+    assert any("00001000000: the key occurs 2 times" in fault for fault in here)
+    assert {fault.split("/")[1].split(":")[0] for fault in here if fault.startswith("shards/")} == {"main", "other"}
+    assert not (run / "state.json").exists()
+
+
+def test_workers_repair_what_one_process_does(run: Path, client: Client) -> None:
+    whole = (run / "shards/main/index.parquet").read_bytes()
+    for cluster in (ClusterOptions(), ClusterOptions(scheduler=client.scheduler.address)):
+        (run / "shards/main/index.parquet").write_bytes(b"PAR1")
+        (run / "shards/main/00000.tar.idx").unlink()
+        assert repair(str(run), cluster=cluster) == [
+            "shards/main: index.parquet: rebuilt from the tars",
+            "shards/main: 00000.tar.idx: rebuilt from the tars",
+        ]
+        assert (run / "shards/main/index.parquet").read_bytes() == whole
+        assert sorted(path.name for path in run.glob("shards/main/.*")) == [".nv-meta"]
+    assert verify(str(run)) == []
 
 
 def test_a_ledger_that_is_no_json_is_an_error_of_ours(run: Path) -> None:

@@ -56,6 +56,12 @@ def test_the_datasheet_is_part_of_the_card(shard_set: Path) -> None:
     ]
 
 
+def test_the_card_counts_licences_of_the_shards(shard_set: Path) -> None:
+    card = (shard_set / "README.md").read_text()
+    assert "| flan | not stated | 2 |\n| web | not stated | 6 |\n" in card
+    assert "## Licences stated" not in render_card(read_index(str(shard_set)), info=INFO, num_bytes=1)
+
+
 def test_sections_without_content_are_left_out(shard_set: Path) -> None:
     card = render_card(read_index(str(shard_set)), info=replace(INFO, filters=()), num_bytes=1)
     assert "## Blend" not in card

@@ -11,7 +11,8 @@ from shards.reader import read_index
 
 def test_shards_and_index_are_described_as_given() -> None:
     shard = SetFile(name="00000.tar", num_bytes=512, sha256="ab" * 32)
-    document = json.loads(encode_croissant([shard], index=("index.parquet", b"PAR1"), name="main"))
+    index = SetFile(name="index.parquet", num_bytes=4, sha256="cd" * 32)
+    document = json.loads(encode_croissant([shard], index=index, name="main"))
     assert (document["name"], document["@context"]) == ("main", CONTEXT)
     assert [(one["name"], one["contentSize"]) for one in document["distribution"]] == [
         ("index.parquet", "4 B"),

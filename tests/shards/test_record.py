@@ -7,6 +7,8 @@ from shards.record import parse_record, record_images
 from shards.sample import encode_sample
 from tests.shards.conftest import MakeSample
 
+LICENSE = {"id": "MIT", "url": "https://h/", "text": "MIT", "stated_in": "x"}
+
 
 def record_of(sample: Any) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(encode_sample(sample)[0][1])
@@ -26,6 +28,12 @@ def test_what_the_writer_makes_fits_the_schema(make_sample: MakeSample) -> None:
         (["doc_id"], 5, "json doc_id: "),
         (["kind"], "video", "json kind: "),
         (["extra"], 1, "json extra: "),
+        (["provenance"], {"file": "a", "row": 0}, "json provenance.row: "),
+        (["provenance"], {"place": "a"}, "json provenance.place: "),
+        (["provenance"], {"fetched_at": "yesterday"}, "json provenance.fetched_at: "),
+        (["license"], LICENSE | {"id": "<b>"}, "json license.id: "),
+        (["license"], LICENSE | {"url": "javascript:x"}, "json license.url: "),
+        (["license"], LICENSE | {"text": "x" * 201}, "json license.text: "),
         (["items", 0, "type"], "sound", "json items.0: "),
         (["items", 0, "role"], "robot", "json items.0.text.role: "),
         (["items", 1, "width"], 0, "json items.1.image.width: "),
@@ -47,6 +55,15 @@ def test_each_departure_is_named(make_sample: MakeSample, path: list[str | int],
     _, faults = parse_record(json.dumps(record).encode())
     assert len(faults) == 1
     assert faults[0].startswith(message)
+
+
+def test_origin_and_licence_fit_the_schema(make_sample: MakeSample) -> None:
+    record = record_of(make_sample(0)) | {
+        "provenance": {"file": "a", "row": 1, "record": 2, "caption": 3, "fetched_at": "2026-01-02T03:04:05Z"},
+        "license": LICENSE,
+    }
+    record["items"][1]["fetched_at"] = "2026-01-02T03:04:05Z"
+    assert parse_record(json.dumps(record).encode())[1] == []
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff\xfe"])

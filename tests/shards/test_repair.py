@@ -1,6 +1,8 @@
 import json
-from collections.abc import Callable
+import pickle
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,6 +80,23 @@ def test_a_sound_tar_that_is_not_what_was_written_is_not_made_to_look_so(shard_s
     with pytest.raises(ShardError, match=r"00000.tar: sha256 is .*it was altered\nnothing was rebuilt"):
         repair_shard_set(str(shard_set))
     assert contents(shard_set) == before
+
+
+def test_rows_wait_in_files_and_are_taken_one_shard_at_a_time(shard_set: Path) -> None:
+    waiting: list[list[str]] = []
+
+    def look(call: Callable[[Any], Any], jobs: Mapping[str, Any], *, phase: str) -> Iterator[Any]:
+        for job in jobs.values():
+            found = call(job)
+            assert len(pickle.dumps(found)) < 1000
+            waiting.append(sorted(path.name for path in (shard_set / ".repair").iterdir()))
+            yield found
+        assert phase == "read the tars"
+
+    (shard_set / "index.parquet").unlink()
+    repair_shard_set(str(shard_set), map_tasks=look)
+    assert waiting == [["00000.tar.parquet"], ["00000.tar.parquet", "00001.tar.parquet"]]
+    assert not (shard_set / ".repair").exists()
 
 
 def test_a_key_that_occurs_twice_is_damage(shard_set: Path) -> None:

@@ -33,6 +33,20 @@ def test_the_bytes_of_a_record_are_frozen() -> None:
     ]
 
 
+def test_origin_and_licence_stand_between_scores_and_meta() -> None:
+    stated = {"id": "MIT", "url": None, "text": "<b>", "stated_in": "column license"}
+    sample = replace(sample_of(), provenance={"file": "a", "row": 1}, license=stated, meta={"m": 1})
+    assert list(sample_record(sample))[5:] == ["scores", "provenance", "license", "meta"]
+    assert sample_record(sample)["license"] == stated
+    assert "license" not in sample_record(replace(sample, license=None))
+
+
+def test_an_image_tells_its_time_where_it_has_one() -> None:
+    told = sample_record(sample_of(replace(IMAGE, fetched_at="2026-01-02T03:04:05Z"), IMAGE))["items"]
+    assert [item.get("fetched_at") for item in told] == ["2026-01-02T03:04:05Z", None]
+    assert "fetched_at" not in told[1]
+
+
 def test_json_comes_first_and_images_in_counting_order(make_sample: MakeSample) -> None:
     names = [name for name, _ in encode_sample(make_sample(0, num_images=12))]
     assert names == ["json", *[f"{number}.jpg" for number in range(12)]]

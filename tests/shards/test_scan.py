@@ -1,11 +1,14 @@
 import io
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from curate.contract.ids import sha256_hex
+from shards import scan, tar_stream
 from shards.reader import read_index
-from shards.sample import encode_sample
+from shards.sample import SampleImage, SampleText, encode_sample
 from shards.scan import scan_shard
 from tests.shards.conftest import MakeSample
 
@@ -25,7 +28,7 @@ def members_of(key: str, parts: list[tuple[str, bytes]]) -> list[tuple[str, byte
 def test_a_sound_shard_gives_the_rows_of_the_index(shard_set: Path) -> None:
     scan = scan_shard(str(shard_set), "00000.tar", deep=True)
     assert scan.faults == []
-    assert scan.rows == read_index(str(shard_set)).slice(0, 4).to_pylist()
+    assert scan.index.equals(read_index(str(shard_set)).slice(0, 4))
     assert scan.end == scan.num_bytes == (shard_set / "00000.tar").stat().st_size
 
 
@@ -80,3 +83,43 @@ def test_deep_looks_at_pixels(tmp_path: Path, make_sample: MakeSample) -> None:
     assert scan_shard(str(tmp_path), "t.tar", deep=True).faults == [
         "t.tar, sample a: 0.jpg is 8x9 px, the record says 9x9"
     ]
+
+
+def test_a_picture_wider_than_the_index_can_say_is_a_fault_of_its_record(
+    tmp_path: Path, make_sample: MakeSample
+) -> None:
+    parts = encode_sample(make_sample(0, num_images=1))
+    wide = parts[0][1].replace(b'"width":8', b'"width":99999999999')
+    write_tar(tmp_path / "t.tar", members_of("a", [("json", wide), parts[1]]))
+    (fault,) = scan_shard(str(tmp_path), "t.tar").faults
+    assert fault.startswith("t.tar, sample a: json items.1.image.width: Input should be less than")
+
+
+@pytest.mark.parametrize(
+    ("limit", "fault"),
+    [(500, "json has 2,607 bytes, more than the 500 that"), (2700, "0.jpg does not decode (2,800 bytes, more than")],
+)
+def test_what_is_too_large_to_hold_is_hashed_but_not_looked_into(
+    limit: int, fault: str, tmp_path: Path, make_sample: MakeSample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = _pad(encode_sample(make_sample(0, num_images=1))[1][1], 2800)
+    image = make_sample(0, num_images=1).items[1]
+    assert isinstance(image, SampleImage)
+    image = replace(image, data=data, image_id=sha256_hex(data))
+    parts = encode_sample(replace(make_sample(0), items=[SampleText("x" * 2260), image]))
+    write_tar(tmp_path / "t.tar", members_of("a", parts))
+    for module in (scan, tar_stream):
+        monkeypatch.setattr(module, "MAX_HELD_BYTES", limit)
+    (found,) = scan_shard(str(tmp_path), "t.tar", deep=True).faults
+    assert found.startswith(f"t.tar, sample a: {fault}")
+    assert len(scan_shard(str(tmp_path), "t.tar").faults) == (limit == 500)
+
+
+def _pad(jpeg: bytes, num_bytes: int) -> bytes:
+    """Lengthen a JPEG behind its end mark."""
+    return jpeg + bytes(num_bytes - len(jpeg))
+
+
+def test_rows_that_wait_are_put_into_the_index_in_blocks(shard_set: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "BLOCK_ROWS", 3)
+    assert scan_shard(str(shard_set), "00000.tar").index.equals(read_index(str(shard_set)).slice(0, 4))

@@ -25,6 +25,28 @@ def test_pieces_are_the_same_however_the_file_is_divided(folder: str, row_group_
     assert pa.concat_tables(pieces).equals(whole)
 
 
+@pytest.mark.parametrize("row_group_size", [1, 3, 4, 100])
+@pytest.mark.parametrize("first_row", [0, 3, 4, 5, 10, 11])
+def test_pieces_may_begin_at_any_row(folder: str, row_group_size: int, first_row: int) -> None:
+    whole = read_index(folder)
+    pq.write_table(whole, f"{folder}/index.parquet", row_group_size=row_group_size)
+    pieces = list(stream_index(folder, num_rows=4, first_row=first_row))
+    assert all(piece.num_rows == 4 for piece in pieces[:-1])
+    assert pa.concat_tables([whole.slice(0, 0), *pieces]).equals(whole.slice(first_row))
+
+
+def test_row_groups_before_the_first_row_are_not_read(folder: str) -> None:
+    path = Path(folder, "index.parquet")
+    pq.write_table(read_index(folder), path, row_group_size=4)
+    data = bytearray(path.read_bytes())
+    end = pq.read_metadata(path).row_group(1).column(0).data_page_offset
+    data[4 : end // 2] = bytes(end // 2 - 4)
+    path.write_bytes(data)
+    with pytest.raises(ShardError, match="not a readable shard index"):
+        next(stream_index(folder, num_rows=4))
+    assert next(stream_index(folder, num_rows=4, first_row=8)).num_rows == 3
+
+
 def test_an_empty_index_has_no_pieces(folder: str) -> None:
     pq.write_table(read_index(folder).slice(0, 0), f"{folder}/index.parquet")
     assert list(stream_index(folder, num_rows=4)) == []

@@ -1,6 +1,9 @@
 import json
+import pickle
 import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -112,6 +115,43 @@ def test_keys_that_occur_twice_are_named(shard_set: Path) -> None:
     shutil.copy(shard_set / "00000.tar", shard_set / "00001.tar")
     faults = verify_shards(str(shard_set))
     assert "00001.tar, sample 00000000003: the key occurs 2 times in the set" in faults
+
+
+def test_faults_come_in_one_order_whatever_the_order_in_which_shards_are_read(
+    write_set: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = write_set(tmp_path / "set", num_shards=4)
+    flip(folder / "00002.tar", 600)
+    flip(folder / "00001.tar", 600)
+    (folder / "00003.tar").write_bytes((folder / "00000.tar").read_bytes())
+    rows = read_index(str(folder)).to_pylist()
+    rows[5]["num_words"] += 1
+    write_index(folder, rows)
+    (folder / "00001.tar.idx").unlink()
+    phases: list[str] = []
+
+    def backwards(call: Callable[[Any], Any], jobs: Mapping[str, Any], *, phase: str) -> Iterator[Any]:
+        phases.append(phase)
+        return (call(pickle.loads(pickle.dumps(job))) for job in reversed(list(jobs.values())))  # noqa: S301 - our own
+
+    faults = verify_shards(str(folder))
+    assert verify_shards(str(folder), map_tasks=backwards) == faults
+    assert phases == ["verify set", "keys that occur twice"]
+    names = [fault[:9] for fault in faults if fault.startswith("0000")]
+    first = ["00001.tar"] * names.count("00001.tar")
+    assert names.index("00001.tar") < names.index("00002.tar") < names.index("00003.tar")
+    assert len(first) >= 3
+    assert sum("occurs 2 times" in fault for fault in faults) == 8
+
+
+def test_an_index_whose_rows_cannot_be_read_is_one_fault(shard_set: Path) -> None:
+    path = shard_set / "index.parquet"
+    column = pq.read_metadata(path).row_group(1).column(pq.read_schema(path).get_field_index("doc_id") + 2)
+    assert column.path_in_schema == "doc_id"
+    for place in range(8):
+        flip(path, column.dictionary_page_offset + place, 0xFF)
+    (fault,) = verify_shards(str(shard_set))
+    assert "index.parquet: not a readable shard index (" in fault
 
 
 def test_a_manifest_that_does_not_add_up_is_a_fault(shard_set: Path) -> None:

@@ -31,7 +31,8 @@ from train_bridge.bench.loader import SMALL, make_spec
 from train_bridge.config import DataConfig
 from train_bridge.data.count_summary import CountSummary, counts_path
 from train_bridge.data.dataset import BatchDataset, DatasetSpec
-from train_bridge.data.lengths import FILE_ROWS, count_lengths
+from train_bridge.data.length_parts import FILE_ROWS
+from train_bridge.data.lengths import count_lengths
 from train_bridge.data.spec import text_form
 from train_bridge.model.tiny_model import build_tiny_processor, shard_texts
 from train_bridge.packing.cursor import Cursor
@@ -63,7 +64,7 @@ def repeat_counts(spec: DatasetSpec, *, num_samples: int, folder: str) -> Datase
     with pa.memory_map(path) as file:
         lengths = pa.ipc.open_file(file).read_all()
     target = f"{folder}/lengths-repeated.arrow"
-    summary = CountSummary(num_samples)
+    summary = CountSummary(num_samples, folder=Path(folder))
     block = pa.concat_tables([lengths] * -(-FILE_ROWS // lengths.num_rows)).slice(0, FILE_ROWS).combine_chunks()
     with pa.OSFile(target, "wb") as sink, pa.ipc.new_file(sink, lengths.schema) as writer:
         while (left := num_samples - summary.num_rows) > 0:

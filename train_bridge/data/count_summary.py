@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,15 +26,25 @@ COUNTS = pa.schema(
     ]
 )
 """One record batch, so that a column is one array of the mapped file."""
+BLOCK_ROWS = 1 << 20
+"""Whose groups are numbered anew at a time."""
 GROUPS_KEY, SHARD_STARTS_KEY = "groups", "shard_starts"
 
 
 class CountSummary:
-    """The columns of a set while it is counted."""
+    """The columns of a set while it is counted: on disk, so that memory does not grow with the set."""
 
-    def __init__(self, num_rows: int) -> None:
-        """Make room."""
-        self._columns = {field.name: np.zeros(num_rows, dtype=field.type.to_pandas_dtype()) for field in COUNTS}
+    def __init__(self, num_rows: int, *, folder: Path) -> None:
+        """Make room.
+
+        Args:
+            num_rows: Of the set.
+            folder: On whose disk the columns are, under no name: nothing is left of them after a kill.
+
+        Raises:
+            OSError: The disk has no room for 19 bytes a row.
+        """
+        self._columns = {field.name: _make_column(folder, field, num_rows) for field in COUNTS}
         self._groups: dict[tuple[str, str], int] = {}
         self.num_rows = 0
         """That were added."""
@@ -59,9 +71,9 @@ class CountSummary:
         groups = sorted(self._groups)
         places = {group: place for place, group in enumerate(groups)}
         renumbered = np.array([places[group] for group in self._groups], dtype=np.uint16)
-        columns = dict(self._columns)
-        if groups:
-            columns["group"] = renumbered[columns["group"]]
+        column = self._columns["group"]
+        for start in range(0, len(column), BLOCK_ROWS):
+            column[start : start + BLOCK_ROWS] = renumbered[column[start : start + BLOCK_ROWS]]
         metadata = {GROUPS_KEY: json.dumps(groups), SHARD_STARTS_KEY: json.dumps(list(shard_starts))}
         schema = COUNTS.with_metadata(metadata)
         with (
@@ -70,7 +82,7 @@ class CountSummary:
             pa.ipc.new_file(file, schema) as writer,
         ):
             writer.write_batch(
-                pa.record_batch([pa.array(columns[field.name], field.type) for field in COUNTS], schema=schema)
+                pa.record_batch([_as_arrow(self._columns[field.name], field) for field in COUNTS], schema=schema)
             )
 
     def _number_groups(self, table: pa.Table) -> npt.NDArray[np.uint16]:
@@ -100,6 +112,20 @@ class MappedCounts:
 def counts_path(path: str) -> str:
     """Return where the summary of a file of lengths is."""
     return str(Path(path).with_name(Path(path).name.replace("lengths-", "counts-", 1)))
+
+
+def _make_column(folder: Path, field: pa.Field, num_rows: int) -> npt.NDArray[Any]:
+    dtype = np.dtype(field.type.to_pandas_dtype())
+    if not num_rows:  # nothing can be mapped of an empty file
+        return np.zeros(0, dtype=dtype)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        os.posix_fallocate(file.fileno(), 0, num_rows * dtype.itemsize)  # a full disk is an error here, a signal later
+        return np.memmap(file, dtype=dtype, mode="r+", shape=(num_rows,))
+
+
+def _as_arrow(column: npt.NDArray[Any], field: pa.Field) -> pa.Array:
+    """Return a column without a copy."""
+    return pa.Array.from_buffers(field.type, len(column), [None, pa.py_buffer(column)])
 
 
 def _array(column: Any) -> npt.NDArray[Any]:

@@ -38,3 +38,11 @@ def put_beside(folder: str, paths: list[Path]) -> None:
     for path in paths:
         with atomic_path(f"{folder.rstrip('/')}/{BESIDE}/{path.name}") as partial:
             copyfile(path, partial)
+
+
+def remove_beside(folder: str, prefix: str) -> None:
+    """Remove files beside a set whose names begin so."""
+    file_system, root = open_folder(folder)
+    for entry in file_system.ls(f"{root}/{BESIDE}", detail=False):
+        if str(entry).rpartition("/")[2].startswith(prefix):
+            file_system.rm_file(entry)

@@ -22,7 +22,7 @@ from curate.fetch.errors import FetchError
 from curate.fetch.images import expected_hashes, images_table
 from curate.fetch.img2dataset.urllib_opener import ToldError, guarded_urllib, read_failure
 from curate.fetch.optouts.headers import RESERVING_DIRECTIVES, Checks
-from curate.fetch.session import FetchRow
+from curate.fetch.outbox import FetchRow
 from curate.fetch.urls import parse_url
 
 _OPTED_OUT = "Use of image disallowed by X-Robots-Tag directive"

@@ -28,6 +28,7 @@ _STATUS_LINE = re.compile(rb"\s*(?:HTTP/(\d)(?:\.(\d))?|ICY)[ \t]*(\d{3})(?!\d)[
 _NAME = re.compile(_TOKEN)
 _CONTROL = re.compile(rb"[\0-\x08\n-\x1f\x7f]")
 _DIGITS = re.compile(rb"\d{1,18}")
+_CHUNKED = b"Transfer-Encoding: chunked"
 _LENGTH, _TRANSFER, _CONNECTION = b"content-length", b"transfer-encoding", b"connection"
 _UNREAD = frozenset({b"sec-websocket-key1"})  # aiohttp refuses answers that have it
 
@@ -60,6 +61,11 @@ def mend_head(head: bytes) -> bytes:
     framing = _framing(headers)
     others = (line for name, line in _lines(headers) if name not in {_LENGTH, _TRANSFER})
     return b"".join(line + _CRLF for line in (_status_line(first), *others, *framing)) + _CRLF
+
+
+def is_chunked(mended: bytes) -> bool:
+    """Return whether a mended head says that the body comes in chunks."""
+    return _CRLF + _CHUNKED + _CRLF in mended
 
 
 def _is_plain(head: bytes) -> bool:
@@ -105,7 +111,7 @@ def _framing(headers: list[tuple[bytes, bytes]]) -> list[bytes]:
     if _listed(headers, _TRANSFER)[-1:] == [b"chunked"]:
         is_doubtful = any(name.lower() == _LENGTH for name, _ in headers)
         # The length is overridden, and the connection not used again (RFC 9112, section 6.3).
-        return [b"Transfer-Encoding: chunked", *([b"Connection: close"] if is_doubtful else [])]
+        return [_CHUNKED, *([b"Connection: close"] if is_doubtful else [])]
     lengths = {int(text) for text in _listed(headers, _LENGTH) if _DIGITS.fullmatch(text)}
     if len(lengths) > 1:
         raise HeadError(f"Content-Length is both {min(lengths)} and {max(lengths)}")

@@ -1,6 +1,7 @@
-"""aiohttp's side of a connection, with each head mended before it is parsed; bodies pass through untouched.
+"""aiohttp's side of a connection, with each head and the frames of chunks mended before they are parsed.
 
-aiohttp's parser is llhttp, whose lenient mode still refuses a blank in a header's name and a repeated Content-Length.
+aiohttp's parser is llhttp, whose lenient mode still refuses a blank in a header's name, a repeated Content-Length and
+a blank in a chunk's extensions. Bodies without chunks pass through untouched.
 """
 
 import asyncio
@@ -12,7 +13,8 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import BadHttpMessage
 
-from curate.fetch.network.head import HeadError, is_plain_answer, may_be_status_line, mend_head
+from curate.fetch.network.chunks import ChunkMender
+from curate.fetch.network.head import HeadError, is_chunked, is_plain_answer, may_be_status_line, mend_head
 
 MAX_HEAD_BYTES = 262_144
 """Of all headers together, Chrome's limit; also of what comes before the first of them."""
@@ -27,13 +29,15 @@ _BEGIN_BYTES = 5
 
 
 class HeadMender:
-    """Holds back the bytes of one answer until its head is whole."""
+    """Holds back the bytes of one answer until its head is whole; what follows it in chunks is theirs to mend."""
 
     def __init__(self) -> None:
         self._held = bytearray()
         self._num_blank = self._num_interim = 0
         self.is_done = False
         """The head has been passed on: what follows is body."""
+        self.chunks: ChunkMender | None = None
+        """What that body has to go through, if it comes in chunks."""
 
     def feed(self, data: bytes) -> bytes:
         """Return what can be parsed now.
@@ -61,7 +65,9 @@ class HeadMender:
             passed += head
             seen = 0
             self._count(head)
-        return bytes(passed + self._held)
+        self.chunks = ChunkMender() if is_chunked(head) else None
+        body = bytes(self._held)
+        return bytes(passed) + (body if self.chunks is None else self.chunks.feed(body))
 
     def _skip_blank_lines(self, seen: int) -> int:
         """Drop line ends before a head; return from where its end is to be looked for."""
@@ -80,32 +86,41 @@ class HeadMender:
 
 
 class LenientHandler(ResponseHandler):
-    """See aiohttp's `ResponseHandler`; a mender lives from a request to the end of its answer's head."""
+    """See aiohttp's `ResponseHandler`; a mender lives from a request to the end of its answer's head or chunks."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
         self._mender: HeadMender | None = None
+        self._chunks: ChunkMender | None = None
 
     def set_response_params(self, **params: Any) -> None:
         """See `ResponseHandler`: called once for each request, before its answer."""
-        self._mender = HeadMender()
+        self._mender, self._chunks = HeadMender(), None
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
         """See `ResponseHandler`."""
-        mender = self._mender
-        if mender is None or not data:
-            super().data_received(data)
-            return
-        try:
-            data = mender.feed(data)
-        except HeadError as error:
-            self._refuse(error)
-            return
-        if mender.is_done:
-            self._mender = None
         if data:
-            super().data_received(data)
+            try:
+                data = self._mended(data)
+            except HeadError as error:
+                self._refuse(error)
+                return
+            if not data:
+                return
+        super().data_received(data)
+
+    def _mended(self, data: bytes) -> bytes:
+        mender = self._mender
+        if mender is not None:
+            data = mender.feed(data)
+            if mender.is_done:
+                self._mender, self._chunks = None, mender.chunks
+        elif self._chunks is not None:
+            data = self._chunks.feed(data)
+        if self._chunks is not None and self._chunks.is_odd:
+            self.force_close()
+        return data
 
     def _refuse(self, error: HeadError) -> None:
         self._mender = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from curate.contract.reasons import FetchStatus
 from curate.fetch.errors import FetchError
 from curate.fetch.politeness.hosts import GIVING_NO_ANSWER, HostBook, HostLimits, HostState
+from curate.fetch.politeness.limits import Gate
 from curate.fetch.politeness.retry import is_refusal
 from curate.fetch.politeness.slots import HostSlots
 
@@ -49,11 +50,11 @@ class HostTurn:
 class HostGates:
     """Holds requests back until their host, the other processes and the total allow them. One per event loop."""
 
-    def __init__(self, *, limits: HostLimits, total: int, book: HostBook, slots: HostSlots) -> None:
+    def __init__(self, *, limits: HostLimits, requests: Gate, book: HostBook, slots: HostSlots) -> None:
         self._limits = limits
         self._book = book
         self._slots = slots
-        self._total = asyncio.Semaphore(total)
+        self._requests = requests
         self._lanes: dict[str, _Lane] = {}
 
     @asynccontextmanager
@@ -77,9 +78,12 @@ class HostGates:
             try:
                 await lane.wait_out_pause()
                 await asyncio.sleep(0)  # lets all who want this host queue up, so that `is_emptying` knows of them
-                async with self._total:
+                await self._requests.take()
+                try:
                     is_last = slot.is_last or lane.is_emptying
                     yield HostTurn(host, is_last, lane.state, self._limits, self._slots, time.monotonic())
+                finally:
+                    self._requests.give()
             finally:
                 self._slots.release(slot)
         finally:

@@ -1,61 +1,115 @@
-"""Bytes in flight, and the time one URL may take."""
+"""What may be in flight at once, and the time one URL may take."""
 
 import asyncio
+import threading
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from curate.contract.reasons import FetchStatus
 from curate.fetch.errors import FetchError
 
 
-class ByteGate:
-    """Bounds the bytes of bodies that are being read or wait to be decoded; who waits has its turn in order."""
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    amount: int
+    turn: asyncio.Future[None]
+    has_turn: bool = False
 
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
-        self._used_bytes = 0
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
-    async def take(self, num_bytes: int) -> None:
-        """Wait until `num_bytes` fit, or nothing else is held."""
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((num_bytes, turn))
+class Gate:
+    """Bounds what all event loops of a process hold at a time; who waits has its turn in order.
+
+    Safe in threads: several partitions are fetched at once, each in a loop of its own, and share one limit. To be used
+    from within a running loop.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._used = 0
+        self._waiting: deque[_Waiter] = deque()
+
+    async def take(self, amount: int = 1) -> None:
+        """Wait until `amount` fits, or nothing else is held."""
+        waiter = _Waiter(amount, asyncio.get_running_loop().create_future())
+        with self._lock:
+            self._waiting.append(waiter)
         self.give(0)
         try:
-            await turn
+            await waiter.turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.give(num_bytes)
+            with self._lock:
+                has_turn = waiter.has_turn
+            if has_turn:
+                self.give(amount)
             raise
 
-    def try_take(self, num_bytes: int, *, beside: int) -> bool:
+    def try_take(self, amount: int, *, beside: int) -> bool:
         """Take more without waiting; say whether there was room.
 
         Args:
-            num_bytes: How many more.
+            amount: How much more.
             beside: What the asker holds already: it may have any size if nobody else holds anything.
         """
-        fits = self._used_bytes == beside or self._used_bytes + num_bytes <= self._limit_bytes
-        self._used_bytes += num_bytes if fits else 0
+        with self._lock:
+            fits = self._used == beside or self._used + amount <= self._limit
+            self._used += amount if fits else 0
         return fits
 
-    def give(self, num_bytes: int) -> None:
-        """Give bytes back; a negative number takes more without waiting."""
-        self._used_bytes -= num_bytes
+    def give(self, amount: int = 1) -> None:
+        """Give back; a negative amount takes more without waiting."""
+        with self._lock:
+            self._used -= amount
+            lucky = list(self._admit())
+        for waiter in lucky:
+            self._tell(waiter)
+
+    def _admit(self) -> Iterator[_Waiter]:
         while self._waiting:
-            wanted_bytes, turn = self._waiting[0]
-            if not turn.done():
-                if not self.try_take(wanted_bytes, beside=0):
+            waiter = self._waiting[0]
+            if not waiter.turn.cancelled():
+                if self._used and self._used + waiter.amount > self._limit:
                     return
-                turn.set_result(None)
+                self._used += waiter.amount
+                waiter.has_turn = True
+                yield waiter
             self._waiting.popleft()
+
+    def _tell(self, waiter: _Waiter) -> None:
+        loop = waiter.turn.get_loop()
+        if loop is asyncio.get_running_loop():
+            _set_turn(waiter.turn)
+            return
+        try:
+            loop.call_soon_threadsafe(_set_turn, waiter.turn)
+        except RuntimeError:  # that loop has been closed, and with it all that waited there
+            self.give(waiter.amount)
+
+
+def _set_turn(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)
+
+
+class Gates:
+    """The gates of a process by what they bound; another limit is another gate."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._gates: dict[tuple[str, int], Gate] = {}
+
+    def get(self, name: str, limit: int) -> Gate:
+        """Return the one gate of this name and limit."""
+        with self._lock:
+            return self._gates.setdefault((name, limit), Gate(limit))
 
 
 class ByteLease:
     """The bytes that one URL holds of a gate."""
 
-    def __init__(self, gate: ByteGate) -> None:
+    def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._held_bytes = 0
 

@@ -143,7 +143,7 @@ def _cut_lines(
     if kind == "table":
         head = find_head(lines, delimiter=usual_delimiter(extension), options=layout.tables)
         start = stream.tell() if head is not None and head.is_line else 0
-    if kind == "values" or (kind == "table" and head is None) or (kind == "jsonl" and _opens_array(lines)):
+    if kind in {"coco", "values"} or (kind == "table" and head is None) or (kind == "jsonl" and _opens_array(lines)):
         return None
     spans = _cut_bytes(start, stream.seek(0, io.SEEK_END), range_bytes)
     return FileCut(kind=kind, spans=spans, first_line=2 if start else 1, head=head) if spans else None

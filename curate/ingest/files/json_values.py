@@ -48,7 +48,7 @@ def read_json_values(stream: IO[bytes], *, label: str, max_bytes: int = MAX_LINE
         label: Names the file.
         max_bytes: Longest object kept in memory.
     """
-    scanner = _Scanner(label, max_bytes)
+    scanner = ValueScanner(label, max_bytes)
     try:
         while chunk := stream.read(_CHUNK_BYTES):
             yield from scanner.feed(chunk)
@@ -58,7 +58,7 @@ def read_json_values(stream: IO[bytes], *, label: str, max_bytes: int = MAX_LINE
     yield from scanner.finish()
 
 
-class _Scanner:
+class ValueScanner:
     """Cuts bytes into the values of the outermost arrays."""
 
     def __init__(self, label: str, max_bytes: int) -> None:

@@ -12,11 +12,13 @@ from curate.ingest.files.lines import Line
 from curate.ingest.files.row import Row, type_name
 
 _BETWEEN_OBJECTS = ("", ",", "]")  # lines of an array that hold no object
+_DECODER = json.JSONDecoder()
+_VALUE_START = re.compile(r"[\s,]*(?=[^\s,])")
 _RETURN_BEFORE_URL = re.compile(r"\r+(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 
 
 def read_json_lines(lines: Iterable[Line | Fault], *, label: str) -> Iterator[Row | Fault]:
-    """Yield a row per JSON object; blank lines are skipped, other JSON is a fault.
+    """Yield a row per JSON object; blank lines are skipped, other JSON is a fault, all objects of a line are read.
 
     A file that opens with a lone ``[`` is a JSON array with an object a line.
     """
@@ -28,7 +30,7 @@ def read_json_lines(lines: Iterable[Line | Fault], *, label: str) -> Iterator[Ro
             yield from _read_array(stream, label=label)
             return
         elif line.text.strip():
-            yield parse_object(line.text, line.place)
+            yield from _parse_objects(line.text, line.place)
             yield from read_objects(stream)
             return
 
@@ -50,12 +52,12 @@ def read_words(lines: Iterable[Line | Fault], *, columns: Sequence[str]) -> Iter
 
 
 def read_objects(lines: Iterable[Line | Fault]) -> Iterator[Row | Fault]:
-    """Yield a row per JSON object of lines that stand in no array."""
+    """Yield a row per JSON object of lines that stand in no array; all objects of a line are read."""
     for line in lines:
         if isinstance(line, Fault):
             yield line
         elif line.text.strip():
-            yield parse_object(line.text, line.place)
+            yield from _parse_objects(line.text, line.place)
 
 
 def _read_array(lines: Iterable[Line | Fault], *, label: str) -> Iterator[Row | Fault]:
@@ -74,22 +76,31 @@ def _read_array(lines: Iterable[Line | Fault], *, label: str) -> Iterator[Row | 
 
 
 def _parse_objects(text: str, place: Place) -> Iterator[Row | Fault]:
-    """Yield the rows of one line of an array: usually of one object, else of all on it."""
+    """Yield the rows of one line: usually of one object, else of all on it, with or without commas between them.
+
+    A line on which anything else stands is a fault as a whole, which says what of it parses.
+    """
     row = parse_object(text, place)
-    if isinstance(row, Fault):
-        listed = _parse_list(f"[{text}]")
-        if len(listed) > 1 and all(isinstance(each, dict) for each in listed):
-            yield from (Row(place=replace(place, part=i), fields=each) for i, each in enumerate(listed, start=1))
-            return
-    yield row
+    listed, rest = _decode_all(text) if isinstance(row, Fault) else ([], "")
+    if len(listed) > 1 and not rest and all(isinstance(each, dict) for each in listed):
+        yield from (Row(place=replace(place, part=i), fields=each) for i, each in enumerate(listed, start=1))
+    elif isinstance(row, Fault) and listed and rest.strip(" \t,"):
+        yield replace(row, detail=f"{row.detail}; nothing of this line is taken, though {len(listed)} values parse")
+    else:
+        yield row
 
 
-def _parse_list(text: str) -> list[Any]:
-    try:
-        listed: list[Any] = json.loads(text)
-    except (ValueError, RecursionError):
-        return []
-    return listed
+def _decode_all(text: str) -> tuple[list[Any], str]:
+    """Return the values that stand one after the other, and what is left behind the last."""
+    listed: list[Any] = []
+    at = 0
+    while found := _VALUE_START.match(text, at):
+        try:
+            value, at = _DECODER.raw_decode(text, found.end())
+        except (ValueError, RecursionError):
+            break
+        listed.append(value)
+    return listed, text[at:].strip()
 
 
 def parse_object(text: str, place: Place) -> Row | Fault:

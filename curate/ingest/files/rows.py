@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from curate.contract.records import Fault
+from curate.ingest.files.coco import CocoLayout, is_coco, read_coco
 from curate.ingest.files.compression import decompress, find_compression, strip_compression
 from curate.ingest.files.delimited import read_delimited
 from curate.ingest.files.dialect import TableOptions, is_header
@@ -21,7 +22,7 @@ from curate.ingest.files.row import Row
 from curate.ingest.files.streams import list_members, open_binary, open_member
 from curate.ingest.files.text_streams import as_text
 
-TextKind = Literal["table", "words", "values", "jsonl"]
+TextKind = Literal["table", "words", "coco", "values", "jsonl"]
 _MAX_LAYERS = 4  # a zip of gz files has two; a file that unpacks to itself has no end
 
 
@@ -35,6 +36,8 @@ class FileLayout:
     """Names of the fields of a txt line; empty where txt makes no sense."""
     tables: TableOptions = field(default_factory=TableOptions)
     """Of csv, tsv and the like."""
+    coco: CocoLayout | None = None
+    """Of captions in the shape of COCO; None where they make no sense."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,6 +129,9 @@ def _read_text(
             yield from read_delimited(lines, label=label, delimiter=usual, options=layout.tables)
         case "words":
             yield from read_words(read_lines(stream, label=label), columns=layout.word_columns)
+        case "coco":
+            assert layout.coco is not None
+            yield from read_coco(stream, label=label, layout=layout.coco)
         case "values":
             yield from read_json_values(stream, label=label)
         case "jsonl":
@@ -145,6 +151,8 @@ def find_text_kind(head: bytes, layout: FileLayout, *, extension: str | None) ->
         return "table"
     if text_format == "txt" and layout.word_columns:
         return "words"
+    if layout.coco is not None and is_coco(head, layout.coco):
+        return "coco"
     return "values" if has_spread_values(head) else "jsonl"
 
 

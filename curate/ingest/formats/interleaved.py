@@ -9,7 +9,7 @@ from curate.ingest.config import InterleavedSource
 from curate.ingest.files.faults import RecordError
 from curate.ingest.files.row import Row, drop_field, find_field, require_list, require_str
 from curate.ingest.formats.meta import keep_rest
-from curate.ingest.urls import resolve_url
+from curate.ingest.formats.picture_addresses import picture_address
 
 
 def read_interleaved_row(row: Row, *, source: InterleavedSource) -> Document:
@@ -75,7 +75,7 @@ def _spread(texts: list[Any], images: list[Any], source: InterleavedSource, *, b
         first, *others = text.split(source.placeholder)
         items += _text(first)
         for other in others:
-            items += [_image(next(waiting), source.images_column, base), *_text(other)]
+            items += [_image(next(waiting), source.images_column, source, base=base), *_text(other)]
     return items
 
 
@@ -88,7 +88,7 @@ def _zip(texts: list[Any], images: list[Any], source: InterleavedSource, *, base
         if image and text:
             raise RecordError(f"{source.images_column}[{place}] and {source.texts_column}[{place}] are both set")
         if image:
-            items.append(_image(image, f"{source.images_column}[{place}]", base))
+            items.append(_image(image, f"{source.images_column}[{place}]", source, base=base))
         elif text is not None:
             items += _text(require_str(text, f"{source.texts_column}[{place}]"))
     return items
@@ -98,8 +98,8 @@ def _text(text: str) -> list[Item]:
     return [Item(modality=Modality.TEXT, text=text)] if text.strip() else []
 
 
-def _image(value: object, what: str, base: str) -> Item:
+def _image(value: object, what: str, source: InterleavedSource, *, base: str) -> Item:
     url = require_str(value.get("url") if isinstance(value, dict) else value, what)
     if not url.strip():
         raise RecordError(f"{what} is empty")
-    return Item(modality=Modality.IMAGE, image_url=resolve_url(base or None, url))
+    return Item(modality=Modality.IMAGE, image_url=picture_address(url, page=base or None, source=source))

@@ -9,7 +9,7 @@ from curate.ingest.config import ObelicsSource
 from curate.ingest.files.faults import RecordError
 from curate.ingest.files.row import Row, find_field, require_list, require_str
 from curate.ingest.formats.meta import keep_rest
-from curate.ingest.urls import resolve_url
+from curate.ingest.formats.picture_addresses import picture_address
 
 TOPIC_SHIFT = "END_OF_DOCUMENT_TOKEN_TO_BE_REPLACED"
 """Stands in OBELICS's texts where a page changes its subject."""
@@ -17,7 +17,7 @@ _PARAGRAPH_BREAK = "\n\n"
 _USED = ("images", "texts", "metadata", "general_metadata", "url")
 
 
-def read_obelics_row(row: Row, *, source: ObelicsSource) -> Document:  # noqa: ARG001  # every reader has this signature
+def read_obelics_row(row: Row, *, source: ObelicsSource) -> Document:
     """Return texts and images in their natural order.
 
     ``images`` and ``texts`` are equally long and exactly one of them is set at each place; blank texts make no item and
@@ -39,7 +39,7 @@ def read_obelics_row(row: Row, *, source: ObelicsSource) -> Document:  # noqa: A
     aligned = metadata if isinstance(metadata, list) and len(metadata) == len(images) else [None] * len(images)
     url = _page_url(general.pop("url", None) or row.fields.get("url"))
     items = [
-        _read_item(image, text, place, base=url, metadata=entry)
+        _read_item(image, text, place, base=url, metadata=entry, source=source)
         for place, (image, text, entry) in enumerate(zip(images, texts, aligned, strict=True))
     ]
     kept = tuple(item for item in items if item is not None)
@@ -57,14 +57,16 @@ def _page_url(value: object) -> str | None:
     return require_str(value, "url").strip() or None if value else None
 
 
-def _read_item(image: object, text: object, place: int, *, base: str | None, metadata: object) -> Item | None:
+def _read_item(
+    image: object, text: object, place: int, *, base: str | None, metadata: object, source: ObelicsSource
+) -> Item | None:
     if (image is None) == (text is None):
         raise RecordError(f"images[{place}] and texts[{place}] are {'both null' if image is None else 'both set'}")
     if text is not None:
         plain = require_str(text, f"texts[{place}]")
         cleaned = plain.replace(TOPIC_SHIFT, _PARAGRAPH_BREAK).strip() if TOPIC_SHIFT in plain else plain
         return Item(modality=Modality.TEXT, text=cleaned) if cleaned.strip() else None
-    url = resolve_url(base, require_str(image, f"images[{place}]"))
+    url = picture_address(require_str(image, f"images[{place}]"), page=base, source=source)
     alt = metadata.get("alt_text") if isinstance(metadata, dict) else None
     return Item(modality=Modality.IMAGE, image_url=url, alt_text=alt if isinstance(alt, str) and alt else None)
 

@@ -5,11 +5,12 @@ import re
 from curate.contract.reasons import IngestReason, Kind, Modality
 from curate.contract.records import Document, Item
 from curate.ingest.config import HASH_COLUMNS, TEXT_COLUMNS, URL_COLUMNS, PairsSource
+from curate.ingest.files.coco import CocoLayout
 from curate.ingest.files.faults import ColumnError, RecordError
 from curate.ingest.files.row import Found, Row, drop_field, find_field, require_str, require_text
 from curate.ingest.formats.held_images import HELD, find_held_image, names_image_column
 from curate.ingest.formats.meta import keep_rest
-from curate.ingest.urls import resolve_url
+from curate.ingest.formats.picture_addresses import picture_address
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -28,7 +29,8 @@ def read_pair_row(row: Row, *, source: PairsSource) -> list[Document]:
     """
     held = find_held_image(row, source.image_column)
     found = _find_url(row, source, is_needed=held is None)
-    url = resolve_url(None, require_str("" if found is None or found.value is None else found.value, "the URL"))
+    named = require_str("" if found is None or found.value is None else found.value, "the URL")
+    url = picture_address(named, page=None, source=source) if named.strip() else ""
     if not url and held is None:
         raise RecordError(f"{found.name if found is not None else 'the URL'} is empty")
     caption = _find_text(row, source)
@@ -80,6 +82,19 @@ def _read_captions(caption: Found, source: PairsSource) -> list[str]:
 def word_columns(source: PairsSource) -> tuple[str, str]:
     """Return the names under which the URL and the text of a txt line are found."""
     return source.url_column or URL_COLUMNS[0], source.text_column or TEXT_COLUMNS[0]
+
+
+def coco_layout(source: PairsSource) -> CocoLayout:
+    """Return how captions in the shape of COCO become rows: by a root images are files, else they have addresses."""
+    keys: tuple[str, ...] = ("coco_url", "flickr_url", *URL_COLUMNS, "file_name")
+    if source.image_root is not None:
+        keys = ("file_name",)
+    return CocoLayout(
+        address_keys=keys if source.url_column is None else (source.url_column,),
+        address_column=source.url_column or URL_COLUMNS[0],
+        other_keys=frozenset({*URL_COLUMNS, *TEXT_COLUMNS}),
+        first_only=source.captions == "first",
+    )
 
 
 def _expected_sha256(row: Row, source: PairsSource) -> str | None:

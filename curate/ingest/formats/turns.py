@@ -18,7 +18,8 @@ _ROLES = {
     "gpt": Role.ASSISTANT,  # ShareGPT, LLaVA
     "model": Role.ASSISTANT,  # Gemma
 }
-_LISTS = ("messages", "conversations", "conversation")
+TURN_LISTS = ("messages", "conversations", "conversation")
+"""Fields that list turns, each with its speaker."""
 _ROLE_KEYS = ("role", "from")
 _TEXT_KEYS = ("content", "value")
 _SYSTEM_KEYS = ("system_prompt", "system")
@@ -85,7 +86,7 @@ def read_talk(fields: Mapping[str, Any], *, roles: Mapping[str, Role]) -> Talk:
     """
     images: list[str] = []
     used: tuple[str, ...]
-    listed = next((name for name in _LISTS if fields.get(name) is not None), None)
+    listed = next((name for name in TURN_LISTS if fields.get(name) is not None), None)
     if listed is not None:
         reader = _TurnReader(roles={**_ROLES, **roles}, images=images)
         read = [reader.read(turn, f"{listed}[{i}]") for i, turn in enumerate(require_list(fields[listed], listed))]
@@ -155,7 +156,7 @@ def _read_plain(fields: Mapping[str, Any]) -> tuple[list[Turn], tuple[str, ...]]
     shape = next((each for each in _SHAPES if each.question in fields and each.answer in fields), None)
     if shape is None:
         pairs = ", ".join(f"{each.question}/{each.answer}" for each in _SHAPES)
-        raise RecordError(f"none of {', '.join(_LISTS)}, {_ULTRACHAT}, {pairs} is there")
+        raise RecordError(f"none of {', '.join(TURN_LISTS)}, {_ULTRACHAT}, {pairs} is there")
     used = tuple(key for key in (shape.question, shape.context, shape.answer) if key is not None)
     texts = {key: require_str("" if fields.get(key) is None else fields[key], key).strip() for key in used}
     for key in (shape.question, shape.answer):

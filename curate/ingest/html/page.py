@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import ada_url
 from selectolax.lexbor import LexborHTMLParser
 
-from curate.contract.records import Item
+from curate.contract.records import Item, License
 from curate.ingest.html.blocks import Content, extract_content
 from curate.ingest.html.boilerplate import find_boilerplate
 from curate.ingest.html.bounds import bound_html
@@ -16,6 +16,7 @@ from curate.ingest.html.main_content import choose_root
 from curate.ingest.html.measures import sum_up
 from curate.ingest.html.outline import Nodes, build_outline
 from curate.ingest.html.overlays import find_drawings
+from curate.ingest.html.page_license import find_page_license
 from curate.ingest.html.pictures import find_foreign_images
 from curate.ingest.html.teasers import find_teasers
 from curate.ingest.urls import resolve_url
@@ -33,6 +34,9 @@ class Page:
     num_missing_images: int = 0
     """Images of the content without any address that could be fetched."""
 
+    license: License | None = None
+    """As the page states it, anywhere in it."""
+
 
 def read_page(body: bytes, *, url: str, charset: str | None) -> Page:
     """Read a page; never raises, whatever the bytes.
@@ -46,8 +50,10 @@ def read_page(body: bytes, *, url: str, charset: str | None) -> Page:
     root = parser.body
     if root is None:  # a frameset
         return Page()
-    content = _read_content(build_outline(root), base_url=_base_url(parser, url))
-    return Page(items=content.items, num_missing_images=content.num_missing_images)
+    base_url = _base_url(parser, url)
+    stated = find_page_license(parser, base_url=base_url)
+    content = _read_content(build_outline(root), base_url=base_url)
+    return Page(items=content.items, num_missing_images=content.num_missing_images, license=stated)
 
 
 def parse_page(body: bytes, *, url: str, charset: str | None) -> tuple[Item, ...]:

@@ -1,12 +1,16 @@
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curate.blend.chunks import CHUNK
 from curate.blend.curve import ShareCurve, constant_curve
-from curate.blend.schedule import Ints, schedule_turns, worst_deviations
+from curate.blend.schedule import Turns, schedule_turns, worst_deviations
+
+Ints = npt.NDArray[np.int64]
 
 WEIGHTS = st.lists(st.integers(1, 10_000), min_size=1, max_size=8)
 
@@ -15,7 +19,7 @@ def curves_of(weights: list[int]) -> list[ShareCurve]:
     return [constant_curve(Fraction(weight, sum(weights))) for weight in weights]
 
 
-def sizes_in_order(turns: Ints, sizes: list[Ints]) -> Ints:
+def sizes_in_order(turns: Turns, sizes: list[Ints]) -> Ints:
     flat = np.zeros(len(turns), dtype=np.int64)
     for entry, own in enumerate(sizes):
         flat[turns == entry] = own[: (turns == entry).sum()]
@@ -79,7 +83,7 @@ def test_a_rare_entry_gets_its_whole_part(total: int) -> None:
 
 
 def test_worst_deviation_of_an_unfair_order() -> None:
-    turns = np.array([0, 0, 1, 1])
+    turns = np.array([0, 0, 1, 1], dtype=np.uint16)
     assert worst_deviations(turns, np.array([10, 10, 10, 10]), curves_of([1, 1])) == [10.0, 10.0]
 
 
@@ -136,3 +140,37 @@ def test_an_entry_whose_share_comes_later_waits_for_it() -> None:
     turns = schedule_turns([np.full(200, 10, dtype=np.int64), big], [first, later], total=1000, equal_sizes=False)
     assert set(turns[:50].tolist()) == {0}
     assert 1 in turns
+
+
+@pytest.mark.parametrize("num_entries", [2, 12])
+def test_chunks_leave_no_trace(num_entries: int) -> None:
+    """Sizes are looked at piece by piece; one sample after the other gives the same."""
+    random = np.random.default_rng(num_entries)
+    curves = curves_of([8 + number % 2 for number in range(num_entries)])
+    sizes = [random.integers(0, 9, CHUNK * 5 // 4 // num_entries) for _ in curves]
+    total = int(min(int(own.sum()) / curve.shares[0] for own, curve in zip(sizes, curves, strict=True))) - 99
+    turns = schedule_turns(sizes, curves, total=total, equal_sizes=False)
+    assert np.bincount(turns).max() > CHUNK // num_entries
+    assert turns.tolist() == turns_one_by_one([own.tolist() for own in sizes], curves, total)
+    flat = sizes_in_order(turns, sizes)
+    emitted = flat.cumsum().astype(np.float64)
+    got = [np.where(turns == entry, flat, 0).cumsum() for entry in range(num_entries)]
+    deviations = [float(np.abs(own - curve.dues(emitted)).max()) for own, curve in zip(got, curves, strict=True)]
+    assert worst_deviations(turns, flat, curves) == deviations
+
+
+def turns_one_by_one(sizes: list[list[int]], curves: list[ShareCurve], total: int) -> list[int]:
+    """Among released samples the one with the earliest deadline goes next; shares do not change."""
+    shares = [float(curve.shares[0]) for curve in curves]
+    places, given = [0] * len(sizes), [0] * len(sizes)
+    turns: list[int] = []
+    emitted = 0
+    while emitted < total:
+        entries = [entry for entry, share in enumerate(shares) if given[entry] / share <= emitted]
+        deadlines = [(given[entry] + sizes[entry][places[entry]]) / shares[entry] for entry in entries]
+        entry = entries[deadlines.index(min(deadlines))]
+        turns.append(entry)
+        given[entry] += sizes[entry][places[entry]]
+        emitted += sizes[entry][places[entry]]
+        places[entry] += 1
+    return turns

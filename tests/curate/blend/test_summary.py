@@ -12,11 +12,9 @@ from tests.curate.blend.conftest import MakePool
 def test_the_summary_counts_what_was_drawn_and_what_was_not(make_pool: MakePool) -> None:
     pool = make_pool(("coyo", "pair", 3), ("laion", "pair", 1), ("flan", "text", 2))
     config = BlendConfig(weights={"pair": 1})
-    entries, left_out = resolve_entries(pool, config.weights)
-    rows = np.array([0, 3, 0], dtype=np.int64)
-    summary = summarize(
-        pool, entries, left_out=left_out, rows=rows, amounts=measure_amounts(pool, config), config=config, total=3
-    )
+    entries = resolve_entries(pool.group_names, config.weights)
+    rows = np.array([0, 3, 0], dtype=np.uint32)
+    summary = summarize(pool, entries, rows=rows, amounts=measure_amounts(pool, config), config=config, total=3)
     assert (summary["samples"], summary["images"], summary["tokens"]) == (3, 3, 3 * 586)
     assert summary["num_bytes"] == 3000
     assert summary["left_out"] == {"flan": 2}

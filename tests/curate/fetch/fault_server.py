@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import brotli
+import zstandard
 from aiohttp import web
 
 from tests.curate.fetch import samples
@@ -250,6 +252,31 @@ def _odd(lines: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%b\r\n%b" % (len(body), lines, body)
 
 
+_ODD_CHUNKS: dict[str, tuple[bytes, bytes]] = {
+    "plain": (b"%x\r\n%b\r\n", b"0\r\n\r\n"),
+    "extension": (b"%x;name=value\r\n%b\r\n", b"0\r\nX-After: the body\r\n\r\n"),
+    "blank-after": (b"%x  \t\r\n%b\r\n", b"0  \r\n\r\n"),
+    "blank-before": (b" %x\r\n%b\r\n", b" 0\r\n\r\n"),
+    "blank-extension": (b"%x ; name = value\r\n%b\r\n", b"0;\tx\r\n\r\n"),
+    "line-feeds": (b"%x\n%b\n", b"0\nX-After: the body\n\n"),
+}
+"""How a chunk is written, and the last one."""
+
+
+def _chunked(name: str) -> Route:
+    async def route(_: FaultServer, request: web.BaseRequest) -> web.StreamResponse:
+        chunk, last = _ODD_CHUNKS[name]
+        body, line_end = samples.jpeg(), b"\n" if name == "line-feeds" else b"\r\n"
+        head = line_end.join([b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked", b"", b""])
+        assert request.transport is not None
+        for part in (head, chunk % (300, body[:300]), chunk % (len(body) - 300, body[300:]), last):
+            request.transport.write(part)
+        await asyncio.sleep(60)  # a client that waits for more sees no end
+        return web.Response()
+
+    return route
+
+
 _ROUTES: dict[str, Route] = {
     "/404.jpg": _status(404),
     "/410.jpg": _status(410),
@@ -272,6 +299,10 @@ _ROUTES: dict[str, Route] = {
     "/announced.jpg": _raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nabc"),
     "/zipped.jpg": _with_headers({"Content-Encoding": "gzip"}, gzip.compress(samples.jpeg())),
     "/zip-bomb.jpg": _with_headers({"Content-Encoding": "gzip"}, gzip.compress(bytes(20_000_000))),
+    "/br.jpg": _with_headers({"Content-Encoding": "br"}, brotli.compress(samples.jpeg())),
+    "/br-bomb.jpg": _with_headers({"Content-Encoding": "br"}, brotli.compress(bytes(20_000_000), quality=5)),
+    "/zstd.jpg": _with_headers({"Content-Encoding": "zstd"}, zstandard.compress(samples.jpeg())),
+    "/zstd-bomb.jpg": _with_headers({"Content-Encoding": "zstd"}, zstandard.compress(bytes(20_000_000))),
     "/not-zipped.jpg": _with_headers({"Content-Encoding": "gzip"}, samples.jpeg()),
     "/noai.jpg": _with_headers({"X-Robots-Tag": "noai"}, samples.jpeg()),
     "/moved.jpg": _redirect("/ok.jpg"),
@@ -289,5 +320,6 @@ _ROUTES: dict[str, Route] = {
     "/scarce.jpg": _scarce,
     "/no-type": _raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(PAGE), PAGE)),
     "/moved.html": _redirect("/page.html"),
+    **{f"/chunks/{name}": _chunked(name) for name in _ODD_CHUNKS},
     **{f"/odd/{name}": _raw(_odd(lines)) for name, lines in _ODD_HEADERS.items()},
 }

@@ -1,5 +1,6 @@
 import gzip
 import zlib
+from datetime import UTC, datetime
 
 import pytest
 
@@ -25,6 +26,25 @@ def test_a_page_is_taken_as_it_was_archived() -> None:
     assert (row["status"], row["http_status"], row["charset"]) == ("ok", 200, "utf-8")
     assert (row["final_url"], row["data"]) == ("http://h/1", PAGE)
     assert row["robots"] is None
+
+
+@pytest.mark.parametrize(
+    ("date", "time"),
+    [
+        ("2026-11-01T10:00:00Z", datetime(2026, 11, 1, 10, tzinfo=UTC)),
+        ("2026-11-01T12:00:00.123456+02:00", datetime(2026, 11, 1, 10, tzinfo=UTC)),
+        ("2026-11-01T10:00:00", datetime(2026, 11, 1, 10, tzinfo=UTC)),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("20261301", None),
+        ("x" * 60_000, None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_time_of_a_page_is_that_of_the_archive(date: str | None, time: datetime | None) -> None:
+    answer = Answer(doc_id="d", url="http://h/1", http_status=200, headers=(HTML,), body=PAGE, date=date)
+    table = archived_pages([answer], config=FetchConfig.model_validate({"contact": "mailto:a@b.example"}))
+    assert table["fetched_at"].to_pylist() == [time]
 
 
 @pytest.mark.parametrize(

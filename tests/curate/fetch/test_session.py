@@ -5,7 +5,7 @@ import pytest
 
 from curate.fetch.config import FetchConfig
 from curate.fetch.optouts.headers import Checks
-from curate.fetch.session import FetchRow, fetch_each, open_client, run_loop
+from curate.fetch.session import fetch_each, open_client, run_loop
 from tests.curate.fetch.fake_transport import FakeResponse, FakeTransport
 
 
@@ -25,22 +25,28 @@ def test_a_loop_of_its_own_in_any_thread() -> None:
 def test_distinct_urls_are_fetched_once_in_order() -> None:
     asked: list[str] = []
 
-    async def fetch_one(url: str) -> FetchRow:
+    async def fetch_one(url: str) -> None:
         asked.append(url)
         await asyncio.sleep(0)
-        return {"status": url.upper()}
 
-    assert run_loop(fetch_each(["b", "a", "b"], fetch_one)) == {"b": {"status": "B"}, "a": {"status": "A"}}
+    run_loop(fetch_each(["b", "a", "b"], fetch_one))
     assert asked == ["b", "a"]
 
 
-def test_a_fault_of_ours_is_not_hidden() -> None:
-    async def fetch_one(url: str) -> FetchRow:
-        raise KeyError(url)
+def test_a_fault_of_ours_is_not_hidden_and_ends_the_others() -> None:
+    ended: list[str] = []
 
-    with pytest.raises(ExceptionGroup) as caught:
-        run_loop(fetch_each(["a"], fetch_one))
-    assert caught.group_contains(KeyError)
+    async def fetch_one(url: str) -> None:
+        if url == "a":
+            raise KeyError(url)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(url)
+
+    with pytest.raises(KeyError):
+        run_loop(fetch_each(["b", "a"], fetch_one))
+    assert ended == ["b"]
 
 
 def test_an_injected_transport_stays_open_and_shares_no_rules() -> None:

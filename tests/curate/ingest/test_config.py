@@ -19,7 +19,7 @@ def test_every_type_has_a_kind() -> None:
         {"delimiter": '"'},
         {"columns": ["url", "URL"]},
         {"columns": [""]},
-        {"type": "instructions", "image_root": "/data/coco"},
+        {"type": "instructions", "image_root": ""},
         {"type": "instructions", "roles": {"bot": "robot"}},
         {"captions": "all"},
     ],

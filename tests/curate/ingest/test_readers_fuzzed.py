@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from curate.contract.records import Document
-from curate.ingest.config import Source
+from curate.contract.records import Document, Fault
+from curate.ingest.config import Source, WebdatasetSource
 from curate.ingest.readers import read_file
+from tests.curate.ingest.files.test_tars import tar
 
 _KINDS: list[dict[str, Any]] = [
     {"type": "pages"},
@@ -26,12 +27,24 @@ _KINDS: list[dict[str, Any]] = [
     {"type": "instructions", "image_root": "http://a/"},
     {"type": "obelics"},
     {"type": "interleaved"},
+    {"type": "interleaved", "image_root": "pictures"},
+    {"type": "pairs", "image_root": "http://a/"},
 ]
 _NAMES = ("a.txt", "a.csv", "a.tsv", "a.jsonl", "a.json", "a.parquet", "a", "a.csv.gz")
 _PIECES = [
     *(bytes([letter]) for letter in b'",;{}[]\n\r\t\\\0\xff'),
     *(b"url,text\n", b"url\ttext\r", b'{"url":', b'"http://a"', b"http://a b", b"<image>", b"sep=;\n", b"null", b"7"),
-    *(b'"messages": ', b'"texts": ', b'"images": ', b"\xff\xfe", b"\xef\xbb\xbf", b"PAR1", b"\x1f\x8b\x08\0"),
+    *(
+        b'"annotations": [{"image_id": 1}], ',
+        b'"images": [{"id": 1, "coco_url": "u"}]',
+        b'"messages": ',
+        b'"texts": ',
+        b'"images": ',
+        b"\xff\xfe",
+        b"\xef\xbb\xbf",
+        b"PAR1",
+        b"\x1f\x8b\x08\0",
+    ),
     *(b"BZh91AY&SY", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"),
 ]
 _WRAPS = (bytes, gzip.compress, bz2.compress, lzma.compress, zstandard.compress)
@@ -67,6 +80,18 @@ _VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_KEYS), inner),
     max_leaves=8,
 )
+
+
+@settings(max_examples=150, deadline=5000)
+@given(fields=st.dictionaries(st.sampled_from((*_COLUMNS, "content", "parts")), _VALUES), keys=st.booleans())
+def test_no_json_in_a_tar_raises(fields: dict[str, Any], keys: bool) -> None:  # noqa: FBT001
+    source = WebdatasetSource(name="s", path="memory://fuzz/a.tar", fetch_absent=keys)
+    members = (("k.0.jpg", b"J"), ("k.1.jpg", b"K"), ("k.json", json.dumps(fields).encode()))
+    with fsspec.open(source.path, "wb") as stream:
+        stream.write(tar(*members))
+    records = list(read_file(source.path, source=source, label="a"))
+    assert len({record.ordinal for record in records}) == len(records) >= 1
+    assert not any("cannot be read" in record.detail for record in records if isinstance(record, Fault))
 
 
 @settings(max_examples=150, deadline=5000)

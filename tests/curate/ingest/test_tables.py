@@ -1,9 +1,10 @@
 import json
+from dataclasses import replace
 
 from curate.contract.ids import doc_id
-from curate.contract.reasons import IngestReason, Kind, Modality, Role
-from curate.contract.records import Document, Fault, Item
-from curate.contract.schemas import DOCUMENTS, ITEMS, VERDICTS, check_schema
+from curate.contract.reasons import FetchStatus, IngestReason, Kind, Modality, Role
+from curate.contract.records import Document, Fault, ImageFault, Item
+from curate.contract.schemas import DOCUMENTS, HELD_IMAGES, ITEMS, VERDICTS, check_schema
 from curate.ingest.tables import build_tables, chunk_records, clean_text
 
 _PAIR = Document(
@@ -38,6 +39,17 @@ def test_rows_stand_in_input_order() -> None:
     assert tables.items["role"].to_pylist() == [None, None, "user"]
 
 
+def test_documents_tell_their_place_and_licence() -> None:
+    stated = replace(_CHAT, meta={"LICENSE": "cc-by-4.0", "text": "x" * 10_000_000})
+    rows = build_tables([_PAIR, _FAULT, stated], source="s").documents.select(["origin", "license"]).to_pylist()
+    assert [row["origin"] and (row["origin"]["file"], row["origin"]["row"]) for row in rows] == [
+        ("a", 1),
+        None,
+        ("a", 3),
+    ]
+    assert [row["license"] and row["license"]["id"] for row in rows] == [None, None, "CC-BY-4.0"]
+
+
 def test_a_fault_is_a_rejected_document_without_items() -> None:
     tables = build_tables([_FAULT], source="s")
     assert tables.items.num_rows == 0
@@ -49,6 +61,18 @@ def test_a_fault_is_a_rejected_document_without_items() -> None:
             "reason": "ingest.malformed_record",
             "detail": "a:2: broken",
         }
+    ]
+
+
+def test_what_is_held_or_should_be_has_a_row() -> None:
+    image = Item(modality=Modality.IMAGE, image_url="file:a")
+    fault = ImageFault(status=FetchStatus.MISSING_FILE, detail="no \ud800")
+    items = (image, replace(image, image_bytes=b"J"), replace(image, image_fault=fault))
+    tables = build_tables([replace(_PAIR, items=items)], source="s")
+    check_schema(tables.held, HELD_IMAGES, where="held")
+    assert [tuple(row.values())[1:] for row in tables.held.to_pylist()] == [
+        (1, b"J", None, None),
+        (2, None, "missing_file", "no \ufffd"),
     ]
 
 

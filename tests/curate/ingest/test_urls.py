@@ -1,6 +1,6 @@
 import pytest
 
-from curate.ingest.urls import resolve_url
+from curate.ingest.urls import page_key, resolve_url
 
 _BASE = "https://a.org/blog/post.html?x=1"
 
@@ -56,3 +56,26 @@ def test_a_url_longer_than_any_server_takes_is_not_resolved() -> None:
 
 def test_body_of_a_data_url_is_cut_off() -> None:
     assert len(resolve_url(_BASE, "DATA:image/png;base64," + "A" * 1_000_000)) == 65
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("https://A.org/p?utm_source=x&utm_medium=y", "https://a.org/p"),
+        ("https://a.org/p?id=7&fbclid=Iw&b=%20&b=+&gclid=1#top", "https://a.org/p?id=7&b=%20&b=+"),
+        ("https://a.org/p?UTM_Source=x&mc_cid=1&mc_eid=2&igshid=3", "https://a.org/p"),
+        ("https://a.org/p?hsCtaTracking=1&pk_campaign=2&q", "https://a.org/p?q"),
+        ("https://a.org/p?b=1&a=2&&", "https://a.org/p?b=1&a=2&&"),
+        ("https://a.org/p?source=x&ref=y&outm_source=z", "https://a.org/p?source=x&ref=y&outm_source=z"),
+        ("https://a.org/p?", "https://a.org/p?"),
+        ("https://a.org/utm_source=x", "https://a.org/utm_source=x"),
+        ("http://a.org/p?next=/q?utm_source=x", "http://a.org/p?next=/q?utm_source=x"),
+        ("not a url?gclid=1", "not a url"),
+    ],
+)
+def test_a_page_is_the_same_whoever_has_linked_to_it(url: str, key: str) -> None:
+    assert page_key(url, without_tracking=True) == key
+
+
+def test_tracking_parameters_stay_unless_they_are_to_go() -> None:
+    assert page_key("HTTPS://a.org/p?utm_source=x#top", without_tracking=False) == "https://a.org/p?utm_source=x"

@@ -3,7 +3,6 @@ import pyarrow as pa
 import pytest
 
 from curate.contract.errors import SchemaError
-from curate.contract.schemas import CLIP_MEASURES, ITEMS, MATCHES, check_schema, table_from_rows
 from curate.measure.align import UNMATCHED, assign, match_documents
 
 
@@ -53,63 +52,61 @@ def test_not_comparable_pairs_do_not_cost_a_good_match() -> None:
     assert assign(similarity).tolist() == [0, 1]
 
 
-def clip_table(*rows: tuple[str, int, list[float | None]]) -> pa.Table:
-    return table_from_rows(
-        [{"doc_id": d, "position": p, "embedding": [1.0], "similarity": sims} for d, p, sims in rows], CLIP_MEASURES
-    )
-
-
-def item_table(*rows: tuple[str, int, str]) -> pa.Table:
-    return table_from_rows([{"doc_id": d, "position": p, "modality": m} for d, p, m in rows], ITEMS)
+def match(*documents: tuple[list[int], list[list[float | None] | None]]) -> list[tuple[int, int]]:
+    """Match documents given as positions of texts and similarities of images: (position, place) of each image."""
+    owners = [number for number, (_, images) in enumerate(documents) for _ in images]
+    similarity = pa.array([sims for _, images in documents for sims in images], pa.list_(pa.float16()))
+    texts = pa.array([positions for positions, _ in documents], pa.list_(pa.int32()))
+    positions, places = match_documents(np.array(owners, dtype=np.int64), similarity, texts)
+    return list(zip(positions.tolist(), places.tolist(), strict=True))
 
 
 def test_documents_are_matched_apart() -> None:
-    items = item_table(
-        ("d1", 0, "text"),
-        ("d1", 1, "image"),
-        ("d1", 2, "text"),
-        ("d1", 3, "image"),
-        ("d2", 0, "image"),
-        ("d2", 1, "text"),
-    )
-    clip = clip_table(("d1", 1, [0.25, 0.5]), ("d1", 3, [0.125, 0.75]), ("d2", 0, [0.5]))
-    matches = match_documents(clip, items)
-    check_schema(matches, MATCHES, where="test")
-    assert matches.to_pylist() == [
-        {"doc_id": "d1", "position": 1, "matched_position": 0, "matched_sim": 0.25},
-        {"doc_id": "d1", "position": 3, "matched_position": 2, "matched_sim": 0.75},
-        {"doc_id": "d2", "position": 0, "matched_position": 1, "matched_sim": 0.5},
-    ]
+    # Both images of the first like its second sentence best: one of them has to take the other.
+    found = match(([0, 2], [[0.25, 0.5], [0.125, 0.75]]), ([], []), ([1], [[0.5]]), ([3, 4], [[0.5, 0.25]]))
+    assert found == [(0, 0), (2, 1), (1, 0), (3, 0)]
 
 
-def test_rejected_images_take_no_sentence() -> None:
-    items = item_table(("d1", 0, "text"), ("d1", 1, "image"), ("d1", 2, "image"))
-    assert match_documents(clip_table(("d1", 2, [0.5])), items).to_pylist() == [
-        {"doc_id": "d1", "position": 2, "matched_position": 0, "matched_sim": 0.5}
-    ]
+def test_an_image_that_is_not_asked_about_takes_no_sentence() -> None:
+    assert match(([0, 3], [[0.9, 0.1], [0.8, 0.7]])) == [(0, 0), (3, 1)]
+    assert match(([0, 3], [[0.8, 0.7]])) == [(0, 0)]
 
 
-def test_without_text_there_is_no_match() -> None:
-    items = item_table(("d1", 0, "image"), ("d2", 0, "image"), ("d2", 1, "text"))
-    matches = match_documents(clip_table(("d1", 0, []), ("d2", 0, [None])), items)
-    assert (
-        matches.select(["matched_position", "matched_sim"]).to_pylist()
-        == [{"matched_position": None, "matched_sim": None}] * 2
-    )
+def test_without_text_or_scores_there_is_no_match() -> None:
+    none = (UNMATCHED, UNMATCHED)
+    assert match(([], [[]]), ([1], [[None]]), ([1], [None]), ([2], [[0.5]])) == [none, none, none, (2, 0)]
+
+
+def test_an_image_without_scores_leaves_those_of_its_document_as_they_are() -> None:
+    found = match(([0, 2], [None, [0.5, 0.9], None]), ([4], [None, [0.1]]))
+    assert found == [(UNMATCHED, UNMATCHED), (2, 1), (UNMATCHED, UNMATCHED), (UNMATCHED, UNMATCHED), (4, 0)]
 
 
 def test_no_images_give_no_rows() -> None:
-    matches = match_documents(CLIP_MEASURES.empty_table(), item_table(("d1", 0, "text")))
-    check_schema(matches, MATCHES, where="test")
-    assert matches.num_rows == 0
+    assert match(([0], []), ([], [])) == []
+    assert match() == []
 
 
-def test_tables_in_several_chunks() -> None:
-    items = item_table(("d1", 0, "text"), ("d1", 1, "image"), ("d2", 0, "text"), ("d2", 1, "image"))
-    one, two = clip_table(("d1", 1, [0.5])), clip_table(("d2", 1, [0.25]))
-    assert match_documents(pa.concat_tables([one, two]), items)["matched_sim"].to_pylist() == [0.5, 0.25]
+def test_slices_of_longer_arrays_are_matched_as_they_stand() -> None:
+    documents = np.array([0, 0, 1], dtype=np.int64)
+    similarity = pa.array([[0.9], [0.9, 0.2], [0.9, 0.8], [0.5]], pa.list_(pa.float16())).slice(1)
+    texts = pa.array([[7], [0, 2], [1]], pa.list_(pa.int32())).slice(1)
+    positions, places = match_documents(documents, similarity, texts)
+    assert (positions.tolist(), places.tolist()) == ([0, 2, 1], [0, 1, 0])
 
 
-def test_tables_of_different_documents_are_refused() -> None:
-    with pytest.raises(SchemaError, match="d1: 1 text items"):
-        match_documents(clip_table(("d1", 1, [0.5, 0.5])), item_table(("d1", 0, "text")))
+def test_many_documents_are_each_matched_as_if_alone() -> None:
+    rng = np.random.default_rng(3)
+    documents: list[tuple[list[int], list[list[float | None] | None]]] = []
+    for _ in range(40):
+        positions = sorted(rng.choice(20, size=rng.integers(0, 5), replace=False).tolist())
+        images = [rng.random(len(positions)).astype(np.float16).tolist() for _ in range(rng.integers(0, 6))]
+        documents.append((positions, [None if rng.random() < 0.2 else one for one in images]))
+    assert match(*documents) == [pair for document in documents for pair in match(document)]
+
+
+def test_similarities_to_other_texts_are_refused() -> None:
+    with pytest.raises(SchemaError, match="image 1: 2 similarities, but 1 text items"):
+        match(([0], [[0.5], [0.5, 0.5]]))
+    with pytest.raises(SchemaError, match="image 0: 1 similarities, but 0 text items"):
+        match(([], [[0.5]]))

@@ -33,8 +33,21 @@ def test_a_row_per_document_and_per_text_item() -> None:
 
 def test_a_document_of_images_only_has_no_language_and_no_words() -> None:
     assert measure_text(make_items(("d1", 0, None))).to_pylist() == [
-        {"doc_id": "d1", "position": -1, "lang": None, "lang_prob": None, "num_words": 0, "num_chars": 0}
+        {
+            "doc_id": "d1",
+            "position": -1,
+            "lang": None,
+            "lang_prob": None,
+            "num_words": 0,
+            "num_chars": 0,
+            "replacement_ratio": 0.0,
+        }
     ]
+
+
+def test_the_share_of_replaced_characters_is_of_an_item_or_of_all() -> None:
+    measured = measure_text(make_items(("d1", 0, "a\ufffdb\ufffd"), ("d1", 1, None), ("d1", 2, "four"), ("d2", 0, "")))
+    assert measured["replacement_ratio"].to_pylist() == [0.25, 0.5, 0.0, 0.0, 0.0]
 
 
 def test_a_text_item_that_is_null_counts_nothing() -> None:

@@ -62,7 +62,8 @@ def clip(*rows: tuple[str, int, list[float]]) -> pa.Table:
 def text(*rows: tuple[str, int, str | None]) -> pa.Table:
     """Rows (doc_id, num_words, lang), of whole documents."""
     made: list[Row] = [
-        {"doc_id": d, "position": -1, "lang": lang, "num_words": n, "num_chars": n * 5} for d, n, lang in rows
+        {"doc_id": d, "position": -1, "lang": lang, "num_words": n, "num_chars": n * 5, "replacement_ratio": 0.0}
+        for d, n, lang in rows
     ]
     return table_from_rows(made, TEXT_MEASURES)
 

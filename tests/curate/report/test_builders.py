@@ -1,11 +1,8 @@
 import math
-from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
-from curate.report.builders import MAX_CURVE_POINTS, build_blend, build_curve, read_image_bytes
-from tests.curate.report import tables as make
+from curate.report.builders import MAX_CURVE_POINTS, build_blend, build_curve
 
 
 def test_a_blend_summary_becomes_rows() -> None:
@@ -44,17 +41,3 @@ def test_a_long_curve_keeps_its_ends_and_its_mean() -> None:
 def test_losses_that_are_not_finite_are_left_out() -> None:
     assert build_curve("s", [(0, math.nan), (1, 2.0), (2, math.inf)]).points == ((1.0, 2.0),)
     assert build_curve("s", []).points == ()
-
-
-def test_only_the_asked_documents_bytes_are_read(tmp_path: Path) -> None:
-    path = str(tmp_path / "images.parquet")
-    rows = [{"doc_id": f"d{i}", "position": p, "data": bytes([i, p])} for i in range(6) for p in range(2)]
-    pq.write_table(make.images(*rows), path, row_group_size=3)
-    found = read_image_bytes(["d4", "d1", "unknown"], path=path)
-    assert [tuple(row.values()) for row in found.to_pylist()] == [
-        ("d1", 0, b"\x01\x00"),
-        ("d1", 1, b"\x01\x01"),
-        ("d4", 0, b"\x04\x00"),
-        ("d4", 1, b"\x04\x01"),
-    ]
-    assert read_image_bytes([], path=path).num_rows == 0

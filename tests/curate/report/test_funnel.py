@@ -1,3 +1,6 @@
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from curate.contract.reasons import Stage
 from curate.report.data import Funnel
 from curate.report.funnel import FIRST_STEP, STEP_OF_STAGE, STEPS, FunnelCounter
@@ -25,6 +28,20 @@ def test_steps_are_named_and_losses_add_up() -> None:
     for funnel in count():
         assert [step.name for step in funnel.steps] == [FIRST_STEP, *STEPS]
         assert funnel.steps[0].num - sum(step.lost for step in funnel.steps) == funnel.steps[-1].num
+
+
+def test_funnels_of_parts_are_added() -> None:
+    merged, part = FunnelCounter(), make.mixed_partition()
+    for rows in (part.documents.slice(0, 1), part.documents.slice(1)):
+        ids = rows["doc_id"].to_pylist()
+        items, verdicts = (
+            table.filter(pc.is_in(table["doc_id"], pa.array(ids))) for table in (part.items, part.verdicts)
+        )
+        own = FunnelCounter()
+        own.add(resolve(rows, items, verdicts), rows["source"].combine_chunks())
+        merged.merge(own)
+    merged.merge(FunnelCounter())
+    assert merged.finish() == count()
 
 
 def test_every_stage_has_a_step() -> None:

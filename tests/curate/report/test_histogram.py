@@ -50,3 +50,19 @@ def test_rare_names_are_summed_and_null_is_unknown() -> None:
     bins = counter.finish(title="t", unit="u").bins
     assert [(b.label, b.kept, b.rejected) for b in bins[:3]] == [("en", 5, 0), ("de", 0, 4), ("unknown", 2, 0)]
     assert (bins[-1].label, bins[-1].kept) == ("3 others", 3)
+
+
+def test_counts_of_parts_are_added() -> None:
+    values, kept = np.array([0.1, 0.3, 0.5, 0.3]), np.array([True, False, True, True])
+    sims = [SimilarityCounter() for _ in range(3)]
+    numbers = [EdgeCounter((0, 10)) for _ in range(3)]
+    names = [NameCounter() for _ in range(3)]
+    for place, part in enumerate((slice(0, 4), slice(0, 1), slice(1, 4))):
+        sims[place].add(values[part], kept[part])
+        numbers[place].add((values[part] * 30).astype(np.int64), kept[part])
+        names[place].add(pa.array(["en", "de", None, "en"])[part], kept[part])
+    for counters in (sims, numbers, names):
+        counters[1].merge(counters[2])  # type: ignore[attr-defined]
+    assert sims[0].finish(threshold=0.2) == sims[1].finish(threshold=0.2)
+    assert numbers[0].finish(title="t", unit="u") == numbers[1].finish(title="t", unit="u")
+    assert names[0].finish(title="t", unit="u") == names[1].finish(title="t", unit="u")

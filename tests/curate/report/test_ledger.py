@@ -79,6 +79,20 @@ def test_the_order_of_partitions_does_not_show() -> None:
     assert json.dumps(count(*parts)) == json.dumps(count(*reversed(parts)))
 
 
+def test_counters_of_parts_of_a_run_merge_into_that_of_the_run() -> None:
+    parts = [fault_partition("b", 15), make.mixed_partition(), fault_partition("a", 15), fault_partition("c", 3)]
+    merged = LedgerCounter(sources=("pages", "empty"))
+    for own in (parts[2:], parts[:1], parts[1:2], []):
+        counter = LedgerCounter()
+        for part in own:
+            counter.add_partition(part.documents, part.items, part.verdicts)
+        merged.merge(counter)
+    whole = count(*parts, sources=("pages", "empty"))
+    assert json.dumps(merged.to_dict()) == json.dumps(whole)
+    assert (whole["num_faults"], len(whole["faults"])) == (33, 20)
+    assert check_ledger(whole) == []
+
+
 def test_a_fault_without_detail_names_its_document() -> None:
     part = PartitionTables(
         documents=make.documents(("a", "s", "pair")),

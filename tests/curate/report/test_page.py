@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 from curate.contract.schemas import ITEMS, table_from_rows
 from curate.report.builders import build_blend, build_curve
-from curate.report.collect import ReportCollector
+from curate.report.collect import ReportCollector, draw_entries
 from curate.report.data import ReportData, TruthFigure
 from curate.report.gallery import PartitionTables
 from curate.report.ledger import LedgerCounter
@@ -57,7 +57,9 @@ def report_data(part: PartitionTables | None = None) -> ReportData:
     counter = LedgerCounter()
     counter.add_partition(part.documents, part.items, part.verdicts)
     collector = ReportCollector(clip_min=0.15)
-    collector.add_partition(part)
+    collector.add_partition(part, partition="p")
+    for doc_ids in collector.sampled().values():
+        collector.add_entries(draw_entries(part, doc_ids))
     entry = {"wanted_share": 0.5, "got_share": 0.4996, "drawn": {"samples": 31, "images": 32, "tokens": 33}}
     return collector.finish(
         ledger=counter.to_dict(),

@@ -22,8 +22,9 @@ def test_a_job_ends_in_files_and_one_line(tmp_path: Path) -> None:
     assert said["cpu_seconds"] > 0
     assert said["seconds"] > 0.1  # two partitions, each a delay long
     assert said["peak_bytes"] > 10_000_000
-    widths = [pq.read_table(tmp_path / name)["width"].to_pylist() for name in ("00000.parquet", "00003.parquet")]
-    assert widths == [[560] * 3, [560] * 2]
+    folders = [tmp_path / "fetch" / "images" / name for name in ("00000", "00003")]
+    widths = [pq.read_table(file)["width"].to_pylist() for folder in folders for file in folder.iterdir()]
+    assert [width for some in widths for width in some] == [560] * 5
 
 
 def small_job(bench: Bench, folder: Path) -> Path:

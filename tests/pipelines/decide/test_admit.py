@@ -1,11 +1,14 @@
 from pathlib import Path
 
 from curate.contract.reasons import IngestReason
-from pipelines.decide.admit import admit
+from pipelines.decide.admit import IMAGE_COLUMNS, admit_partition, admitted_images
+from pipelines.decide.fates import fate_table
+from pipelines.decide.judge import Judged
+from pipelines.decide.url_counts import count_urls
 from pipelines.run.joins import keys_of
 from pipelines.run.tables import PAGE_VERDICTS
-from pipelines.stages.url_counts import count_urls
-from tests.pipelines.corpus import Doc, Picture, chat, doc, make_context, pair, set_aside, write, write_partition
+from tests.pipelines.corpus import Doc, Picture, chat, doc, make_context, pair, probe, set_aside, write, write_partition
+from tests.pipelines.in_process import InProcess
 
 P = "mmc4-00000-00000"
 TEXT = "words of a document"
@@ -17,17 +20,18 @@ admit:
 """
 
 
+def reasons_of(judged: Judged) -> dict[tuple[str, int], str]:
+    rows = fate_table(judged.facts, judged.documents, judged.images).to_pylist()
+    return {(row["doc_id"], row["position"]): row["reason"] for row in rows}
+
+
 def admitted(
     tmp_path: Path, *docs: Doc, recipe: str = RULES
 ) -> tuple[dict[tuple[str, int], str], list[tuple[str, int]]]:
     """Return reasons by key, and the keys of admitted images."""
     context = make_context(tmp_path, recipe)
     write_partition(context, P, docs, faults=[("broken", IngestReason.MALFORMED_RECORD)])
-    found = admit(context, P)
-    reasons = {verdict.key: verdict.reason for verdict in found.verdicts}
-    assert len(reasons) == len(found.verdicts)
-    assert set(found.items["doc_id"].to_pylist()) <= {d.doc_id for d in docs}
-    return reasons, [*keys_of(found.images)]
+    return reasons_of(admit_partition(context, P)), keys_of(admitted_images(context, P))
 
 
 def test_reasons_and_order(tmp_path: Path) -> None:
@@ -75,23 +79,50 @@ def test_a_document_without_text_is_judged_too(tmp_path: Path) -> None:
 def test_frequent_urls_fall_everywhere(tmp_path: Path) -> None:
     context = make_context(tmp_path, "admit: {url.frequency: {max: 1}}\n")
     twice = Picture(number=1, url="http://h/twice")
-    write_partition(context, P, [doc("a", TEXT, twice, Picture(number=2)), doc("b", TEXT, twice)])
-    count_urls(context, [P])
-    found = admit(context, P)
-    assert [(*verdict.key, verdict.reason) for verdict in found.verdicts] == [
-        ("a", 1, "url.frequency"),
-        ("b", 1, "url.frequency"),
-    ]
-    assert keys_of(found.images) == [("a", 2)]
+    write_partition(context, P, [doc("b", TEXT, twice, Picture(number=2)), doc("a", TEXT, twice)])
+    count_urls(InProcess(), context, [P])
+    wanted = {("b", 1): "url.frequency", ("a", 1): "url.frequency"}
+    assert reasons_of(admit_partition(context, P)) == wanted
+    assert keys_of(admitted_images(context, P)) == [("b", 2)]
 
 
 def test_page_faults_count_and_documents_set_aside_are_left_out(tmp_path: Path) -> None:
     context = make_context(tmp_path, RULES)
-    write_partition(context, P, [doc("a", TEXT, Picture(number=1)), doc("b", "x"), doc("gone"), chat("c")])
+    docs = [doc("a", TEXT, Picture(number=1)), doc("b", "x"), doc("gone", Picture(number=2)), chat("c")]
+    write_partition(context, P, docs)
     row = {"doc_id": "gone", "position": -1, "stage": "fetch_pages", "reason": "fetch.http_404"}
     write(context, PAGE_VERDICTS, P, [row])
     set_aside(context, P, "a", "b")
-    found = admit(context, P)
-    assert [(verdict.doc_id, verdict.reason) for verdict in found.verdicts] == [("gone", "fetch.http_404")]
-    assert found.images.num_rows == 0
-    assert set(found.items["doc_id"].to_pylist()) == {"c"}
+    assert reasons_of(admit_partition(context, P)) == {
+        ("a", -1): "engine.poison",
+        ("b", -1): "engine.poison",
+        ("gone", -1): "fetch.http_404",
+    }
+    assert admitted_images(context, P).num_rows == 0
+
+
+def test_what_is_to_be_fetched_comes_with_its_address_and_digest(tmp_path: Path) -> None:
+    context = make_context(tmp_path, RULES)
+    write_partition(
+        context, P, [doc("z", TEXT, Picture(number=1, url="http://h/logo")), doc("a", TEXT, Picture(number=2))]
+    )
+    found = admitted_images(context, P).to_pylist()
+    assert [(row["doc_id"], row["position"], row["image_url"]) for row in found] == [("a", 1, "http://h/2.jpg")]
+    assert set(found[0]) <= set(IMAGE_COLUMNS)
+
+
+def test_a_probe_admits_what_the_whole_partition_does(tmp_path: Path) -> None:
+    """Counts of URLs are of the run; the rows of a probe are some of the partition's."""
+    context = make_context(tmp_path, "admit: {url.frequency: {max: 1}}\n")
+    twice = Picture(number=1, url="http://h/twice")
+    docs = [
+        doc("c", TEXT, twice, Picture(number=2)),
+        doc("b", TEXT, Picture(number=3), twice),
+        doc("a", Picture(number=4)),
+    ]
+    write_partition(context, P, docs)
+    count_urls(InProcess(), context, [P])
+    whole = keys_of(admitted_images(context, P))
+    assert whole == [("c", 2), ("b", 1), ("a", 0)]
+    for some in (("a",), ("b",), ("b", "a"), ("c", "a")):
+        assert keys_of(admitted_images(probe(context, *some), P)) == [key for key in whole if key[0] in some]

@@ -1,14 +1,11 @@
 import pickle
-from dataclasses import replace
 
 import pyarrow as pa
 
-from curate.contract.reasons import Stage
-from curate.contract.verdicts import Verdict
 from filters.image.aspect import AspectConfig
 from filters.image.size import SizeConfig
 from filters.registry import RULES
-from pipelines.decide.rules import first_reasons, join_kind, rules_at, verdicts_by
+from pipelines.decide.rules import first_reasons, rules_at
 
 CONFIGS = {"image.size": SizeConfig(min=100), "image.aspect": AspectConfig(max=2)}
 
@@ -50,20 +47,3 @@ def test_bound_rules_travel_to_workers() -> None:
     (rule,) = rules_at("image", {"image.size": CONFIGS["image.size"]})
     again = pickle.loads(pickle.dumps(rule))  # noqa: S301 - our own bytes
     assert again(sides((1, 1)).to_batches()[0]).to_pylist() == ["image.size"]
-
-
-def test_verdicts_name_row_or_whole_document() -> None:
-    batch = sides((400, 300), (1, 1))
-    reasons = pa.array([None, "image.size"])
-    verdict = Verdict(doc_id="d1", position=1, stage=Stage.KEEP, reason="image.size")
-    assert verdicts_by(reasons, batch, stage=Stage.KEEP) == [verdict]
-    assert verdicts_by(reasons, batch, stage=Stage.KEEP, on_documents=True) == [replace(verdict, position=-1)]
-    assert verdicts_by(pa.nulls(2, pa.string()), batch, stage=Stage.KEEP) == []
-
-
-def test_kind_is_joined_by_document_in_the_order_of_rows() -> None:
-    documents = pa.table({"doc_id": ["a", "b"], "kind": ["pair", "interleaved"]})
-    rows = pa.table({"doc_id": ["b", "a", "b"]})
-    assert join_kind(rows, documents)["kind"].to_pylist() == ["interleaved", "pair", "interleaved"]
-    none = pa.table({"doc_id": pa.array([], pa.string())})
-    assert join_kind(none, documents).num_rows == 0

@@ -1,5 +1,6 @@
 """A run folder that got everything right, to be spoilt by tests."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -52,12 +53,14 @@ class FakeRun:
         out.mkdir(parents=True, exist_ok=True)
         names = "".join(f"  - {{name: {name}}}\n" for name in sources)
         (out / "recipe.yaml").write_text(f"sources:\n{names}")
+        decision = "0123456789abcdef"
+        (out / "ledger.json").write_text(json.dumps({"decision": decision}))
         tables = (
             ("ingest/documents", self.documents, DOCUMENTS),
             ("ingest/items", self.items, ITEMS),
             ("fetch/images", self.fetched, IMAGES),
-            ("matches", self.matches, MATCHES),
-            ("verdicts", self.verdicts, VERDICTS),
+            (f"decided/{decision}/matches", self.matches, MATCHES),
+            (f"decided/{decision}/verdicts", self.verdicts, VERDICTS),
         )
         for folder, rows, schema in tables:
             self._write(out / folder, rows, schema)

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 from pipelines.demo.documents import ImageRole, WorldImage, WorldSource
@@ -50,3 +51,14 @@ def test_an_image_left_over_by_the_blend_was_fit_to_keep(tmp_path: Path) -> None
     doc_id = run.add(document(WorldSource.PAGES, PAGE, "http://h/a.jpg"))
     run.judge(doc_id, -1, "blend.not_drawn")
     assert read_outcomes(run.write(tmp_path)).images["pages", PAGE, "http://h/a.jpg"][0].kept
+
+
+def test_other_decisions_of_the_folder_are_not_read(tmp_path: Path) -> None:
+    run = FakeRun()
+    doc_id = run.add(document(WorldSource.PAGES, PAGE, "http://h/a.jpg"))
+    run.write(tmp_path)
+    other = FakeRun()
+    other.judge(doc_id, -1, "text.language")
+    other.write(tmp_path / "other")
+    shutil.copytree(next((tmp_path / "other" / "decided").iterdir()), tmp_path / "decided" / "fedcba9876543210")
+    assert read_outcomes(tmp_path).documents == {("pages", PAGE): None}

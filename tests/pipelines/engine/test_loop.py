@@ -6,8 +6,9 @@ import pytest
 from distributed import Client, KilledWorker
 
 from curate.contract.errors import CurateError
-from pipelines.engine.loop import RETRIES, Report, Task, find_poison, run_tasks
-from tests.pipelines.cluster_tasks import announce_and_wait, dawdle, die, echo, fail, fail_at_first, touch
+from pipelines.engine.deaths import Death
+from pipelines.engine.loop import RETRIES, Lanes, Report, Task, find_killers, run_tasks
+from tests.pipelines.cluster_tasks import announce_and_wait, dawdle, die, echo, fail, fail_at_first, touch, wait_for
 from tests.pipelines.fake_client import FakeClient
 
 
@@ -145,7 +146,8 @@ def test_only_those_that_kill_their_workers_are_blamed_and_the_rest_goes_on(clie
     blamed: list[str] = []
 
     def task(name: str, call: Callable[..., Report], *args: object) -> Task:
-        def on_killed() -> list[Task]:
+        def on_killed(death: Death) -> list[Task]:
+            assert death is Death.CRASH
             blamed.append(name)
             return [echo_task(f"{name} again")]
 
@@ -177,7 +179,7 @@ class Bisection:
         return Report(stage="probe", partition="p")
 
     def find(self, doc_ids: list[str]) -> list[str]:
-        return find_poison(FakeClient(), doc_ids, self.probe)
+        return list(find_killers(FakeClient(), doc_ids, self.probe))
 
 
 DOC_IDS = [f"d{n:02d}" for n in range(16)]
@@ -196,9 +198,59 @@ def test_one_killer_costs_few_probes() -> None:
     assert Bisection("a").find(["a"]) == ["a"]
 
 
+def test_the_search_ends_when_there_are_too_many_killers() -> None:
+    bisection = Bisection(*DOC_IDS)
+    assert list(find_killers(FakeClient(), DOC_IDS, bisection.probe, limit=2)) == DOC_IDS[:3]
+
+
 def test_other_faults_of_a_probe_are_not_taken_for_poison() -> None:
     def probe(doc_ids: list[str]) -> Task:
         return Task(stage="probe", partition="+".join(doc_ids), call=fail, args=("p", "no such file"))
 
     with pytest.raises(ValueError, match="no such file"):
-        find_poison(FakeClient(), ["a", "b"], probe)
+        find_killers(FakeClient(), ["a", "b"], probe)
+
+
+def waiting(path: Path, *names: str) -> list[Task]:
+    args = {name: (name, str(path)) for name in names}
+    return [
+        Task(stage="wait", partition=name, call=wait_for, args=args[name], resources={"FETCH": 1.0}) for name in names
+    ]
+
+
+def test_who_waits_for_the_network_holds_up_nobody_else(fetching: Client, tmp_path: Path) -> None:
+    path, found = tmp_path / "answer", list[str]()
+    tasks = [*waiting(path, *"abcdefgh"), *(echo_task(f"{n}") for n in range(6))]
+    for report in run_tasks(fetching, tasks[::-1], window=2):
+        found.append(report.partition)
+        if len(found) == 6:  # no fetch can be done yet
+            path.touch()
+    assert found[:6] == [f"{n}" for n in reversed(range(6))]
+    assert sorted(found[6:]) == list("abcdefgh")
+
+
+def test_work_for_cpus_stays_out_of_the_processes_that_fetch(fetching: Client, tmp_path: Path) -> None:
+    path = tmp_path / "answer"
+    path.touch()
+    tasks = [*waiting(path, *"abcd"), *(echo_task(f"{n}") for n in range(8))]
+    pids: dict[str, set[int]] = {"wait": set(), "echo": set()}
+    for report in run_tasks(fetching, tasks, window=4):
+        pids[report.stage].add(report.counters["pid"])
+    assert {stage: len(found) for stage, found in pids.items()} == {"wait": 1, "echo": 1}
+    assert pids["wait"] != pids["echo"]
+
+
+def test_a_new_task_whose_lane_is_full_waits_and_is_not_lost() -> None:
+    fetches = [Task(stage="f", partition=f"f{n}", call=echo, args=(), resources={"FETCH": 1.0}) for n in range(3)]
+    work = [Task(stage="w", partition=f"w{n}", call=echo, args=()) for n in range(3)]
+    lanes = Lanes({"CPU": 1, "FETCH": 1}, iter([fetches[0], fetches[1], *work]))
+    assert lanes.begin() is fetches[0]
+    assert lanes.begin() is None  # the second one is held back
+    lanes.add([work[2], fetches[2]])
+    assert lanes.begin() is work[2]
+    lanes.done(fetches[0])
+    assert [lanes.begin(), lanes.begin()] == [fetches[2], None]
+    lanes.done(fetches[2])
+    assert [lanes.begin(), lanes.begin()] == [fetches[1], None]
+    lanes.done(work[2])
+    assert [lanes.begin(), lanes.begin()] == [work[0], None]

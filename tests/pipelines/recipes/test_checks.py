@@ -41,6 +41,26 @@ def test_whoever_fetches_from_the_web_says_who_he_is() -> None:
     assert Recipe.model_validate({"sources": [CHATS]}).fetch.contact is None
 
 
+@pytest.mark.parametrize(
+    ("source", "fetches"),
+    [
+        ({"type": "folder"}, False),
+        ({"type": "webdataset"}, False),
+        ({"type": "webdataset", "fetch_absent": True}, True),
+        ({"type": "instructions", "image_root": "pictures"}, False),
+        ({"type": "instructions", "image_root": "https://h/"}, True),
+        ({"type": "pairs", "image_root": "pictures"}, True),
+    ],
+)
+def test_what_comes_whole_needs_no_contact(source: dict[str, object], fetches: bool) -> None:  # noqa: FBT001
+    sources = [{"name": "s", "path": "a"} | source]
+    if fetches:
+        (fault,) = faults_of(sources=sources, fetch={})
+        assert fault.startswith("fetch.contact: required")
+    else:
+        assert Recipe.model_validate({"sources": sources}).fetch.contact is None
+
+
 @pytest.mark.parametrize("name", ["pool", "decided"])
 def test_a_shard_set_is_not_named_like_what_lies_beside_its_files(name: str) -> None:
     (fault,) = faults_of(blend={"name": name})

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.contract.errors import RecipeError
-from pipelines.recipes.guess import guess_type, write_recipe
+from pipelines.recipes.guess import Guess, guess_source, guess_type, write_recipe
 from pipelines.recipes.load import parse_recipe
 from tests.curate.ingest.files.test_tars import tar
 from tests.curate.ingest.files.test_warc import record
@@ -83,7 +83,54 @@ def test_conversations_of_which_half_need_an_image_root_are_known(tmp_path: Path
     assert guess_type(str(tmp_path / "llava.json")) == "instructions"
 
 
+LLAVA = {"image": "coco/1.jpg", "conversations": [{"from": "human", "value": "<image>"}, {"from": "gpt", "value": "a"}]}
+COCO = {"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": [{"image_id": 1, "caption": "a cat"}]}
+LINES = '{"url": "coco/1.jpg", "text": "a"}{"url": "coco/1.jpg", "text": "b"}'
+OBELICS = {"images": [None, "coco/1.jpg"], "texts": ["t", None]}
+ON_PAGE = OBELICS | {"general_metadata": {"url": "http://h/"}}
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (LLAVA, Guess(type="instructions", image_root="IN/pictures")),
+        ([LLAVA], Guess(type="instructions", image_root="IN/pictures")),
+        (LLAVA | {"image": "http://h/1.jpg"}, Guess(type="instructions")),
+        (LLAVA | {"image": "../1.jpg"}, Guess(type="instructions", image_root="IN")),
+        (COCO, Guess(type="pairs", image_root="IN")),
+        (COCO | {"images": [{"id": 1, "coco_url": "http://h/1.jpg", "file_name": "1.jpg"}]}, Guess(type="pairs")),
+        (LINES, Guess(type="pairs", image_root="IN/pictures")),
+        (OBELICS, Guess(type="obelics", image_root="IN/pictures")),
+        (ON_PAGE, Guess(type="obelics")),
+    ],
+)
+def test_paths_of_pictures_ask_for_their_folder(tmp_path: Path, record: object, expected: Guess) -> None:
+    (tmp_path / "pictures" / "coco").mkdir(parents=True)
+    (tmp_path / "pictures" / "coco" / "1.jpg").touch()
+    file = tmp_path / "a.json"
+    file.write_text(record if isinstance(record, str) else json.dumps(record))
+    guess = guess_source(str(file))
+    assert guess is not None
+    assert (guess.type, (guess.image_root or "").replace(str(tmp_path), "IN") or None) == (
+        expected.type,
+        expected.image_root,
+    )
+    (source,) = parse_recipe(write_recipe([str(file)]), overrides=["fetch.contact=mailto:me@example.org"]).sources
+    assert getattr(source, "image_root", None) == guess.image_root
+
+
+def test_a_folder_of_pictures_is_known(tmp_path: Path) -> None:
+    (tmp_path / "cats").mkdir()
+    (tmp_path / "cats" / "1.jpg").write_bytes(b"J")
+    (tmp_path / "cats" / "1.txt").write_text("a cat")
+    (source,) = parse_recipe(write_recipe([str(tmp_path / "cats")])).sources
+    assert (source.name, source.type, source.path) == ("cats", "folder", str(tmp_path / "cats"))
+
+
 def test_archives_are_known_by_what_they_hold(tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(record("http://a.example/1"))
     (tmp_path / "a.tar").write_bytes(tar(("0.jpg", b"J"), ("0.txt", b"a cat")))
     assert [guess_type(str(tmp_path / name)) for name in ("a.warc", "a.tar")] == ["warc", "webdataset"]
+    order = {"texts": ["t", None], "images": [None, "0.0.jpg"]}
+    (tmp_path / "b.tar").write_bytes(tar(("0.json", json.dumps(order).encode()), ("0.0.jpg", b"J")))
+    assert guess_type(str(tmp_path / "b.tar")) == "webdataset"

@@ -38,7 +38,7 @@ def context(tmp_path: Path) -> RunContext:
 def make_counts(context: RunContext, calls: list[int], *, made_from: str = "v1", count: int = 2) -> Report:
     def compute() -> tuple[pa.Table]:
         calls.append(count)
-        return (table_from_rows([{"image_url": "u", "url_count": count}], COUNTS.schema),)
+        return (table_from_rows([{"doc_id": "d", "position": 0, "url_count": count}], COUNTS.schema),)
 
     return make_tables(context, P, COUNTS, made_from=made_from, compute=compute)
 

@@ -16,6 +16,7 @@ from pipelines.run.folder import (
     read_json,
     read_stamp,
     read_table,
+    remove_folder,
     write_json,
     write_table,
     write_text,
@@ -23,7 +24,7 @@ from pipelines.run.folder import (
 from pipelines.run.tables import IMAGES as IMAGE_TABLE
 from pipelines.run.tables import Table
 
-TABLE = table_from_rows([{"image_url": "http://h/a", "url_count": 2}], URL_COUNTS)
+TABLE = table_from_rows([{"doc_id": "d", "position": 0, "url_count": 2}], URL_COUNTS)
 
 
 def everything_in(folder: Path) -> list[str]:
@@ -141,3 +142,15 @@ def test_json_that_is_none_is_an_error_of_ours(tmp_path: Path, content: bytes) -
     (tmp_path / "state.json").write_bytes(content)
     with pytest.raises(CurateError, match=r"state\.json: not valid JSON"):
         read_json(f"{tmp_path}/state.json")
+
+
+def test_a_folder_is_removed_with_all_that_is_in_it(tmp_path: Path) -> None:
+    for root in (str(tmp_path), "memory://remove-test"):
+        write_text(f"{root}/gone/deep/a.txt", "x")
+        write_text(f"{root}/stays.txt", "x")
+        remove_folder(f"{root}/gone")
+        remove_folder(f"{root}/gone")
+        remove_folder(f"{root}/never")
+        file_system, path = fsspec.url_to_fs(root)
+        assert [one.rpartition("/")[2] for one in file_system.find(path)] == ["stays.txt"]
+    fsspec.filesystem("memory").rm("/remove-test", recursive=True)

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from pipelines.run.probe import ProbeFolder
-from pipelines.run.tables import BLEND_ORDER, ITEMS, URL_COUNTS
-from tests.pipelines.corpus import doc, make_context, write, write_partition
+from pipelines.run.tables import FACTS, ITEMS, MANIFEST
+from tests.pipelines.corpus import doc, make_context, measured, write, write_partition
 
 P = "mmc4-00000-00000"
 
@@ -18,13 +18,14 @@ def test_a_probe_reads_its_documents_and_finds_nothing_done(tmp_path: Path) -> N
     assert seen is not None
     assert (seen.digest, probe.digest(ITEMS, P)) == (stored.digest, stored.digest)
     assert seen.fingerprint != stored.fingerprint
-    assert probe.stamp(BLEND_ORDER, "main") is None
+    assert probe.stamp(FACTS, P) is None
 
 
 def test_a_table_without_documents_is_read_whole(tmp_path: Path) -> None:
     context = make_context(tmp_path)
-    context.folder.write(URL_COUNTS, rows=URL_COUNTS.schema.empty_table(), made_from="v1")
-    assert ProbeFolder(context.folder.root, ("b",)).read(URL_COUNTS).num_rows == 0
+    write_partition(context, P, [doc("a", "one")])
+    measured(context, P)
+    assert ProbeFolder(context.folder.root, ("b",)).read(MANIFEST).num_rows == 1
 
 
 def test_a_probe_writes_nothing(tmp_path: Path) -> None:

@@ -126,3 +126,12 @@ def test_a_run_that_never_began_a_phase_has_a_state(tmp_path: Path, capsys: pyte
     assert state_of(tmp_path) == {"status": "done", "phase": "start", "done": 0, "total": 0, "stages": {}}
     assert events_of(tmp_path) == []
     assert capsys.readouterr().err == ""
+
+
+def test_without_a_folder_phases_are_shown_and_nothing_is_kept() -> None:
+    screen = io.StringIO()
+    with Progress(None, console=Console(file=screen, force_terminal=True, width=120)) as progress:
+        progress.begin("verify main", 2)
+        progress.report(Report(stage="verify", partition="00000.tar"))
+    assert "verify main" in screen.getvalue()
+    assert progress._events == []

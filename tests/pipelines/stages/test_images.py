@@ -8,8 +8,9 @@ from curate.fetch.config import missing_for_img2dataset
 from pipelines.recipes.load import parse_recipe
 from pipelines.run import tables
 from pipelines.run.context import RunContext
+from pipelines.run.stored import iterate_rows
 from pipelines.stages.images import fetch_admitted_images
-from tests.pipelines.corpus import SOURCES, Picture, doc, jpeg, make_context, probe, write_partition
+from tests.pipelines.corpus import SOURCES, Picture, Row, doc, jpeg, make_context, probe, write_partition
 from tests.pipelines.decide.test_admit import RULES, TEXT, P
 from tests.pipelines.web import Web
 
@@ -26,10 +27,15 @@ def online(tmp_path: Path, web: Web) -> RunContext:
     return context
 
 
+def read_all(context: RunContext) -> list[Row]:
+    batches = iterate_rows(context, tables.IMAGES, P, columns=tables.IMAGES.schema.names)
+    return [row for batch in batches for row in batch.to_pylist()]
+
+
 def test_admitted_images_are_fetched_and_no_others(online: RunContext, web: Web) -> None:
     report = fetch_admitted_images(online, P)
     assert (report.stage, report.counters) == ("fetch_images", {"fetched": 3, "ok": 2})
-    rows = online.folder.read(tables.IMAGES, P).to_pylist()
+    rows = read_all(online)
     assert [(row["doc_id"], row["position"], row["status"]) for row in rows] == [
         ("b", 1, "ok"),
         ("b", 2, "ok"),
@@ -69,7 +75,7 @@ def test_another_backend_fetches_nothing_that_is_there(online: RunContext, web: 
     loose = replace(make_context(Path(online.folder.root)), recipe=parse_recipe(SOURCES, overrides=overrides))
     assert fetch_admitted_images(loose, P).counters == {"fetched": 2, "ok": 1}
     assert sorted(web.asked) == ["/3.jpg", "/4.jpg"]  # what the rules left out, and what failed under another policy
-    rows = online.folder.read(tables.IMAGES, P).to_pylist()
+    rows = read_all(online)
     assert [(row["doc_id"], row["status"]) for row in rows] == [
         ("b", "ok"),
         ("b", "ok"),
@@ -80,14 +86,17 @@ def test_another_backend_fetches_nothing_that_is_there(online: RunContext, web: 
 
 
 def test_images_that_the_source_holds_are_not_asked_for(online: RunContext, web: Web) -> None:
-    rows = [{"doc_id": "b", "position": 1, "data": jpeg(7)}, {"doc_id": "b", "position": 3, "data": b"no image"}]
+    rows: list[dict[str, object]] = [
+        {"doc_id": "b", "position": 1, "data": jpeg(7)},
+        {"doc_id": "b", "position": 3, "status": "outside_root", "detail": "../a.jpg"},
+    ]
     held = table_from_rows(rows, tables.HELD_IMAGES.schema)
     online.folder.write(tables.HELD_IMAGES, P, rows=held, made_from="test")
     fetch_admitted_images(online, P)
-    found = online.folder.read(tables.IMAGES, P).to_pylist()
+    found = read_all(online)
     assert [(row["position"], row["status"], row["data"]) for row in found] == [
         (1, "ok", jpeg(7)),
         (2, "ok", jpeg(2)),
-        (3, "not_an_image", None),
+        (3, "outside_root", None),
     ]
     assert web.asked == ["/2.jpg"]

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,19 @@ def test_pages_have_no_items_before_they_are_fetched(context: RunContext) -> Non
     assert ingest_file(paged, file).skipped
 
 
+def test_a_page_that_comes_again_is_rejected_with_its_reason(context: RunContext) -> None:
+    urls = ["http://h/p?utm_source=a", "http://h/q", "http://h/p"]
+    Path(context.base, "pages.txt").write_text("\n".join(urls), encoding="utf-8")
+    source = "sources: [{name: pages, type: pages, path: pages.txt, same_page: tracking}]\npartition_num_docs: 2\n"
+    paged = replace(context, recipe=parse_recipe(source + "fetch: {allow_private: [127.0.0.1]}"))
+    (file,) = input_files(paged)
+    first, second = ingest_file(paged, file).partitions
+    assert paged.folder.read(DOCUMENTS, first)["url"].to_pylist() == urls[:2]
+    assert paged.folder.read(DOCUMENTS, second)["url"].to_pylist() == [None]
+    (verdict,) = paged.folder.read(INGEST_VERDICTS, second).to_pylist()
+    assert (verdict["reason"], verdict["detail"].partition(": ")[0]) == ("ingest.repeated_page", "pages.txt:3")
+
+
 def test_an_archive_brings_its_pages_along(tmp_path: Path) -> None:
     body = b"<html><body><article><p>" + b"A sentence about a bridge. " * 20 + b"</p></article></body></html>"
     good, gone = warc_record("http://h/1", body), warc_record("http://h/2", body, status="404 Not Found")
@@ -152,6 +166,7 @@ def test_an_archive_brings_its_pages_along(tmp_path: Path) -> None:
     (name,) = ingest_file(context, file).partitions
     pages = context.folder.read(PAGES, name).to_pylist()
     assert [(row["url"], row["status"]) for row in pages] == [("http://h/1", "ok"), ("http://h/2", "http_404")]
+    assert pages[0]["fetched_at"] == datetime(2026, 11, 1, 10, tzinfo=UTC)
     documents = context.folder.read(DOCUMENTS, name)["doc_id"].to_pylist()
     assert [row["doc_id"] for row in pages] == documents[:2]
     parse_pages(context, name)
@@ -173,3 +188,23 @@ def test_tars_bring_their_images_along(tmp_path: Path) -> None:
     assert (held["doc_id"], held["position"], held["data"]) == (image["doc_id"], image["position"], jpeg(1))
     assert image["image_url"] == "held:a.tar#1/jpg"
     assert context.folder.read(INGEST_VERDICTS, name).num_rows == 1
+
+
+def test_pictures_of_a_folder_come_along_or_say_why_not(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "1.jpg").write_bytes(jpeg(1))
+    (tmp_path / "a.csv").write_text("url,text\n1.jpg,a cat\n../a.csv,a list\n2.jpg,a dog\n")
+    contact = "fetch: {contact: 'mailto:a@b.example'}\n"
+    sources = "sources: [{name: own, type: pairs, path: a.csv, image_root: pictures}]\n"
+    context = replace(make_context(tmp_path / "run", sources=f"{sources}{contact}"), base=str(tmp_path))
+    (file,) = input_files(context)
+    (name,) = ingest_file(context, file).partitions
+    held = context.folder.read(HELD_IMAGES, name).to_pylist()
+    assert [(row["data"], row["status"]) for row in held] == [
+        (jpeg(1), None),
+        (None, "outside_root"),
+        (None, "missing_file"),
+    ]
+    smaller = replace(context, recipe=parse_recipe(f"{sources}{contact}", overrides=["fetch.max_bytes=100"]))
+    assert not ingest_file(smaller, file).skipped
+    assert smaller.folder.read(HELD_IMAGES, name)["status"].to_pylist()[0] == "too_large"

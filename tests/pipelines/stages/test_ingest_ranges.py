@@ -36,7 +36,7 @@ def file(context: RunContext) -> InputFile:
 
 @pytest.fixture
 def begun(context: RunContext, file: InputFile) -> Begun:
-    told = begin_file(context, file).told
+    told = begin_file(context, file).found
     assert isinstance(told, Begun)
     return told
 
@@ -54,16 +54,16 @@ def test_a_large_file_is_told_and_not_read(begun: Begun, context: RunContext) ->
 def test_a_range_is_counted_once(context: RunContext, file: InputFile, begun: Begun) -> None:
     span = begun.cut.spans[0]
     first, again = (count_range(context, file, begun, 0, span) for _ in range(2))
-    assert first.told == again.told == Counted(num_lines=14, num_records=14)
+    assert first.found == again.found == Counted(num_lines=14, num_records=14)
     assert (first.skipped, again.skipped) == (False, True)
     other = count_range(context, file, begun, 0, replace(span, end=100))
-    assert (other.skipped, other.told) == (False, Counted(num_lines=2, num_records=2))
+    assert (other.skipped, other.found) == (False, Counted(num_lines=2, num_records=2))
 
 
 def test_a_partition_is_of_the_range_in_which_it_begins(context: RunContext, file: InputFile, begun: Begun) -> None:
     report = read_range(context, file, begun, part(1, begun, 14, 13))
     assert report.partitions == ("s-00000-00004", "s-00000-00005", "s-00000-00006")
-    assert (report.told, report.counters) == (True, {"documents": 12})
+    assert (report.found, report.counters) == (True, {"documents": 12})
     urls = context.folder.read(DOCUMENTS, "s-00000-00006")["url"].to_pylist()
     assert urls == [f"http://h/{n}" for n in range(24, 28)]
     again = read_range(context, file, begun, part(1, begun, 14, 13))
@@ -75,7 +75,7 @@ def test_a_range_that_was_counted_wrongly_says_so_and_writes_none_of_the_next(
     context: RunContext, file: InputFile, begun: Begun, num_counted: int
 ) -> None:
     report = read_range(context, file, begun, part(1, begun, 14, num_counted))
-    assert report.told is False
+    assert report.found is False
     assert report.counters["not_as_counted"] == 1
     end = -(-(14 + num_counted) // 4)
     assert all(int(name[-5:]) < end for name in report.partitions)
@@ -94,7 +94,7 @@ def test_a_range_that_broke_off_does_not_write_again_what_is_there(
     path = Path(context.folder.path(DOCUMENTS, "s-00000-00002"))
     before = path.stat().st_mtime_ns
     report = read_range(context, file, begun, part(0, begun, 0, 14))
-    assert (report.told, len(report.partitions), path.stat().st_mtime_ns) == (True, 4, before)
+    assert (report.found, len(report.partitions), path.stat().st_mtime_ns) == (True, 4, before)
 
 
 def test_a_file_that_is_gone_is_one_that_changed(context: RunContext, file: InputFile, begun: Begun) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from pipelines.run import tables
 from pipelines.run.context import RunContext, load_items
+from pipelines.run.segments import index_of
 from pipelines.stages.pages import fetch_page_bodies, parse_pages
 from tests.pipelines.corpus import Row, make_context, probe, set_aside, write
 from tests.pipelines.web import Web
@@ -51,7 +52,7 @@ def test_pages_are_fetched_once_and_parsed_in_input_order(context: RunContext, w
     assert fetch_page_bodies(context, P).skipped
     assert len(web.asked) == 4
     report = parse_pages(context, P)
-    assert report.counters == {"items": 8, "page_verdicts": 2}
+    assert report.counters == {"items": 8, "page_facts": 2, "page_verdicts": 2}
     items = load_items(context, P)
     assert list(dict.fromkeys(items["doc_id"].to_pylist())) == ["b", "a"]
     urls = {url for url in items["image_url"].to_pylist() if url is not None}
@@ -100,5 +101,5 @@ def test_a_page_set_aside_is_neither_fetched_nor_parsed(context: RunContext, web
 def test_no_page_at_all(context: RunContext, web: Web) -> None:
     write_documents(context, web)
     assert fetch_page_bodies(context, P).counters == {"fetched": 0, "ok": 0}
-    assert parse_pages(context, P).counters == {"items": 0, "page_verdicts": 0}
-    assert context.folder.read(tables.PAGES, P).schema.equals(tables.PAGES.schema)
+    assert parse_pages(context, P).counters == {"items": 0, "page_facts": 0, "page_verdicts": 0}
+    assert context.folder.read(tables.PAGES, P).schema.equals(index_of(tables.PAGES).schema)

@@ -5,9 +5,10 @@ from distributed import KilledWorker
 
 from curate.contract.errors import CurateError
 from curate.contract.reasons import Stage
+from pipelines.engine.deaths import Death
 from pipelines.engine.loop import Report
 from pipelines.run import tables
-from pipelines.run.context import RunContext, load_documents, load_items, load_poison
+from pipelines.run.context import RunContext, load_documents, load_items, load_poison, load_too_large
 from pipelines.stages.poison import set_poison_aside
 from tests.pipelines.corpus import doc, make_context, set_aside, write_partition
 from tests.pipelines.fake_client import FakeClient
@@ -66,3 +67,58 @@ def test_documents_without_items_yet_are_searched_too(tmp_path: Path) -> None:
 
     set_poison_aside(FakeClient(), context, P, stage=Stage.FETCH_PAGES, call=sensitive_fetch)
     assert load_poison(context, P) == {"deadly": "fetch_pages"}
+
+
+def hungry(monkeypatch: pytest.MonkeyPatch, capacity: int, sizes: dict[str, int]) -> None:
+    """Let workers run out of memory when a part is larger than `capacity`; a document is as large as `sizes` says."""
+
+    def call(context: RunContext, partition: str) -> Report:
+        doc_ids = load_documents(context, partition)["doc_id"].to_pylist()
+        if sum(sizes.get(doc_id, 1) for doc_id in doc_ids) > capacity:
+            raise KilledWorker("task", None, 1)
+        return Report(stage="hungry", partition=partition)
+
+    monkeypatch.setattr("pipelines.engine.loop.cause_of", lambda *_: Death.MEMORY)
+    monkeypatch.setattr(f"{__name__}.hungry_stage", call)
+
+
+def hungry_stage(context: RunContext, partition: str) -> Report:
+    raise NotImplementedError
+
+
+def search(context: RunContext) -> None:
+    set_poison_aside(FakeClient(), context, P, stage=Stage.MEASURE_CLIP, call=hungry_stage, death=Death.MEMORY)
+
+
+def test_a_partition_that_is_too_large_names_the_remedy_and_blames_no_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = partition_of(tmp_path, *"abcdefgh")
+    hungry(monkeypatch, 4, {})
+    remedy = (
+        r"ran out of memory.*of none alone; raise engine\.memory_limit \(now auto\).*partition_num_docs \(now 1000\)"
+    )
+    with pytest.raises(CurateError, match=remedy):
+        search(context)
+    assert load_poison(context, P) == {}
+
+
+def test_a_document_that_alone_is_too_large_is_set_aside_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = partition_of(tmp_path, *"abcdefgh")
+    set_aside(context, P, "a")
+    hungry(monkeypatch, 8, {"c": 9})
+    search(context)
+    assert load_poison(context, P) == {"a": "measure_clip", "c": "measure_clip"}
+    assert load_too_large(context, P) == {"c"}
+
+
+def test_a_worker_that_can_hold_no_document_is_not_the_documents_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = partition_of(tmp_path, *"abcdefgh")
+    hungry(monkeypatch, 0, {})
+    with pytest.raises(CurateError, match="of many documents each alone; raise"):
+        search(context)
+    assert load_poison(context, P) == {}

@@ -6,12 +6,13 @@ import pytest
 
 from curate.contract.reasons import TRANSIENT_FETCH_STATUSES, FetchStatus
 from curate.contract.schemas import IMAGES, table_from_rows
+from curate.fetch.outbox import Store
 from pipelines.engine.loop import Report
 from pipelines.recipes.load import parse_recipe
 from pipelines.run import tables
 from pipelines.run.context import RunContext
 from pipelines.stages.refetch import fetch_missing, fetcher_config
-from tests.pipelines.corpus import SOURCES, doc, make_context, probe, write_partition
+from tests.pipelines.corpus import SOURCES, doc, make_context, probe, write, write_partition
 
 P = "mmc4-00000-00000"
 Key = tuple[str, int]
@@ -24,12 +25,18 @@ class FakeWeb:
     def __init__(self, **statuses: str) -> None:
         self.statuses = statuses
         self.asked: list[list[str]] = []
+        self.crash_after = -1
+        """Rows."""
 
-    def fetch(self, wanted: pa.Table) -> pa.Table:
+    def fetch(self, wanted: pa.Table, store: Store) -> None:
         self.asked.append(wanted["image_url"].to_pylist())
         rows = [{**row, "status": self.statuses.get(row["image_url"], "ok"), "detail": f"call {len(self.asked)}"}
                 for row in wanted.to_pylist()]  # fmt: skip
-        return table_from_rows(rows, IMAGES)
+        for row in reversed(rows):  # in no order of ours
+            store(table_from_rows([row], IMAGES))
+            self.crash_after -= 1
+            if not self.crash_after:
+                raise ConnectionAbortedError
 
 
 @pytest.fixture
@@ -61,7 +68,7 @@ def fetch(context: RunContext, web: FakeWeb, *urls: str) -> Report:
 
 
 def content_of(context: RunContext) -> pa.Table:
-    return context.folder.read(tables.IMAGES, P).drop_columns(["detail"])
+    return context.folder.read(tables.IMAGES, P).drop_columns(["detail", "segment"])
 
 
 def stored(context: RunContext) -> dict[Key, tuple[str, str, str]]:
@@ -155,14 +162,15 @@ def test_wanting_less_changes_no_byte_that_later_stages_read(context: RunContext
         assert context.folder.digest(tables.IMAGES, P) == before
 
 
-def test_another_url_at_the_same_place_takes_it(context: RunContext) -> None:
+def test_another_url_at_the_same_place_takes_it_and_the_old_one_is_kept(context: RunContext) -> None:
     web = FakeWeb()
     fetch(context, web, "a", "b")
     fetch(context, web, "x", "b")
     assert web.asked[1:] == [["x"]]
     assert stored(context)[("z", 0)] == ("x", "ok", "call 2")
     fetch(context, web, "a", "b")
-    assert stored(context)[("z", 0)][0] == "a"
+    assert web.asked[2:] == [[]]
+    assert stored(context)[("z", 0)] == ("a", "ok", "call 1")
 
 
 def test_an_old_url_that_failed_leaves_when_another_takes_its_place(context: RunContext) -> None:
@@ -185,13 +193,59 @@ def test_nothing_wanted_makes_an_empty_table(context: RunContext) -> None:
     assert fetch(context, web).skipped
 
 
-def test_a_damaged_table_is_fetched_anew(context: RunContext) -> None:
+def segments(context: RunContext) -> list[Path]:
+    return sorted(Path(context.folder.path(tables.IMAGES, P)).with_suffix("").glob("*.parquet"))
+
+
+def test_a_damaged_segment_is_fetched_anew_and_no_other(context: RunContext, caplog: pytest.LogCaptureFixture) -> None:
     web = FakeWeb()
-    fetch(context, web, "a")
-    path = Path(context.folder.path(tables.IMAGES, P))
+    fetch(context, web, "a", "b", "c")
+    path = segments(context)[0]
     path.write_bytes(path.read_bytes()[:100])
-    fetch(context, web, "a")
-    assert web.asked == [["a"], ["a"]]
+    assert fetch(context, web, "a", "b", "c").counters == {"fetched": 1, "ok": 1, "damaged_files": 1}
+    assert web.asked[1:] == [["c"]]
+    assert path.name in caplog.text
+    assert fetch(context, web, "a", "b", "c").skipped
+
+
+def test_a_lost_index_is_made_anew_without_the_network(context: RunContext) -> None:
+    web = FakeWeb(b="http_404")
+    fetch(context, web, "a", "b")
+    before = context.folder.digest(tables.IMAGES, P)
+    Path(context.folder.path(tables.IMAGES, P)).unlink()
+    assert fetch(context, web, "a", "b").counters == {"fetched": 0, "ok": 0}
+    assert (web.asked, context.folder.digest(tables.IMAGES, P)) == ([["a", "b"], []], before)
+
+
+def test_an_attempt_that_was_cut_short_is_gone_on_with(context: RunContext) -> None:
+    web = FakeWeb(b="http_404")
+    web.crash_after = 3
+    with pytest.raises(ConnectionAbortedError):
+        fetch(context, web, "a", "b", "c", "d")
+    assert context.folder.stamp(tables.IMAGES, P) is None
+    fetch(context, web, "a", "b", "c", "d")
+    assert web.asked[1:] == [["a"]]
+    assert len(stored(context)) == 4
+
+
+def test_a_new_url_is_appended_and_nothing_is_rewritten(context: RunContext) -> None:
+    web = FakeWeb()
+    fetch(context, web, "a", "b")
+    before = {path: path.stat().st_mtime_ns for path in segments(context)}
+    fetch(context, web, "a", "b", "c")
+    after = {path: path.stat().st_mtime_ns for path in segments(context)}
+    assert len(after) == len(before) + 1
+    assert before.items() <= after.items()
+
+
+def test_a_file_of_an_earlier_version_is_added_to(context: RunContext) -> None:
+    row = {"doc_id": "z", "position": 0, "image_url": "a", "status": "ok", "data": b"old"}
+    write(context, tables.IMAGES, P, [row])
+    whole = Path(context.folder.path(tables.IMAGES, P)).read_bytes()
+    web = FakeWeb()
+    assert fetch(context, web, "a", "b").counters == {"fetched": 1, "ok": 1}
+    assert (web.asked, [key[1] for key in stored(context)]) == ([["b"]], [0, 1])
+    assert segments(context)[0].read_bytes() == whole
 
 
 def test_connections_are_shared_out_among_the_fetchers(context: RunContext) -> None:

@@ -8,9 +8,10 @@ from curate.contract.errors import BlendError
 from pipelines.recipes.load import parse_recipe
 from pipelines.run.context import RunContext
 from pipelines.run.folder import RunFolder
-from pipelines.write.count_tokens import count_partition_tokens, load_token_counts, store_tokenizer
+from pipelines.write.count_tokens import count_partition_tokens, count_pool_tokens, store_tokenizer
 from tests.curate.blend.test_tokens import word_tokenizer
 from tests.pipelines.corpus import SOURCES, Picture, chat, decide_all, doc, make_context, pair, write_partition
+from tests.pipelines.in_process import InProcess
 
 FIRST, SECOND = "mmc4-00000-00000", "flan-00000-00000"
 
@@ -26,15 +27,28 @@ def context(tmp_path: Path) -> RunContext:
 
 
 def test_counts_come_in_the_order_of_the_pool(context: RunContext) -> None:
+    decided = decide_all(context, FIRST, SECOND)
+    assert [pool["doc_id"].to_pylist() for _, pool in decided.iterate_pool(context)] == [["b", "bare"], ["c"]]
+    assert count_pool_tokens(InProcess(), context, decided).tolist() == [3, 0, 5]
+    write_partition(context, FIRST, [doc("bare", Picture(number=3)), doc("b", "one two", Picture(number=1), "three")])
+    assert count_pool_tokens(InProcess(), context, decide_all(context, FIRST, SECOND)).tolist() == [0, 3, 5]
+
+
+def test_what_is_counted_is_skipped(context: RunContext) -> None:
     digest = store_tokenizer(context)
     for partition in (FIRST, SECOND):
         assert not count_partition_tokens(context, partition, digest).skipped
         assert count_partition_tokens(context, partition, digest).skipped
-    decisions = decide_all(context, FIRST, SECOND)
-    pool = decisions[FIRST].pool.take([1, 0])
-    assert pool["doc_id"].to_pylist() == ["bare", "b"]
-    assert load_token_counts(context, pool, digest).tolist() == [0, 3]
-    assert load_token_counts(context, decisions[SECOND].pool, digest).tolist() == [5]
+    workers = InProcess()
+    assert count_pool_tokens(workers, context, decide_all(context, FIRST, SECOND)).tolist() == [3, 0, 5]
+    assert [report.skipped for report in workers.reports] == [True, True]
+
+
+def test_of_documents_that_fell_no_tokens_are_returned(context: RunContext) -> None:
+    rules = "keep: {doc.images: {min: 1}}\nblend: {tokenizer: words}\n"
+    strict = replace(context, recipe=parse_recipe(SOURCES + rules))
+    write_partition(strict, FIRST, [doc("bare", "no picture here"), doc("b", "one two", Picture(number=1), "three")])
+    assert count_pool_tokens(InProcess(), strict, decide_all(strict, FIRST, SECOND)).tolist() == [3, 5]
 
 
 def test_other_text_is_counted_again_and_another_tokenizer_beside(context: RunContext) -> None:
@@ -64,7 +78,4 @@ def test_without_a_name_there_is_nothing_to_store(context: RunContext) -> None:
 def test_a_pair_counts_its_caption(context: RunContext) -> None:
     partition = "coyo-00000-00000"
     write_partition(context, partition, [pair("p", Picture(number=4), "two words")])
-    digest = store_tokenizer(context)
-    count_partition_tokens(context, partition, digest)
-    pool = decide_all(context, partition)[partition].pool
-    assert load_token_counts(context, pool, digest).tolist() == [2]
+    assert count_pool_tokens(InProcess(), context, decide_all(context, partition)).tolist() == [2]

@@ -1,18 +1,22 @@
 from pathlib import Path
 
 from curate.contract.reasons import FetchStatus
+from pipelines.run import tables
+from pipelines.run.context import RunContext
 from pipelines.write.samples import load_samples
 from shards.sample import Sample, SampleImage, SampleText, sample_record
 from tests.pipelines.corpus import (
     CLIP,
     Doc,
     Picture,
+    Row,
     chat,
     decide_all,
     doc,
     jpeg,
     make_context,
     pair,
+    write,
     write_partition,
 )
 
@@ -20,11 +24,15 @@ RULES = CLIP + "keep: {image.size: {min: 100}, image.clip: {min: 0.25}}\n"
 P = "mmc4-00000-00000"
 
 
+def load(context: RunContext, *doc_ids: str) -> dict[str, Sample]:
+    """Decide the one partition and load some of its documents."""
+    return load_samples(context, decide_all(context, P).decision, 0, P, doc_ids)
+
+
 def samples_of(tmp_path: Path, *docs: Doc, recipe: str = RULES) -> dict[str, Sample]:
     context = make_context(tmp_path, recipe)
     write_partition(context, P, docs)
-    decide_all(context, P)
-    return load_samples(context, P, [d.doc_id for d in docs])
+    return load(context, *(d.doc_id for d in docs))
 
 
 def images_of(sample: Sample) -> list[SampleImage]:
@@ -67,6 +75,30 @@ def test_documents_carry_what_their_source_said(tmp_path: Path) -> None:
     assert [item.role for item in made["c"].items if isinstance(item, SampleText)] == ["user", "assistant"]
 
 
+def test_documents_carry_where_they_come_from(tmp_path: Path) -> None:
+    context = make_context(tmp_path)
+    write_partition(context, P, [doc("a", "x")])
+    rows = context.folder.read(tables.DOCUMENTS, P).to_pylist()
+    stated = {"id": "MIT", "url": None, "text": "mit", "stated_in": "column license"}
+    write(context, tables.DOCUMENTS, P, [rows[0] | {"origin": {"file": "m.jsonl", "row": 7}, "license": stated}])
+    sample = load(context, "a")["a"]
+    assert (sample.provenance, sample.license) == ({"file": "m.jsonl", "row": 7}, stated)
+
+
+def test_what_a_page_states_goes_before_what_its_row_does(tmp_path: Path) -> None:
+    sources = "sources: [{name: mmc4, type: pages, path: p.txt}]\nfetch: {contact: 'mailto:a@b.example'}\n"
+    context = make_context(tmp_path, sources=sources)
+    write_partition(context, P, [doc("a", "x"), doc("b", "y")])
+    rows = context.folder.read(tables.DOCUMENTS, P).to_pylist()
+    by_row, by_page = ({"id": name, "url": None, "text": None, "stated_in": "x"} for name in ("MIT", "CC0-1.0"))
+    write(context, tables.DOCUMENTS, P, [row | {"license": by_row} for row in rows])
+    facts: list[Row] = [{"doc_id": "a", "final_url": "http://h/z", "license": by_page}, {"doc_id": "b"}]
+    write(context, tables.PAGE_FACTS, P, facts)
+    made = load(context, "a", "b")
+    assert (made["a"].license, made["b"].license) == (by_page, by_row)
+    assert (made["a"].provenance, made["b"].provenance) == ({"final_url": "http://h/z"}, {})
+
+
 def test_an_image_without_any_text_is_matched_to_nothing(tmp_path: Path) -> None:
     sample = samples_of(tmp_path, doc("a", Picture(number=1, sims=())), recipe=CLIP)["a"]
     (image,) = images_of(sample)
@@ -85,15 +117,22 @@ def test_only_the_wanted_documents_are_read(tmp_path: Path) -> None:
     # More images than a row group holds: the wanted ones lie in the first and the last.
     docs = [doc(f"{n:03d}", "text", Picture(number=n)) for n in range(150)]
     write_partition(context, P, docs)
-    decide_all(context, P)
-    made = load_samples(context, P, ["149", "000", "000"])
+    made = load(context, "149", "000", "000")
     assert sorted(made) == ["000", "149"]
     assert [images_of(made[name])[0].data for name in ("000", "149")] == [jpeg(0), jpeg(149)]
-    assert load_samples(context, P, []) == {}
+    assert load(context) == {}
 
 
 def test_the_order_of_the_question_does_not_matter(tmp_path: Path) -> None:
     context = make_context(tmp_path)
     write_partition(context, P, [doc("b", "text", Picture(number=1)), doc("a", "text")])
-    decide_all(context, P)
-    assert load_samples(context, P, ["a", "b"]) == load_samples(context, P, ["b", "a"])
+    assert load(context, "a", "b") == load(context, "b", "a")
+
+
+def test_matches_that_are_lost_are_made_anew(tmp_path: Path) -> None:
+    context = make_context(tmp_path, RULES)
+    write_partition(context, P, [doc("a", "text", Picture(number=1), Picture(number=2, sides=(9, 9)))])
+    before = load(context, "a")
+    decision = decide_all(context, P).decision
+    Path(context.folder.path(decision.matches, P)).unlink()
+    assert load_samples(context, decision, 0, P, ["a"]) == before

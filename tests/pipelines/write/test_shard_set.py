@@ -5,21 +5,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from distributed import Client
 from rich.console import Console
 
 from curate.blend.plan import plan_blend
+from curate.blend.pool import Pool, read_pool
 from curate.contract.errors import CurateError
-from pipelines.decide.decided import DecidedPool
+from curate.contract.schemas import POOL
+from pipelines.build import open_workers
 from pipelines.recipes.load import dump_recipe, parse_recipe
 from pipelines.run import tables
 from pipelines.run.context import RunContext
-from pipelines.run.folder import read_table
+from pipelines.run.folder import read_json
+from pipelines.run.order import Order, read_order
 from pipelines.run.progress import Progress
-from pipelines.write.shard_set import _yields, recipe_digest, write_shard_set
+from pipelines.write.shard_set import _yields, cut_order, lay_out, recipe_digest, write_shard_set
 from pipelines.write.spool import spool_folder
+from shards.config import ShardsConfig
 from shards.reader import read_index
 from shards.verify import verify_shards
 from tests.pipelines.corpus import CLIP, Picture, decide_all, doc, make_context, pair, write_partition
@@ -35,13 +40,11 @@ def fill(context: RunContext, *, text: str = "words", sims: tuple[float, ...] = 
 
 
 def write_set(client: Client, context: RunContext) -> Progress:
-    decisions = decide_all(context, FIRST, SECOND)
-    pool = pa.concat_tables([decision.pool for decision in decisions.values()]).combine_chunks()
-    rejections = sum((decision.rejections for decision in decisions.values()), start=Counter[tuple[str, str]]())
+    decided = decide_all(context, FIRST, SECOND)
+    pool = read_pool(decided.iterate_pool(context))
     progress = Progress(context.folder, console=Console(file=io.StringIO()))
     plan = plan_blend(pool, context.recipe.blend)
-    decided = DecidedPool(pool=pool, rejections=rejections)
-    write_shard_set(client, context, progress, decided=decided, plan=plan, window=3)
+    write_shard_set(open_workers(client, context, progress), context, decided=decided, pool=pool, plan=plan)
     return progress
 
 
@@ -101,6 +104,17 @@ def test_a_smaller_set_leaves_no_shard_of_the_larger(client: Client, context: Ru
     assert verify_shards(str(folder)) == []
 
 
+def test_times_are_another_set_and_come_and_go_with_their_key(client: Client, context: RunContext) -> None:
+    text, tars = dump_recipe(context.recipe), []
+    for wanted in ("stable", "full", "stable"):
+        made = replace(context, recipe=parse_recipe(text, overrides=[f"shards.provenance={wanted}"]))
+        assert skipped(write_set(client, made)) == (0, 3)
+        assert verify_shards(made.folder.file("shards", "main")) == []
+        tars.append(Path(made.folder.file("shards", "main", "00000.tar")).read_bytes())
+    assert tars[0] == tars[2] != tars[1]
+    assert b"fetched_at" in tars[1]
+
+
 def test_going_back_and_forth_between_two_orders_leaves_a_sound_set(client: Client, context: RunContext) -> None:
     """Two orders of the same samples have shards of the same sizes."""
     text, tars = dump_recipe(context.recipe), []
@@ -124,8 +138,12 @@ def test_waves_change_no_byte_and_leave_nothing(
     recipe = parse_recipe(dump_recipe(context.recipe), overrides=[f"engine.spool_bytes={spool_bytes}"])
     progress = write_set(client, replace(context, recipe=recipe))
     assert files_of(context) == before
-    order = read_table(context.folder.file("blend", "main.parquet")).to_pylist()
-    taken = {(row["shard"] if num_waves > 1 else 0, row["partition"]) for row in order}
+    orders = [read_order(context, "main", number) for number in (0, 1)]
+    taken = {
+        (shard if num_waves > 1 else 0, number)
+        for number, order in enumerate(orders)
+        for shard in order["shard"].to_pylist()
+    }
     assert progress.counters["spool"]["done"] == len(taken)  # what each wave takes from, once
     assert not Path(spool_folder(context, "main")).exists()
 
@@ -144,14 +162,87 @@ def test_of_waves_that_are_written_nothing_is_spooled_again(client: Client, cont
 
 def test_a_set_that_could_not_be_rewritten_does_not_pass_as_whole(client: Client, context: RunContext) -> None:
     write_set(client, context)
-    decisions = decide_all(context, FIRST, SECOND)
-    pool = decisions[SECOND].pool
-    Path(context.folder.path(tables.MATCHES, SECOND)).unlink()
+    fill(context, text="other words")
+    decided = decide_all(context, FIRST, SECOND)
+    pool = read_pool(decided.iterate_pool(context))
+    plan = plan_blend(pool, context.recipe.blend)
+    Path(context.folder.path(tables.IMAGES, SECOND)).unlink()
     progress = Progress(context.folder, console=Console(file=io.StringIO()))
-    decided, plan = DecidedPool(pool=pool, rejections=Counter()), plan_blend(pool, context.recipe.blend)
-    with pytest.raises(CurateError, match=r"stage spool failed on 1 partitions \(coyo-00000-00000\): .*cannot be read"):
-        write_shard_set(client, context, progress, decided=decided, plan=plan, window=3)
+    with pytest.raises(CurateError, match=r"stage spool failed on 1 partitions \(coyo-00000-00000\): "):
+        write_shard_set(open_workers(client, context, progress), context, decided=decided, pool=pool, plan=plan)
     assert any("manifest.json" in fault for fault in verify_shards(context.folder.file("shards", "main")))
+
+
+def test_matches_that_are_lost_are_made_anew(client: Client, context: RunContext) -> None:
+    write_set(client, context)
+    before = files_of(context)
+    decided = decide_all(context, FIRST, SECOND)
+    pool = read_pool(decided.iterate_pool(context))
+    Path(context.folder.file("shards", "main", "00001.tar")).unlink()
+    for name in (FIRST, SECOND):
+        Path(context.folder.path(decided.decision.matches, name)).unlink()
+    progress = Progress(context.folder, console=Console(file=io.StringIO()))
+    plan = plan_blend(pool, context.recipe.blend)
+    write_shard_set(open_workers(client, context, progress), context, decided=decided, pool=pool, plan=plan)
+    assert skipped(progress) == (2, 3)
+    assert files_of(context) == before
+
+
+def pool_of(*sizes: int) -> Pool:
+    rows = [
+        {"doc_id": f"d{n}", "hash": n, "source": "mmc4", "kind": "pair", "num_images": 1, "num_words": 1,
+         "num_chars": 1, "num_bytes": size}
+        for n, size in enumerate(sizes)
+    ]  # fmt: skip
+    return read_pool([(FIRST, pa.Table.from_pylist(rows, schema=POOL))])
+
+
+@pytest.mark.parametrize(
+    ("config", "shards"),
+    [
+        (ShardsConfig(), [0, 0, 0, 0]),
+        (ShardsConfig(samples=3), [0, 0, 0, 1]),
+        (ShardsConfig(samples=1), [0, 1, 2, 3]),
+        # 3, 1, 1, 2 in the order of the blend.
+        (ShardsConfig(bytes=4), [0, 0, 1, 1]),
+        (ShardsConfig(bytes=1), [0, 1, 2, 3]),
+    ],
+)
+def test_the_order_is_cut_by_samples_and_bytes(config: ShardsConfig, shards: list[int]) -> None:
+    cut = cut_order(np.array([2, 0, 0, 1], np.uint32), pool_of(1, 2, 3), config)
+    assert cut.tolist() == shards
+
+
+def test_an_order_of_a_real_plan_and_an_empty_one_are_cut() -> None:
+    pool = pool_of(5, 5, 5)
+    plan = plan_blend(pool, make_context(Path("/nowhere")).recipe.blend)
+    assert cut_order(plan.rows, pool, ShardsConfig(samples=2)).tolist() == [0, 0, 1]
+    assert len(cut_order(np.zeros(0, np.uint32), pool, ShardsConfig())) == 0
+
+
+def test_a_set_is_laid_out_by_partition_and_made_from_its_order_and_content(context: RunContext) -> None:
+    def lay(made: RunContext) -> tuple[Order, str]:
+        decided = decide_all(made, FIRST, SECOND)
+        pool = read_pool(decided.iterate_pool(made))
+        return lay_out(made, decided, pool, plan_blend(pool, made.recipe.blend))
+
+    order, made_from = lay(context)
+    assert order.shards.tolist() == [0, 0, 1, 1, 2]
+    assert order.starts.tolist() == [0, 4, 5]
+    taken = [read_order(context, "main", number) for number in (0, 1)]
+    assert [table.num_rows for table in taken] == [4, 1]
+    assert sorted(place for table in taken for place in table["place"].to_pylist()) == list(range(5))
+    decision = decide_all(context, FIRST, SECOND).decision
+    assert read_json(context.folder.file("blend", "main.json"))["decision"] == decision.name
+    assert lay(context)[1] == made_from
+    text = dump_recipe(context.recipe)
+    other = replace(context, recipe=parse_recipe(text, overrides=["blend.seed=1"]))
+    fuller = replace(context, recipe=parse_recipe(text, overrides=["shards.provenance=full"]))
+    elsewhere = replace(context, recipe=parse_recipe(text, overrides=["engine.workers=3"]))
+    assert len({made_from, lay(other)[1], lay(fuller)[1]}) == 3
+    assert lay(elsewhere)[1] == made_from
+    fill(context, text="other words")
+    assert lay(context)[1] != made_from
 
 
 def test_the_recipes_digest_leaves_out_how_the_work_is_laid_out() -> None:

@@ -1,6 +1,7 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -19,7 +20,7 @@ def lengths(encoder: TextEncoder, tmp_path: Path) -> pa.Table:
 
 @pytest.mark.parametrize("block_rows", [1, 2, 5])
 def test_columns_are_those_of_the_lengths_however_they_come(lengths: pa.Table, tmp_path: Path, block_rows: int) -> None:
-    summary = CountSummary(lengths.num_rows)
+    summary = CountSummary(lengths.num_rows, folder=tmp_path)
     for start in range(0, lengths.num_rows, block_rows):
         summary.add(lengths.slice(start, block_rows))
     assert summary.num_rows == 5
@@ -36,14 +37,21 @@ def test_columns_are_those_of_the_lengths_however_they_come(lengths: pa.Table, t
     assert found.shard_starts.tolist() == [0, 3]
 
 
-def test_a_sample_takes_19_bytes(lengths: pa.Table) -> None:
-    summary = CountSummary(1000)
+def test_a_sample_takes_19_bytes_of_disk_and_none_of_memory(lengths: pa.Table, tmp_path: Path) -> None:
+    summary = CountSummary(1000, folder=tmp_path)
     summary.add(lengths)
     assert sum(column.itemsize for column in summary._columns.values()) == 19
+    assert all(isinstance(column, np.memmap) for column in summary._columns.values())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "set"]
+
+
+def test_a_disk_without_room_is_an_error_and_no_signal(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"No space|too large"):
+        CountSummary(1 << 58, folder=tmp_path)
 
 
 def test_a_set_without_samples(tmp_path: Path) -> None:
-    CountSummary(0).write(str(tmp_path / "counts.arrow"), shard_starts=[])
+    CountSummary(0, folder=tmp_path).write(str(tmp_path / "counts.arrow"), shard_starts=[])
     found = MappedCounts(str(tmp_path / "counts.arrow"))
     assert [len(column) for column in found.columns.values()] == [0] * 6
     assert found.groups == []

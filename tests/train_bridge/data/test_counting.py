@@ -32,8 +32,7 @@ def test_rows_are_counted_in_their_order_and_none_are_no_rows(shard_folder: str,
 def test_what_was_counted_before_a_kill_is_not_counted_again(
     shard_folder: str, encoder: TextEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lengths, "FILE_ROWS", 10)
-    whole = count_lengths(shard_folder, encoder=encoder, cache_dir=str(tmp_path / "whole"))
+    whole = count_lengths(shard_folder, encoder=encoder, cache_dir=str(tmp_path / "whole"), block_rows=10)
     assert sorted(path.suffix for path in (tmp_path / "whole").iterdir()) == [".arrow", ".arrow", ".json"]
     asked: list[int] = []
 
@@ -54,9 +53,9 @@ def test_what_was_counted_before_a_kill_is_not_counted_again(
 
     die_after(2)
     with pytest.raises(InterruptedError):
-        count_lengths(shard_folder, encoder=encoder, cache_dir=str(tmp_path / "parts"))
+        count_lengths(shard_folder, encoder=encoder, cache_dir=str(tmp_path / "parts"), block_rows=10)
     assert asked == [10, 10]
     die_after(99)
-    again = count_lengths(shard_folder, encoder=encoder, cache_dir=str(tmp_path / "parts"))
+    again = count_lengths(shard_folder, encoder=encoder, cache_dir=str(tmp_path / "parts"), block_rows=10)
     assert sum(asked) == read_index(shard_folder).num_rows
     assert Path(again).read_bytes() == Path(whole).read_bytes()

@@ -6,7 +6,8 @@ import pytest
 from curate.contract.errors import ShardError
 from shards.reader import ShardReader, read_index
 from tests.train_bridge.conftest import make_sample, write_set
-from train_bridge.data.lengths import LENGTHS, count_lengths
+from train_bridge.data.length_parts import LENGTHS
+from train_bridge.data.lengths import count_lengths
 from train_bridge.tokens.encoder import Encoded, TextEncoder, TextForm
 
 

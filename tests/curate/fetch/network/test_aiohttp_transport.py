@@ -61,6 +61,20 @@ def test_odd_heads_are_read(name: str, server: FaultServer) -> None:
     run(LOOPBACK, use)
 
 
+@pytest.mark.parametrize("name", ["plain", "extension", "blank-after", "blank-before", "blank-extension", "line-feeds"])
+def test_odd_chunks_are_read_and_their_connection_is_closed(name: str, server: FaultServer) -> None:
+    async def use(transport: AiohttpTransport) -> None:
+        response = await transport.request(URL(server.url(f"/chunks/{name}")), {})
+        async with asyncio.timeout(10):
+            assert b"".join([chunk async for chunk in response.chunks()]) == samples.jpeg()
+        connector = transport._session.connector
+        assert connector is not None
+        assert len(connector._conns) == (1 if name in {"plain", "extension"} else 0)
+        response.close()
+
+    run(LOOPBACK, use)
+
+
 def test_an_error_tells_what_is_wrong_and_no_status_that_nobody_sent(server: FaultServer) -> None:
     async def use(transport: AiohttpTransport) -> None:
         with pytest.raises(FetchError) as caught:

@@ -7,6 +7,7 @@ from curate.contract.reasons import FetchStatus
 from curate.fetch.errors import FetchError, HostGivenUpError
 from curate.fetch.politeness.host_gates import HostGates
 from curate.fetch.politeness.hosts import HostBook, HostLimits
+from curate.fetch.politeness.limits import Gate
 from curate.fetch.politeness.slots import OwnSlots, Slot
 
 REFUSED = FetchError(FetchStatus.CONNECT_ERROR, "refused")
@@ -16,7 +17,7 @@ def gates(
     *, per_host: int = 2, total: int = 8, slots: OwnSlots | None = None, dead_after: int = 2, dead_for_s: float = 600
 ) -> HostGates:
     limits = HostLimits(per_host=per_host, max_wait_s=10, dead_after=dead_after, dead_for_s=dead_for_s)
-    return HostGates(limits=limits, total=total, book=HostBook(), slots=slots or OwnSlots())
+    return HostGates(limits=limits, requests=Gate(total), book=HostBook(), slots=slots or OwnSlots())
 
 
 def most_at_once(hosts: list[str], *, per_host: int, total: int) -> int:

@@ -1,16 +1,18 @@
 import asyncio
+import contextlib
 import selectors
+import threading
 
 import pytest
 
 from curate.contract.reasons import FetchStatus
 from curate.fetch.errors import FetchError
-from curate.fetch.politeness.limits import ByteGate, ByteLease, Clock
+from curate.fetch.politeness.limits import ByteLease, Clock, Gate, Gates
 
 
 def test_bytes_wait_for_room() -> None:
     async def main() -> None:
-        gate = ByteGate(100)
+        gate = Gate(100)
         first, second, huge = ByteLease(gate), ByteLease(gate), ByteLease(gate)
         await first.reserve(60)
         waiting = asyncio.create_task(second.reserve(41))
@@ -18,23 +20,23 @@ def test_bytes_wait_for_room() -> None:
         assert not waiting.done()
         first.settle(59)
         await waiting
-        assert gate._used_bytes == 100
+        assert gate._used == 100
         second.settle(500)  # it has grown already
-        assert gate._used_bytes == 559
+        assert gate._used == 559
         first.release()
         second.release()
         second.release()
         await huge.reserve(1_000)  # alone, anything fits
-        assert gate._used_bytes == 1_000
+        assert gate._used == 1_000
         await huge.reserve(5)
-        assert gate._used_bytes == 5
+        assert gate._used == 5
 
     asyncio.run(main())
 
 
 def test_turns_come_in_order_and_who_leaves_takes_none() -> None:
     async def main() -> None:
-        gate = ByteGate(100)
+        gate = Gate(100)
         holder, large, gone, small = (ByteLease(gate) for _ in range(4))
         await holder.reserve(60)
         waiting = [asyncio.create_task(lease.reserve(size)) for lease, size in ((large, 90), (gone, 90), (small, 10))]
@@ -43,34 +45,34 @@ def test_turns_come_in_order_and_who_leaves_takes_none() -> None:
         waiting[1].cancel()
         holder.release()
         await asyncio.gather(waiting[0], waiting[2])
-        assert gate._used_bytes == 100
+        assert gate._used == 100
         last = asyncio.create_task(holder.reserve(50))
         await asyncio.sleep(0.01)
         large.release()
         last.cancel()  # its turn has come, but it does not know yet
         await asyncio.wait({last})
-        assert gate._used_bytes == 10
+        assert gate._used == 10
 
     asyncio.run(main())
 
 
 def test_what_grows_never_waits() -> None:
     async def main() -> None:
-        gate = ByteGate(100)
+        gate = Gate(100)
         first, second = ByteLease(gate), ByteLease(gate)
         await first.reserve(10)
         assert first.try_grow(1_000)  # alone, anything fits
         first.settle(50)
         await second.reserve(20)
         assert first.try_grow(30)
-        assert gate._used_bytes == 70
+        assert gate._used == 70
         assert first.try_grow(80)
         assert not first.try_grow(81)
         assert not second.try_grow(21)
-        assert gate._used_bytes == 100
+        assert gate._used == 100
         first.release()
         second.release()
-        assert gate._used_bytes == 0
+        assert gate._used == 0
 
     asyncio.run(main())
 
@@ -118,3 +120,60 @@ def test_waits_are_counted() -> None:
     clock = Clock(timeout_s=1, max_wait_s=1)
     asyncio.run(clock.wait(0.01))
     assert clock.wait_left_s == pytest.approx(0.99)
+
+
+def test_loops_in_several_threads_share_a_gate() -> None:
+    gate, lock, ready = Gate(3), threading.Lock(), threading.Barrier(4)
+    now, most, done = 0, 0, 0
+
+    async def hold() -> None:
+        nonlocal now, most, done
+        await gate.take()
+        try:
+            with lock:
+                now += 1
+                most = max(most, now)
+            await asyncio.sleep(0.001)
+        finally:
+            with lock:
+                now -= 1
+                done += 1
+            gate.give()
+
+    async def main() -> None:
+        ready.wait(10)
+        await asyncio.gather(*(hold() for _ in range(50)))
+
+    threads = [threading.Thread(target=lambda: asyncio.run(main())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (most, done, gate._used) == (3, 200, 0)
+
+
+def test_a_loop_that_ends_while_it_waits_keeps_nothing() -> None:
+    gate = Gate(1)
+
+    async def wait_in_vain() -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await gate.take()
+
+    async def main() -> None:
+        await gate.take()
+        await asyncio.to_thread(lambda: asyncio.run(wait_in_vain()))
+        waiting = asyncio.create_task(gate.take())
+        await asyncio.sleep(0)
+        gate.give()
+        await waiting
+
+    asyncio.run(main())
+    assert gate._used == 1
+
+
+def test_gates_are_found_by_name_and_limit() -> None:
+    gates = Gates()
+    assert gates.get("requests", 4) is gates.get("requests", 4)
+    assert gates.get("requests", 4) is not gates.get("requests", 5)
+    assert gates.get("requests", 4) is not gates.get("bytes", 4)

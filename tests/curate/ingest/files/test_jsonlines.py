@@ -60,6 +60,29 @@ def test_lines_of_an_array_may_hold_several_objects_or_begin_with_a_comma() -> N
     assert [row.ordinal for row in rows if isinstance(row, Fault)] == ["a#4"]
 
 
+@pytest.mark.parametrize("between", ["", " ", "\t", ", "])
+def test_every_object_of_a_line_is_a_record(between: str) -> None:
+    rows = _read_json('{"a": 0}\n' + between.join(f'{{"a": {i}}}' for i in (1, 2, 3)) + '\n{"a": 4}\n')
+    assert [(row.place.ordinal, row.fields["a"]) for row in rows if isinstance(row, Row)] == [
+        *(("a#1", 0), ("a#2", 1), ("a#2.2", 2), ("a#2.3", 3), ("a#3", 4))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ('{"a": 1}{"a": ', "Extra data at column 9; nothing of this line is taken, though 1 values parse"),
+        ('{"a": 1} {"a": 2} x', "Extra data at column 10; nothing of this line is taken, though 2 values parse"),
+        ('{"a": 1} [2]', "Extra data at column 10"),
+        ('{"a": 1},', "Extra data at column 9"),
+    ],
+)
+def test_a_line_with_something_else_behind_its_objects_is_a_fault(line: str, what: str) -> None:
+    (fault,) = _read_json(line)
+    assert isinstance(fault, Fault)
+    assert fault.detail == f"a:1: malformed JSON: {what}"
+
+
 def test_an_array_without_its_end_is_a_fault() -> None:
     row, fault = _read_json('[\n{"a": 1},\n')
     assert isinstance(row, Row)

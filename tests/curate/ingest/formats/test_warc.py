@@ -26,6 +26,7 @@ def test_a_page_says_where_it_was_archived(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
-    (fault,) = read_archived_pages(str(tmp_path / "none.warc"), label="none.warc")
+    source = WarcSource(name="s", path="none.warc")
+    (fault,) = read_archived_pages(str(tmp_path / "none.warc"), source=source, label="none.warc")
     assert isinstance(fault, Fault)
     assert fault.reason == IngestReason.MISSING_FILE

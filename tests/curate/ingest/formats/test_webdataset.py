@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,12 +73,18 @@ def test_text_may_be_a_field_of_the_json(tmp_path: Path) -> None:
 def test_shards_of_this_project_come_back_as_they_were(tmp_path: Path) -> None:
     image = SampleImage(data=b"\xff\xd8J", image_id="0" * 64, url="http://h/1.jpg", width=3, height=4, alt="seen")
     items: list[SampleText | SampleImage] = [SampleText("one", role="user"), image, SampleText("two", role="assistant")]
-    sample = Sample(doc_id="0" * 16, kind="interleaved", source="pages", url="http://h/", items=items)
+    origin = {"file": "a.txt", "row": 3}
+    stated = {"id": None, "url": "https://spdx.org/licenses/MIT", "text": None, "stated_in": "link rel=license"}
+    document = Sample(doc_id="0" * 16, kind="interleaved", source="pages", url="http://h/", items=items)
+    sample = replace(document, provenance=origin, license=stated, meta={"n": 1})
     write_shard(f"{tmp_path}/00000.tar", [sample], shard=0)
     (found,) = read(tmp_path, (tmp_path / "00000.tar").read_bytes())
     assert isinstance(found, Document)
     assert (found.kind, found.url, found.native_id) == (Kind.INTERLEAVED, "http://h/", "0" * 16)
     assert contents(found) == ["one", b"\xff\xd8J", "two"]
     assert [item.modality for item in found.items] == [Modality.TEXT, Modality.IMAGE, Modality.TEXT]
+    assert found.meta == {"provenance": origin, "n": 1}
+    assert found.license is not None
+    assert (found.license.id, found.license.url) == ("MIT", "https://spdx.org/licenses/MIT")
     assert (found.items[1].image_url, found.items[1].alt_text) == ("http://h/1.jpg", "seen")
     assert [item.role and str(item.role) for item in found.items] == ["user", None, "assistant"]

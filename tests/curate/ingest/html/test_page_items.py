@@ -1,8 +1,10 @@
+from datetime import UTC, datetime
+
 import pyarrow as pa
 import pytest
 
 from curate.contract.errors import SchemaError
-from curate.contract.schemas import ITEMS, PAGES, VERDICTS, check_schema, table_from_rows
+from curate.contract.schemas import ITEMS, PAGE_FACTS, PAGES, VERDICTS, check_schema, table_from_rows
 from curate.ingest.html.page_items import build_page_items
 
 
@@ -12,7 +14,7 @@ def _pages(*rows: dict[str, object]) -> pa.Table:
 
 
 def test_tables_of_fetched_pages() -> None:
-    items, verdicts = build_page_items(
+    items, facts, verdicts = build_page_items(
         _pages(
             {"data": b"<p>a<img src=i.png>", "final_url": "http://b.org/x/"},
             {"status": "http_404", "detail": "Not Found"},
@@ -22,6 +24,7 @@ def test_tables_of_fetched_pages() -> None:
         )
     )
     check_schema(items, ITEMS, where="items")
+    check_schema(facts, PAGE_FACTS, where="facts")
     check_schema(verdicts, VERDICTS, where="verdicts")
     rows = zip(*(items[name].to_pylist() for name in ("doc_id", "position", "text", "image_url")), strict=True)
     assert list(rows) == [
@@ -39,13 +42,28 @@ def test_tables_of_fetched_pages() -> None:
 
 
 def test_no_pages_give_empty_tables_and_other_tables_are_refused() -> None:
-    items, verdicts = build_page_items(_pages())
-    assert (items.num_rows, verdicts.num_rows) == (0, 0)
+    assert [table.num_rows for table in build_page_items(_pages())] == [0, 0, 0]
     with pytest.raises(SchemaError):
         build_page_items(pa.table({"doc_id": ["a"]}))
 
 
 def test_an_image_without_an_address_is_an_item_that_cannot_be_fetched() -> None:
     html = b"<p>A sentence.</p><img alt=x><img src='http://a/1.jpg'>"
-    items, _ = build_page_items(_pages({"doc_id": "d", "data": html}))
+    items, _, _ = build_page_items(_pages({"doc_id": "d", "data": html}))
     assert [row["image_url"] for row in items.to_pylist()] == [None, "http://a/1.jpg", "missing:d/0"]
+
+
+def test_facts_tell_where_a_page_was_found_when_and_under_which_licence() -> None:
+    time = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    html = b"<p>A sentence.</p><footer><a rel=license href=/l>l</a></footer>"
+    _, facts, _ = build_page_items(
+        _pages(
+            {"data": html, "final_url": "http://b.org/x", "fetched_at": time},
+            {"status": "http_404"},
+            {"data": b"<p>A sentence.</p>", "final_url": "http://a.org/"},
+        )
+    )
+    moved, plain = facts.to_pylist()
+    licence = {"id": None, "url": "http://b.org/l", "text": None, "stated_in": "a rel=license"}
+    assert moved == {"doc_id": "0", "final_url": "http://b.org/x", "fetched_at": time, "license": licence}
+    assert plain == {"doc_id": "2", "final_url": None, "fetched_at": None, "license": None}
