@@ -1,6 +1,6 @@
 """The whole road from sources to shards: which stage runs when, on which partition."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,7 +13,8 @@ from pipelines.decide.facts_table import manifest_row
 from pipelines.decide.url_counts import count_urls, counts_urls
 from pipelines.engine.cluster import Client, count_fetchers, count_workers
 from pipelines.engine.deaths import Death
-from pipelines.engine.loop import Report, Task, run_tasks
+from pipelines.engine.loop import Task, run_tasks
+from pipelines.file_reading import FileReading
 from pipelines.recipes.load import dump_recipe
 from pipelines.road import StageSpec, measuring_stages
 from pipelines.run.context import RunContext
@@ -21,7 +22,7 @@ from pipelines.run.folder import read_json, write_json, write_text
 from pipelines.run.manifest import Manifest, write_manifest
 from pipelines.run.progress import Progress
 from pipelines.run.workers import Workers
-from pipelines.stages.ingest import ingest_file, input_files
+from pipelines.stages.ingest import InputFile, input_files
 from pipelines.stages.poison import set_poison_aside
 from pipelines.write.blend_plan import decide_and_plan
 from pipelines.write.shard_set import write_shard_set
@@ -71,44 +72,42 @@ def decide_and_write(workers: Workers, context: RunContext, manifest: Manifest) 
 
 
 def _measure_all(workers: Workers, context: RunContext) -> Manifest:
-    recipe = context.recipe
-    files = {file.name: file for file in input_files(context)}
-    of_file: dict[str, tuple[str, ...]] = {}
-    measured: dict[str, dict[str, object]] = {}
+    recipe, progress = context.recipe, workers.progress
     has_barrier = any(counts_urls(recipe, source) for source in recipe.sources)
-    progress = workers.progress
+    measured: dict[str, dict[str, object]] = {}
 
-    def go_on(report: Report) -> list[Task]:
-        of_file[report.partition] = report.partitions
-        specs, _ = measuring_stages(recipe, files[report.partition].source)
-        progress.expect(len(specs) * len(report.partitions))
-        return [_chain(workers.client, context, partition, specs) for partition in report.partitions]
+    def run(tasks: Iterable[Task]) -> None:
+        for report in run_tasks(workers.client, tasks, window=workers.window):
+            progress.report(report)
+            if report.stage == Stage.GATHER_FACTS:
+                measured[report.partition] = manifest_row(report)
 
-    def take(report: Report) -> None:
-        progress.report(report)
-        if report.stage == Stage.GATHER_FACTS:
-            measured[report.partition] = manifest_row(report)
-
-    progress.begin("ingest, text" if has_barrier else "measure", len(files))
-    ingest = (
-        Task(stage=Stage.INGEST, partition=name, call=ingest_file, args=(context, file), then=go_on)
-        for name, file in files.items()
-    )
-    for report in run_tasks(workers.client, ingest, window=workers.window):
-        take(report)
-    partitions = tuple(partition for name in files for partition in of_file[name])
+    readings = [_reading(workers, context, file) for file in input_files(context)]
+    progress.begin("ingest, text" if has_barrier else "measure", len(readings))
+    run(reading.begin() for reading in readings)
+    partitions = tuple(partition for reading in readings for partition in reading.partitions)
     if has_barrier:
         count_urls(workers, context, partitions)
         chains = [
-            (partition, measuring_stages(recipe, file.source)[1])
-            for name, file in files.items()
-            for partition in of_file[name]
+            (partition, measuring_stages(recipe, reading.file.source)[1])
+            for reading in readings
+            for partition in reading.partitions
         ]
         progress.begin("fetch, measure", sum(len(specs) for _, specs in chains))
-        tasks = (_chain(workers.client, context, partition, specs) for partition, specs in chains)
-        for report in run_tasks(workers.client, tasks, window=workers.window):
-            take(report)
+        run(_chain(workers.client, context, partition, specs) for partition, specs in chains)
     return write_manifest(context, (measured[partition] for partition in partitions))
+
+
+def _reading(workers: Workers, context: RunContext, file: InputFile) -> FileReading:
+    """Return what reads a file and has its partitions go through the stages before any barrier."""
+    specs, _ = measuring_stages(context.recipe, file.source)
+    expect = workers.progress.expect
+
+    def hand_on(partition: str) -> list[Task]:
+        expect(len(specs))
+        return [_chain(workers.client, context, partition, specs)]
+
+    return FileReading(context, file, hand_on=hand_on, expect=expect, num_ahead=workers.window)
 
 
 def _chain(client: Client, context: RunContext, partition: str, specs: Sequence[StageSpec]) -> Task:

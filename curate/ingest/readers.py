@@ -1,7 +1,7 @@
 """From a source of a recipe to its documents: which files, and which reader."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from glob import has_magic
@@ -129,15 +129,19 @@ def _read_records(path: str, *, source: Source, label: str, root: PictureRoot | 
     if isinstance(source, FolderSource):
         yield from read_folder(path, source=source, label=label, root=root)
         return
-    rows = _read_rows(path, source=source, label=label, root=root)
-    yield from drop_repeats(rows, by=source.same_page) if isinstance(source, PagesSource) else rows
+    rows = read_rows(path, label=label, layout=reader_of(source)[1])
+    documents = read_documents(rows, source=source, root=root)
+    yield from drop_repeats(documents, by=source.same_page) if isinstance(source, PagesSource) else documents
 
 
-def _read_rows(path: str, *, source: Source, label: str, root: PictureRoot | None) -> Iterator[Document | Fault]:
+def read_documents(
+    rows: Iterable[Row | Fault], *, source: Source, root: PictureRoot | None = None
+) -> Iterator[Document | Fault]:
+    """Yield what the reader of a source makes of rows; nothing raises."""
     may_hold = may_hold_images(source) and (root is not None or image_folder(source) is None)
-    read_row, layout = _reader_of(source)
+    read_row, _ = reader_of(source)
     unreadable: set[str] = set()
-    for row in read_rows(path, label=label, layout=layout):
+    for row in rows:
         if isinstance(row, Fault):
             yield row
             continue
@@ -189,7 +193,7 @@ def _read_tar(path: str, *, source: WebdatasetSource, label: str) -> Iterator[Do
         yield file_fault(label, describe_error(error))
 
 
-def _reader_of(source: Source) -> tuple[RowReader, FileLayout]:
+def reader_of(source: Source) -> tuple[RowReader, FileLayout]:
     """Return what turns a row into a document, and the layout of the source's files."""
     match source:
         case PagesSource():

@@ -1,21 +1,24 @@
 """The driver's loop: one future per partition and stage, bounded windows, retries, and poison set aside.
 
-Tasks return small reports, never tables. A finished task may name the tasks that follow it; those run before new
-partitions are begun, so that a partition flows through its stages without a barrier. Queuing on the scheduler is not
-relied upon: it is switched off for tasks with resources, so the window here is what bounds the work in flight.
+Tasks return small reports, never tables. A finished task may name the tasks that follow it, and one under way may
+announce partitions whose tasks need not wait for its end; these run before new partitions are begun, so that a
+partition flows through its stages without a barrier. Queuing on the scheduler is not relied upon: it is switched off
+for tasks with resources, so the windows here are what bounds the work in flight.
 """
 
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
-from distributed import Client, Future, KilledWorker, as_completed
+from distributed import Client, Future, KilledWorker
 
 from curate.contract.errors import CurateError, PartitionError
 from pipelines.engine.cluster import CPU, FETCH, offered_resources
 from pipelines.engine.deaths import Death, cause_of
+from pipelines.engine.inbox import Announcement, Inbox
 
 RETRIES = 2
 """How often a task that raised is run again before its partition is reported as failed."""
@@ -35,7 +38,8 @@ class Report:
     made: tuple[str, ...] = ()
     """Fingerprint and digests of what it wrote, where the driver makes something of them."""
     found: Any = None
-    """What the task was to find out, such as counts for the driver to add up: small, whatever the corpus."""
+    """What the task was to find out, such as counts for the driver to add up, or what the tasks that follow have to know:
+    small, whatever the corpus."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +54,11 @@ class Task:
     """Of a worker, where any offers them; else, and if None, a CPU."""
     then: Callable[[Report], "list[Task]"] = lambda _report: []
     """Tasks that may start when this one is done."""
+    on_announced: Callable[[str], "list[Task]"] | None = None
+    """Tasks that may start once the running one has announced a partition, for which its call gets ``announce=``.
+
+    An announcement may come twice, or be lost: what it is for is to be named by the report again.
+    """
     gently: Callable[[], "Task"] | None = None
     """Returns the same work with less in memory at a time, for when its workers have died."""
     on_killed: Callable[[Death], "list[Task]"] | None = None
@@ -139,31 +148,62 @@ def _run(
     client: Client, lanes: Lanes, offered: Counter[str], suspects: deque[Suspect], failures: list[PartitionError]
 ) -> Iterator[Report]:
     """Run tasks and what follows them until none is in flight; tasks whose workers died become suspects."""
-    running: dict[Future, Task] = {}
-    completed = as_completed()
-
-    def top_up() -> None:
-        while (task := lanes.begin()) is not None:
-            future = submit(client, task, offered)
-            running[future] = task
-            completed.add(future)
-
-    top_up()
-    for future in completed:
-        task = running.pop(future)
-        lanes.done(task)
-        try:
-            report: Report = future.result()
-        except Exception as error:  # noqa: BLE001 - the one place where any fault of a task becomes a named partition
-            if isinstance(error, KilledWorker):
-                suspects.append((task, error))
+    with Inbox(client) as inbox:
+        flight = _Flight(client, inbox, lanes, offered)
+        flight.top_up()
+        while flight.running:
+            news = inbox.take()
+            if isinstance(news, Announcement):
+                flight.hear(news)
+                continue
+            task = flight.land(news)
+            try:
+                report: Report = news.result()
+            except Exception as error:  # noqa: BLE001 - the one place where any fault of a task becomes a named partition
+                if isinstance(error, KilledWorker):
+                    suspects.append((task, error))
+                else:
+                    failures.append(PartitionError(task.stage, task.partition, f"{type(error).__name__}: {error}"))
             else:
-                failures.append(PartitionError(task.stage, task.partition, f"{type(error).__name__}: {error}"))
-        else:
-            lanes.add(task.then(report))
-            yield report
-        future.release()
-        top_up()
+                lanes.add(task.then(report))
+                yield report
+            news.release()
+            flight.top_up()
+
+
+class _Flight:
+    """Tasks in flight, and what those announce: who waits, and for what, is up to the lanes."""
+
+    def __init__(self, client: Client, inbox: Inbox, lanes: Lanes, offered: Counter[str]) -> None:
+        self._client, self._inbox, self._lanes, self._offered = client, inbox, lanes, offered
+        self._numbers = count()
+        self.running: dict[Future, tuple[int, Task]] = {}
+        self._announcing: dict[int, Task] = {}
+
+    def top_up(self) -> None:
+        """Send tasks until the lanes are full or none is left."""
+        while (task := self._lanes.begin()) is not None:
+            number, options = next(self._numbers), {}
+            if task.on_announced is not None:
+                self._announcing[number] = task
+                options["announce"] = self._inbox.announcer(number)
+            future = submit(self._client, task, self._offered, **options)
+            self.running[future] = (number, task)
+            self._inbox.expect(future)
+
+    def hear(self, news: Announcement) -> None:
+        """Send what may start now; a task that is done has named all its partitions itself."""
+        task = self._announcing.get(news.task)
+        if task is not None and task.on_announced is not None:
+            self._lanes.add(task.on_announced(news.partition))
+            self.top_up()
+
+    def land(self, future: Future) -> Task:
+        """Return the task of a future that is done, no longer in flight."""
+        number, task = self.running.pop(future)
+        self._announcing.pop(number, None)
+        self._lanes.done(task)
+        return task
 
 
 def _run_suspect(
@@ -195,7 +235,7 @@ def _describe(failures: list[PartitionError]) -> Iterator[str]:
         yield f"stage {stage} failed on {len(names)} partitions ({', '.join(sorted(names))}): {cause}"
 
 
-def submit(client: Client, task: Task, offered: Counter[str]) -> Future:
+def submit(client: Client, task: Task, offered: Counter[str], **options: Any) -> Future:
     """Send one task to the cluster. Keys are tuples: string keys with other shapes defeat Dask's task groups."""
     wanted = {name: number for name, number in (task.resources or {}).items() if offered[name]}
     return client.submit(
@@ -205,6 +245,7 @@ def submit(client: Client, task: Task, offered: Counter[str]) -> Future:
         retries=RETRIES,
         resources=wanted or ({CPU: 1.0} if offered[CPU] else None),
         pure=False,
+        **options,
     )
 
 

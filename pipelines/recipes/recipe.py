@@ -47,6 +47,9 @@ class EngineConfig(BaseModel):
     spool_bytes: ByteSize = Field(default=ByteSize(200 * 10**9), ge=1)
     """Most bytes of samples that lie in the run folder a second time while shards are written. A corpus that is larger
     is written in several waves, each of which reads it once."""
+    range_bytes: ByteSize = Field(default=ByteSize(64 << 20), ge=1)
+    """An input file that is larger is read in ranges of this size by several workers, where its format has lines or row
+    groups and is not compressed."""
 
     @field_validator("memory_limit")
     @classmethod

@@ -1,13 +1,14 @@
-"""Ingest: one task per input file, which cuts it into partitions."""
+"""Ingest: an input file is cut into partitions, each of which goes on as soon as it is written."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 import fsspec
 import pyarrow as pa
 
+from curate.contract.ids import doc_id
 from curate.contract.reasons import Stage
 from curate.contract.records import Document, Fault
 from curate.fetch.archived import Answer, archived_pages
@@ -25,6 +26,10 @@ from pipelines.run.tables import DOCUMENTS, HELD_IMAGES, INGEST_VERDICTS, ITEMS,
 
 JUDGED_BY = {"max_bytes", "respect_x_robots", "respect_tdmrep", "respect_content_usage"}
 """Fetch options that say which archived pages are taken."""
+
+Record = Document | Fault | ArchivedPage
+Announce = Callable[[str], None]
+"""Told the name of each partition that is there, while the file is still being read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +49,16 @@ class InputFile:
         return f"{self.source.name}-{self.number:05d}"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileState:
+    """What storage says of a file."""
+
+    identity: str
+    """What changes when the file does: its size and time, or the object store's own tag; of all in a folder."""
+    size_bytes: int
+    """0 where storage does not say, and of a folder."""
+
+
 def input_files(context: RunContext) -> Iterator[InputFile]:
     """Yield every input file, sources in recipe order, files sorted."""
     for source in context.recipe.sources:
@@ -52,38 +67,65 @@ def input_files(context: RunContext) -> Iterator[InputFile]:
             yield InputFile(source=source, path=path, label=label, number=number)
 
 
-def ingest_file(context: RunContext, file: InputFile) -> Report:
+def keep_quiet(_partition: str) -> None:
+    """Announce nothing."""
+
+
+def ingest_file(context: RunContext, file: InputFile, *, announce: Announce = keep_quiet) -> Report:
     """Read one file into partitions ``SOURCE-FILE-CHUNK`` and note which there are."""
-    made_from = _fingerprint(context, file)
-    note = context.folder.file("ingest", "files", f"{file.name}.json")
-    done = read_json(note)
-    if done is not None and _is_whole(context, done, file.source, made_from):
-        return Report(stage=Stage.INGEST, partition=file.name, skipped=True, partitions=tuple(done["partitions"]))
-    partitions, num_records = [], 0
-    records: Iterable[Document | Fault | ArchivedPage] = (
+    made_from = file_fingerprint(context, file, file_state(file.path))
+    return find_done(context, file, made_from, announce) or read_whole(context, file, made_from, announce)
+
+
+def find_done(context: RunContext, file: InputFile, made_from: str, announce: Announce) -> Report | None:
+    """Return the report of a file that has been read as it is now, if every table of it is still there."""
+    done = read_json(_note(context, file))
+    if done is None or done["fingerprint"] != made_from:
+        return None
+    for partition in done["partitions"]:
+        if not is_written(context, partition, file.source, made_from):
+            return None
+        announce(partition)
+    return Report(stage=Stage.INGEST, partition=file.name, skipped=True, partitions=tuple(done["partitions"]))
+
+
+def read_whole(context: RunContext, file: InputFile, made_from: str, announce: Announce) -> Report:
+    """Read a file from its beginning; what is written already is not written again."""
+    num_records = num_partitions = 0
+    records: Iterable[Record] = (
         read_archived_pages(file.path, source=file.source, label=file.label)
         if isinstance(file.source, WarcSource)
         else read_file(file.path, source=file.source, label=file.label, root=_image_root(context, file))
     )
     records = islice(records, context.limit) if context.limit is not None else records
-    for number, chunk in enumerate(chunk_records(records, num_docs=context.recipe.partition_num_docs)):
-        partition = f"{file.name}-{number:05d}"
-        _write_chunk(context, partition, chunk, file.source, made_from)
-        partitions.append(partition)
+    for chunk in chunk_records(records, num_docs=context.recipe.partition_num_docs):
+        partition = partition_name(file, num_partitions)
+        write_chunk(context, partition, chunk, source=file.source, made_from=made_from)
+        announce(partition)
+        num_partitions += 1
         num_records += len(chunk)
-    write_json(note, {"fingerprint": made_from, "partitions": partitions})
-    counters = {"documents": num_records}
-    return Report(stage=Stage.INGEST, partition=file.name, counters=counters, partitions=tuple(partitions))
+    report = note_done(context, file, made_from, num_partitions)
+    return replace(report, counters={"documents": num_records})
 
 
-def _write_chunk(
-    context: RunContext,
-    partition: str,
-    chunk: Sequence[Document | Fault | ArchivedPage],
-    source: Source,
-    made_from: str,
+def note_done(context: RunContext, file: InputFile, made_from: str, num_partitions: int) -> Report:
+    """Note that a file has been read into so many partitions."""
+    partitions = [partition_name(file, number) for number in range(num_partitions)]
+    write_json(_note(context, file), {"fingerprint": made_from, "partitions": partitions})
+    return Report(stage=Stage.INGEST, partition=file.name, partitions=tuple(partitions))
+
+
+def partition_name(file: InputFile, number: int) -> str:
+    """Return ``SOURCE-FILE-CHUNK``, the chunks of a file counted from 0."""
+    return f"{file.name}-{number:05d}"
+
+
+def write_chunk(
+    context: RunContext, partition: str, chunk: Sequence[Record], *, source: Source, made_from: str
 ) -> None:
-    if _is_written(context, partition, source, made_from):
+    """Write the tables of one partition, unless they are there."""
+    start = _start_of(chunk)
+    if is_written(context, partition, source, made_from, start=start):
         return
     records = [page_document(record) if isinstance(record, ArchivedPage) else record for record in chunk]
     built = build_tables(records, source=source.name, kind=source_kind(source))
@@ -95,37 +137,37 @@ def _write_chunk(
         DOCUMENTS: built.documents,
     }
     for table in _tables(source):
-        context.folder.write(table, partition, rows=rows[table], made_from=made_from)
+        context.folder.write(table, partition, rows=rows[table], made_from=made_from, note=start)
 
 
-def _archived_pages(
-    context: RunContext, chunk: Sequence[Document | Fault | ArchivedPage], documents: pa.Table
-) -> pa.Table:
+def _start_of(chunk: Sequence[Record]) -> str:
+    """Return where in its file a chunk begins: what follows from there is the same however the file is read."""
+    first = chunk[0]
+    return doc_id("", "", first.place.ordinal if isinstance(first, ArchivedPage) else first.ordinal)
+
+
+def _archived_pages(context: RunContext, chunk: Sequence[Record], documents: pa.Table) -> pa.Table:
     answers = [
         Answer(
-            doc_id=doc_id,
+            doc_id=row_id,
             url=page.url,
             http_status=page.http_status,
             headers=page.headers,
             body=page.body,
             date=page.date,
         )
-        for page, doc_id in zip(chunk, documents["doc_id"].to_pylist(), strict=True)
+        for page, row_id in zip(chunk, documents["doc_id"].to_pylist(), strict=True)
         if isinstance(page, ArchivedPage)
     ]
     return archived_pages(answers, config=context.recipe.fetch)
 
 
-def _is_whole(context: RunContext, done: dict[str, Any], source: Source, made_from: str) -> bool:
-    """Return whether a file has been read as it is now and every table of it is still there."""
-    return done["fingerprint"] == made_from and all(
-        _is_written(context, partition, source, made_from) for partition in done["partitions"]
-    )
-
-
-def _is_written(context: RunContext, partition: str, source: Source, made_from: str) -> bool:
+def is_written(
+    context: RunContext, partition: str, source: Source, made_from: str, *, start: str | None = None
+) -> bool:
+    """Return whether all tables of a partition are there, made from the file as it is, and from ``start`` on."""
     stamps = [context.folder.stamp(table, partition) for table in _tables(source)]
-    return all(stamp is not None and stamp.fingerprint == made_from for stamp in stamps)
+    return all(stamp is not None and stamp.fingerprint == made_from and start in {None, stamp.note} for stamp in stamps)
 
 
 def _tables(source: Source) -> tuple[Table, ...]:
@@ -141,7 +183,14 @@ def _image_root(context: RunContext, file: InputFile) -> PictureRoot | None:
     return open_image_root(file.source, base=context.base, path=file.path, max_bytes=max_bytes)
 
 
-def _fingerprint(context: RunContext, file: InputFile) -> str:
+def file_fingerprint(context: RunContext, file: InputFile, state: FileState) -> str:
+    """Return the fingerprint of what a file's partitions are made from.
+
+    Args:
+        context: The run.
+        file: One of its files.
+        state: What ``file_state`` says of it.
+    """
     options = {
         "source": file.source.model_dump(mode="json"),
         "label": file.label,
@@ -152,16 +201,21 @@ def _fingerprint(context: RunContext, file: InputFile) -> str:
         options["fetch"] = context.recipe.fetch.model_dump(mode="json", include=JUDGED_BY)
     if (root := _image_root(context, file)) is not None:
         options["max_bytes"] = int(root.max_bytes)
-    return stage_fingerprint(Stage.INGEST, DOCUMENTS.version, options, [_file_identity(file.path)])
+    return stage_fingerprint(Stage.INGEST, DOCUMENTS.version, options, [state.identity])
 
 
-def _file_identity(path: str) -> str:
-    """Return what changes when a file does: its size and time, or the object store's own tag."""
+def file_state(path: str) -> FileState:
+    """Ask storage for the state of a file, or of a folder that is a source's input."""
     filesystem, target = fsspec.url_to_fs(path)
     try:
-        if filesystem.isdir(target):
-            return folder_identity(path)
         info: dict[str, Any] = filesystem.info(target)
+        if info.get("type") != "file" and filesystem.isdir(target):
+            return FileState(identity=folder_identity(path), size_bytes=0)
     except (OSError, ValueError):
-        return "missing"
-    return str([info.get(key) for key in ("size", "mtime", "ETag", "etag", "LastModified", "md5Hash")])
+        return FileState(identity="missing", size_bytes=0)
+    stamps = [info.get(key) for key in ("size", "mtime", "ETag", "etag", "LastModified", "md5Hash")]
+    return FileState(identity=str(stamps), size_bytes=info.get("size") or 0)
+
+
+def _note(context: RunContext, file: InputFile) -> str:
+    return context.folder.file("ingest", "files", f"{file.name}.json")

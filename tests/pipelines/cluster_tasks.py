@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,6 +31,21 @@ def echo(partition: str, **counters: int) -> Report:
 def dawdle(partition: str, wait_s: float) -> Report:
     time.sleep(wait_s)
     return Report(stage="dawdle", partition=partition)
+
+
+def announce_and_wait(partition: str, flag: str, *, announce: Callable[[str], None]) -> Report:
+    """Announce a partition and wait until a file is there, for a minute at most."""
+    announce("part 1")
+    for _ in range(600):
+        if Path(flag).exists():
+            return Report(stage="wait", partition=partition, partitions=("part 1",))
+        time.sleep(0.1)
+    raise CurateError("nobody heard")
+
+
+def touch(partition: str, flag: str) -> Report:
+    Path(flag).touch()
+    return Report(stage="touch", partition=partition)
 
 
 def fail_at_first(partition: str, note: str, num_failures: int) -> Report:

@@ -1,6 +1,7 @@
 """Rows of csv and tsv files, with any delimiter."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 from curate.contract.records import Fault
@@ -52,6 +53,48 @@ def read_delimited(
     yield from _read_table(chain([first], stream), label=label, dialect=dialect, options=options)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableHead:
+    """What the first line of a table says, where each of the others is a record."""
+
+    delimiter: str
+    columns: tuple[str, ...]
+    is_given: bool
+    """Whether the columns are the recipe's, and not the first line's."""
+    is_line: bool
+    """Whether the first line names the columns and is no record itself."""
+
+
+def find_head(lines: Iterable[Line | Fault], *, delimiter: str, options: TableOptions = _DEFAULTS) -> TableHead | None:
+    """Return the head of a table without quotes, by its first line; None where it takes more to tell the records.
+
+    Args:
+        lines: The file's lines.
+        delimiter: The one that goes with the file's extension.
+        options: What the recipe says.
+    """
+    first, faults = _first_line(iter(lines))
+    if first is None or faults or first.place.number > 1 or excel_hint(first.text):
+        return None
+    dialect = find_dialect(first.text, usual=delimiter, options=options)
+    fields, columns = first.text.split(dialect.delimiter), list(options.columns)
+    if dialect.has_quotes or (not columns and any(map(is_url, fields))):
+        return None
+    return TableHead(
+        delimiter=dialect.delimiter,
+        columns=tuple(columns or name_columns(fields)),
+        is_given=bool(columns),
+        is_line=not columns or _are_names(fields, columns),
+    )
+
+
+def read_body(lines: Iterable[Line | Fault], *, head: TableHead) -> Iterator[Row | Fault]:
+    """Yield a row per line of a table, or of a part of one, without its first line where that is its head."""
+    dialect = Dialect(delimiter=head.delimiter, has_quotes=False)
+    for record in _read_records(lines, dialect, width=len(head.columns)):
+        yield record if isinstance(record, Fault) else _make_row(*record, head.columns, is_given=head.is_given)
+
+
 def _first_line(stream: Iterator[Line | Fault]) -> tuple[Line | None, list[Fault]]:
     faults = []
     for line in stream:
@@ -80,11 +123,14 @@ def _read_table(
             if not columns or _are_names(fields, columns):
                 columns = columns or name_columns(fields)
                 continue
-        if len(fields) != len(columns):
-            where = "the recipe" if options.columns else "the header"
-            yield record_fault(place, f"{len(fields)} fields, but {where} names {len(columns)} columns")
-        else:
-            yield Row(place=place, fields=dict(zip(columns, fields, strict=True)), has_fixed_columns=True)
+        yield _make_row(place, fields, columns, is_given=bool(options.columns))
+
+
+def _make_row(place: Place, fields: list[str], columns: Sequence[str], *, is_given: bool) -> Row | Fault:
+    if len(fields) != len(columns):
+        where = "the recipe" if is_given else "the header"
+        return record_fault(place, f"{len(fields)} fields, but {where} names {len(columns)} columns")
+    return Row(place=place, fields=dict(zip(columns, fields, strict=True)), has_fixed_columns=True)
 
 
 def _read_records(lines: Iterable[Line | Fault], dialect: Dialect, *, width: int) -> Iterator[Record | Fault]:

@@ -31,7 +31,7 @@ def read_json_lines(lines: Iterable[Line | Fault], *, label: str) -> Iterator[Ro
             return
         elif line.text.strip():
             yield from _parse_objects(line.text, line.place)
-            yield from _read_objects(stream)
+            yield from read_objects(stream)
             return
 
 
@@ -51,7 +51,8 @@ def read_words(lines: Iterable[Line | Fault], *, columns: Sequence[str]) -> Iter
                 yield Row(place=replace(line.place, part=part), fields=fields)
 
 
-def _read_objects(lines: Iterable[Line | Fault]) -> Iterator[Row | Fault]:
+def read_objects(lines: Iterable[Line | Fault]) -> Iterator[Row | Fault]:
+    """Yield a row per JSON object of lines that stand in no array; all objects of a line are read."""
     for line in lines:
         if isinstance(line, Fault):
             yield line

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import Protocol
 
 from curate.contract.records import Fault
 from curate.ingest.files.faults import READ_ERRORS, Place, describe_error, file_fault, record_fault
@@ -21,18 +21,28 @@ class Line:
     text: str
 
 
-def read_lines(stream: IO[bytes], *, label: str, max_bytes: int = MAX_LINE_BYTES) -> Iterator[Line | Fault]:
+class HasLines(Protocol):
+    """A file, or a part of one."""
+
+    def readline(self, limit: int = -1, /) -> bytes:
+        """Return the next line, or what its first ``limit`` bytes are; nothing where there is none."""
+
+
+def read_lines(
+    stream: HasLines, *, label: str, max_bytes: int = MAX_LINE_BYTES, first_number: int = 1
+) -> Iterator[Line | Fault]:
     """Yield the lines of ``stream``; an undecodable or overlong one is a fault and the next is read.
 
     Args:
         stream: Bytes, decompressed.
         label: Names the file in faults and ordinals.
         max_bytes: Longest line kept in memory.
+        first_number: Of the first line, where ``stream`` begins within the file.
 
     Yields:
-        Lines, numbered from 1. If the stream breaks off, its last entry is a fault of the file.
+        Lines, numbered. If the stream breaks off, its last entry is a fault of the file.
     """
-    number = 0
+    number = first_number - 1
     while True:
         try:
             raw = stream.readline(max_bytes + 1)

@@ -15,10 +15,18 @@ _BATCH_NUM_ROWS, _BATCH_BYTES = 1024, 32 << 20  # rows with pictures in them are
 _BUFFER_BYTES = 1 << 20  # read column chunks through a window instead of whole
 
 
-def read_parquet_rows(stream: IO[bytes], *, label: str) -> Iterator[Row | Fault]:
+def read_parquet_rows(
+    stream: IO[bytes], *, label: str, first_group: int = 0, end_group: int | None = None
+) -> Iterator[Row | Fault]:
     """Yield the rows of a parquet file, numbered from 1.
 
     Dates and times are given as Arrow prints them, so that a nanosecond stamp does not depend on pandas.
+
+    Args:
+        stream: The file.
+        label: Names it.
+        first_group: The row group to begin with.
+        end_group: The row group to end before; None: the file's end.
 
     Yields:
         Rows; a row with undecodable text is a fault, and so is the unreadable rest of a damaged row group.
@@ -29,9 +37,21 @@ def read_parquet_rows(stream: IO[bytes], *, label: str) -> Iterator[Row | Fault]
         yield file_fault(label, describe_error(error))
         return
     num_before = 0
-    for group in range(file.num_row_groups):
-        yield from _read_group(file, group, label=label, num_before=num_before)
+    for group in range(file.num_row_groups if end_group is None else end_group):
+        if group >= first_group:
+            yield from _read_group(file, group, label=label, num_before=num_before)
         num_before += file.metadata.row_group(group).num_rows
+
+
+def row_group_sizes(stream: IO[bytes]) -> list[tuple[int, int]]:
+    """Return rows and bytes, not compressed, of each row group of a parquet file.
+
+    Raises:
+        READ_ERRORS: It is none.
+    """
+    meta = pq.read_metadata(stream)
+    groups = map(meta.row_group, range(meta.num_row_groups))
+    return [(int(group.num_rows), int(group.total_byte_size)) for group in groups]
 
 
 def _read_group(file: pq.ParquetFile, group: int, *, label: str, num_before: int) -> Iterator[Row | Fault]:

@@ -5,6 +5,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from curate.contract.records import Fault
 from curate.ingest.files.coco import CocoLayout, is_coco, read_coco
@@ -21,6 +22,7 @@ from curate.ingest.files.row import Row
 from curate.ingest.files.streams import list_members, open_binary, open_member
 from curate.ingest.files.text_streams import as_text
 
+TextKind = Literal["table", "words", "coco", "values", "jsonl"]
 _MAX_LAYERS = 4  # a zip of gz files has two; a file that unpacks to itself has no end
 
 
@@ -121,19 +123,42 @@ def _read_text(
     stream: io.BufferedReader, head: bytes, source: _Source, *, extension: str | None
 ) -> Iterator[Row | Fault]:
     label, layout = source.label, source.layout
+    match find_text_kind(head, layout, extension=extension):
+        case "table":
+            lines, usual = read_lines(stream, label=label), usual_delimiter(extension)
+            yield from read_delimited(lines, label=label, delimiter=usual, options=layout.tables)
+        case "words":
+            yield from read_words(read_lines(stream, label=label), columns=layout.word_columns)
+        case "coco":
+            assert layout.coco is not None
+            yield from read_coco(stream, label=label, layout=layout.coco)
+        case "values":
+            yield from read_json_values(stream, label=label)
+        case "jsonl":
+            yield from read_json_lines(read_lines(stream, label=label), label=label)
+
+
+def find_text_kind(head: bytes, layout: FileLayout, *, extension: str | None) -> TextKind:
+    """Return how the records of a text file are cut.
+
+    Args:
+        head: The first bytes, as UTF-8.
+        layout: Of the source.
+        extension: What ``find_format`` says.
+    """
     text_format = extension or layout.default_format
-    usual = {"csv": ",", "tsv": "\t"}.get(text_format, "\t")
-    is_table = text_format in {"csv", "tsv"} or (text_format == "txt" and _is_tabular(head, layout))
-    if is_table:
-        yield from read_delimited(read_lines(stream, label=label), label=label, delimiter=usual, options=layout.tables)
-    elif text_format == "txt" and layout.word_columns:
-        yield from read_words(read_lines(stream, label=label), columns=layout.word_columns)
-    elif layout.coco is not None and is_coco(head, layout.coco):
-        yield from read_coco(stream, label=label, layout=layout.coco)
-    elif has_spread_values(head):
-        yield from read_json_values(stream, label=label)
-    else:
-        yield from read_json_lines(read_lines(stream, label=label), label=label)
+    if text_format in {"csv", "tsv"} or (text_format == "txt" and _is_tabular(head, layout)):
+        return "table"
+    if text_format == "txt" and layout.word_columns:
+        return "words"
+    if layout.coco is not None and is_coco(head, layout.coco):
+        return "coco"
+    return "values" if has_spread_values(head) else "jsonl"
+
+
+def usual_delimiter(extension: str | None) -> str:
+    """Return the delimiter that goes with a table's extension."""
+    return "," if extension == "csv" else "\t"
 
 
 def _is_tabular(head: bytes, layout: FileLayout) -> bool:

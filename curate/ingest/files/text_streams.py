@@ -13,6 +13,11 @@ _WIDE_MARKS = (
 )
 
 
+def is_plain(head: bytes) -> bool:
+    """Say whether text that begins so is taken as it is: lines end where its bytes have a line feed."""
+    return not any(head.startswith(mark) for mark, _ in _WIDE_MARKS) and not _ends_in_return(head)
+
+
 def as_text(stream: io.BufferedReader) -> io.BufferedReader:
     """Return ``stream`` as UTF-8 lines that end in a line feed.
 
@@ -24,8 +29,12 @@ def as_text(stream: io.BufferedReader) -> io.BufferedReader:
     if encoding is not None:
         stream = io.BufferedReader(_Utf8(stream, encoding))
         head = stream.peek()
+    return io.BufferedReader(_LineFeeds(stream)) if _ends_in_return(head) else stream
+
+
+def _ends_in_return(head: bytes) -> bool:
     first = _LINE_END.search(head)
-    return io.BufferedReader(_LineFeeds(stream)) if first and first[0].endswith(b"\r") else stream
+    return first is not None and first[0].endswith(b"\r")
 
 
 class _LineFeeds(io.RawIOBase):

@@ -8,7 +8,7 @@ from distributed import Client, KilledWorker
 from curate.contract.errors import CurateError
 from pipelines.engine.deaths import Death
 from pipelines.engine.loop import RETRIES, Lanes, Report, Task, find_killers, run_tasks
-from tests.pipelines.cluster_tasks import dawdle, die, echo, fail, fail_at_first, wait_for
+from tests.pipelines.cluster_tasks import announce_and_wait, dawdle, die, echo, fail, fail_at_first, touch, wait_for
 from tests.pipelines.fake_client import FakeClient
 
 
@@ -76,6 +76,37 @@ def test_successors_run_before_new_partitions_and_in_their_order(client: Client)
 
     found = names(client, [echo_task("a", then), echo_task("b", then)], window=1)
     assert found == ["a", "a.1", "a.2", "b", "b.1", "b.2"]
+
+
+def test_what_a_task_announces_begins_while_it_goes_on(client: Client, tmp_path: Path) -> None:
+    """The task waits for a file that only what follows its announcement writes."""
+    flag = tmp_path / "flag"
+
+    def on_announced(partition: str) -> list[Task]:
+        return [Task(stage="touch", partition=partition, call=touch, args=(partition, str(flag)))]
+
+    task = Task(
+        stage="wait", partition="file", call=announce_and_wait, args=("file", str(flag)), on_announced=on_announced
+    )
+    reports = list(run_tasks(client, [task], window=2))
+    assert [(report.stage, report.partition) for report in reports] == [("touch", "part 1"), ("wait", "file")]
+
+
+def test_an_announcement_never_overfills_the_window(client: Client, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    flag.touch()
+    num_sent: list[int] = []
+
+    def on_announced(partition: str) -> list[Task]:
+        num_sent.append(sum(len(keys) for keys in client.processing().values()))
+        return [echo_task(f"{partition}.{number}") for number in range(5)]
+
+    tasks = [
+        Task(stage="wait", partition=name, call=announce_and_wait, args=(name, str(flag)), on_announced=on_announced)
+        for name in "ab"
+    ]
+    assert len(names(client, tasks, window=2)) == 12
+    assert max(num_sent) <= 2
 
 
 def test_a_task_that_fails_twice_succeeds(client: Client, tmp_path: Path) -> None:
