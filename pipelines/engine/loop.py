@@ -38,8 +38,7 @@ class Report:
     made: tuple[str, ...] = ()
     """Fingerprint and digests of what it wrote, where the driver makes something of them."""
     found: Any = None
-    """What the task was to find out, such as counts for the driver to add up, or what the tasks that follow have to know:
-    small, whatever the corpus."""
+    """What the task was to find out: counts for the driver to add up, or what those that follow must know; small."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

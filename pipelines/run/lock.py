@@ -65,14 +65,14 @@ def _leased(folder: RunFolder) -> Iterator[None]:
     finally:
         is_over.set()
         thread.join()
-        if (read_json(path) or {}).get("token") == token:
+        if (read_json(path) or {}).get("owner") == token:
             remove_file(path)
 
 
 def _refuse_other(path: str, token: str) -> None:
     """Raise CurateError where somebody else's lease has not run out."""
     lease: dict[str, Any] = read_json(path) or {}
-    if lease and lease["token"] != token and lease["until_s"] > time.time():
+    if lease and lease["owner"] != token and lease["until_s"] > time.time():
         left_s = lease["until_s"] - time.time()
         raise CurateError(
             f"{path}: another run is working here, process {lease['process']} on {lease['host']}; wait for it or give "
@@ -82,13 +82,13 @@ def _refuse_other(path: str, token: str) -> None:
 
 def _write(path: str, token: str) -> None:
     until_s = round(time.time() + LEASE_S, 3)
-    write_json(path, {"token": token, "host": socket.gethostname(), "process": os.getpid(), "until_s": until_s})
+    write_json(path, {"owner": token, "host": socket.gethostname(), "process": os.getpid(), "until_s": until_s})
 
 
 def _renew(path: str, token: str, is_over: threading.Event) -> None:
     while not is_over.wait(RENEWAL_S):
         try:
-            if (read_json(path) or {}).get("token", token) != token:
+            if (read_json(path) or {}).get("owner", token) != token:
                 print(f"{path}: another run has taken this folder; stop one of the two", file=sys.stderr)  # noqa: T201
                 return
             _write(path, token)

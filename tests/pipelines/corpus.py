@@ -241,7 +241,8 @@ def decide_all(context: RunContext, *partitions: str) -> Decided:
 
 
 def pool_of(context: RunContext, decided: Decided, partition: str) -> list[Row]:
-    return context.folder.read(decided.decision.pool, partition).to_pylist()
+    rows: list[Row] = context.folder.read(decided.decision.pool, partition).to_pylist()
+    return rows
 
 
 def verdicts_of(context: RunContext, decided: Decided, partition: str) -> dict[tuple[str, int], str]:

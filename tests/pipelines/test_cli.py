@@ -27,9 +27,11 @@ COMMANDS = {
     "init": ["files", "--out", "--debug"],
     "schema": ["--markdown", "--debug"],
     "status": ["out", "--json", "--debug"],
-    "blend": ["out", "--name", "--set", "--workers", "--dry-run", "--compare", "--debug"],
+    "blend": ["out", "--name", "--set", "--workers", "--scheduler", "--dry-run", "--compare", "--debug"],
     "verify": ["path", "--deep", "--repair-index", "--workers", "--scheduler", "--debug"],
-    "report": ["out", "--debug"],
+    "report": ["out", "--name", "--workers", "--scheduler", "--debug"],
+    "remove": ["out", "--urls", "--hosts", "--domains", "--sha256", "--workers", "--scheduler", "--debug"],
+    "clean": ["out", "--yes", "--debug"],
     "export": ["shards", "--format", "--out", "--debug"],
     "demo": ["--out", "--docs", "--workers", "--debug"],
     "count-tokens": ["stage", "--set", "--processes", "--scheduler", "--debug"],
@@ -43,7 +45,7 @@ COMMANDS = {
         "--rdzv-endpoint",
         "--debug",
     ],
-    "bench": ["names", "--json", "--debug"],
+    "bench": ["names", "--json", "--docs", "--cosine", "--out", "--debug"],
 }
 
 

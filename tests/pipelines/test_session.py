@@ -49,28 +49,6 @@ def test_a_faulty_recipe_stops_before_anything_is_written(recipe: Path, tmp_path
     assert not (tmp_path / "out").exists()
 
 
-def test_one_run_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
-    folder, other = RunFolder(f"{tmp_path}/a"), RunFolder(f"{tmp_path}/b")
-    with only_run(folder), only_run(other):  # noqa: SIM117 - only the last one is refused
-        with pytest.raises(CurateError, match="/a: another run is working here"), only_run(folder):
-            pytest.fail("two runs in one folder")
-    with only_run(folder):
-        pass
-
-
-def test_the_lock_is_given_back_when_a_run_breaks(tmp_path: Path) -> None:
-    folder = RunFolder(str(tmp_path))
-    with pytest.raises(KeyboardInterrupt), only_run(folder):
-        raise KeyboardInterrupt
-    with only_run(folder):
-        pass
-
-
-def test_a_folder_elsewhere_has_no_lock() -> None:
-    with only_run(RunFolder("memory://session-test")), only_run(RunFolder("memory://session-test")):
-        pass
-
-
 def test_blending_again_needs_a_run(tmp_path: Path) -> None:
     for again in (blend_again, report_again):
         with pytest.raises(CurateError, match=r"no run here; start one with `curate run`"):

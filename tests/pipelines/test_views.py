@@ -80,7 +80,12 @@ def test_status_shows_state_and_ledger(capsys: SCREEN, tmp_path: Path) -> None:
 def test_status_for_programs_is_json(capsys: SCREEN, tmp_path: Path) -> None:
     write_json(f"{tmp_path}/state.json", {"status": "done"})
     views.show_status(str(tmp_path), as_json=True)
-    assert json.loads(capsys.readouterr().out) == {"state": {"status": "done"}, "ledger": None}
+    assert json.loads(capsys.readouterr().out) == {
+        "state": {"status": "done"},
+        "ledger": None,
+        "shard_sets": [],
+        "decisions": [],
+    }
     write_json(f"{tmp_path}/ledger.json", ledger())
     views.show_status(str(tmp_path), as_json=True)
     assert json.loads(capsys.readouterr().out)["ledger"] == ledger()

@@ -16,7 +16,7 @@ from curate.ingest.files.line_ranges import Counted, LineRange, count_records
 from curate.ingest.files.lines import Line, read_lines
 from curate.ingest.files.parquet_rows import read_parquet_rows, row_group_sizes
 from curate.ingest.files.row import Row
-from curate.ingest.files.rows import FileLayout, find_text_kind, usual_delimiter
+from curate.ingest.files.rows import FileLayout, TextKind, find_text_kind, usual_delimiter
 from curate.ingest.files.streams import open_binary
 from curate.ingest.files.text_streams import is_plain
 
@@ -45,7 +45,7 @@ class Span:
 class FileCut:
     """How a file is cut."""
 
-    kind: Literal["parquet", "jsonl", "words", "table"]
+    kind: Literal["parquet"] | TextKind
     spans: tuple[Span, ...]
     """Two at least, in order, one ending where the next begins."""
     first_line: int = 1

@@ -130,7 +130,7 @@ def _read_text(
         case "words":
             yield from read_words(read_lines(stream, label=label), columns=layout.word_columns)
         case "coco":
-            assert layout.coco is not None
+            assert layout.coco is not None  # noqa: S101 - the kind says so
             yield from read_coco(stream, label=label, layout=layout.coco)
         case "values":
             yield from read_json_values(stream, label=label)

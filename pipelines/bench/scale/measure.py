@@ -106,10 +106,11 @@ def bench_scale(options: ScaleOptions | None = None) -> list[BenchRow]:
     ):
         workers = Workers(client=client, window=2 * num_workers + 2, progress=progress)
         bench = Bench(workers=workers, root=root, options=chosen, processes=worker_processes(client))
-        return list(_measure(bench))
+        return list(rows_of(bench))
 
 
-def _measure(bench: Bench) -> Iterator[BenchRow]:
+def rows_of(bench: Bench) -> Iterator[BenchRow]:
+    """Draw a corpus and yield three rows a case: its time, the peaks of the driver and of a worker."""
     workers, first = bench.workers, bench.context(min_px=100)
     manifest = _draw(bench, first)
     counting = bench.context(min_px=100, blend=f"tokenizer: {_write_tokenizer(bench.root)},")

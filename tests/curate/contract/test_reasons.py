@@ -18,7 +18,7 @@ def test_every_code_is_counted_once() -> None:
 
 def test_codes_begin_with_where_they_were_given() -> None:
     items = {"text", "url", "image", "doc"}  # rules are named for the item they judge
-    others = {"ingest", "fetch", "dedup", "blend", "engine"}
+    others = {"ingest", "fetch", "dedup", "blend", "engine", "removed"}
     assert {code.split(".")[0] for code in ALL_REASONS} == items | others
 
 

@@ -61,8 +61,9 @@ def test_counts_of_parts_are_added() -> None:
         sims[place].add(values[part], kept[part])
         numbers[place].add((values[part] * 30).astype(np.int64), kept[part])
         names[place].add(pa.array(["en", "de", None, "en"])[part], kept[part])
-    for counters in (sims, numbers, names):
-        counters[1].merge(counters[2])  # type: ignore[attr-defined]
+    sims[1].merge(sims[2])
+    numbers[1].merge(numbers[2])
+    names[1].merge(names[2])
     assert sims[0].finish(threshold=0.2) == sims[1].finish(threshold=0.2)
     assert numbers[0].finish(title="t", unit="u") == numbers[1].finish(title="t", unit="u")
     assert names[0].finish(title="t", unit="u") == names[1].finish(title="t", unit="u")

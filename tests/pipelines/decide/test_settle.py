@@ -36,7 +36,7 @@ def propose(context: RunContext, equal: list[list[int]], similar: list[tuple[int
         none = np.zeros(len(images), np.int64)
         write_split(path, rows, none, num_parts=1, schema=EQUAL_IMAGES, made_from="x")
         paths.append(path)
-    made = [dict(zip(("first", "second", "cosine"), pair, strict=True)) for pair in similar]
+    made: list[dict[str, object]] = [dict(zip(("first", "second", "cosine"), pair, strict=True)) for pair in similar]
     path = context.folder.file("pairs", "similar.arrow")
     rows = table_from_rows(made, SIMILAR_IMAGES)
     write_split(path, rows, np.zeros(len(made), np.int64), num_parts=1, schema=SIMILAR_IMAGES, made_from="x")
@@ -49,7 +49,7 @@ def stand(context: RunContext, *documents: tuple[str, list[int], list[bool]]) ->
     groups = cut_folds(NAMES, size=3)
     for group in groups:
         partitions = range(group.start, group.start + len(group.partitions))
-        rows = [
+        standing: list[dict[str, object]] = [
             {
                 "doc_id": doc_id,
                 "images": images,
@@ -60,7 +60,7 @@ def stand(context: RunContext, *documents: tuple[str, list[int], list[bool]]) ->
             if images[0] >> 32 in partitions
         ]
         path = standing_path(context, DECISION, group)
-        write_table(path, table_from_rows(rows, STANDING), schema=STANDING, made_from=DECISION.fingerprint)
+        write_table(path, table_from_rows(standing, STANDING), schema=STANDING, made_from=DECISION.fingerprint)
     return groups
 
 

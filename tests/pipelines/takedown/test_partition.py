@@ -56,7 +56,7 @@ def test_a_page_that_led_to_a_host_by_a_redirect_goes_and_its_own_address_stays_
     name = "pages-00000-00000"
     write_partition(context, name, [doc("a", "text", Picture(number=1)), doc("b", "more", Picture(number=2))])
     html = b"<html><body><p>a page</p></body></html>"
-    pages = [
+    pages: list[dict[str, object]] = [
         {"doc_id": doc_id, "url": f"http://h/{doc_id}", "final_url": final, "status": str(FetchStatus.OK), "data": html}
         for doc_id, final in (("a", "http://h/a"), ("b", "http://www.bad.example/b"))
     ]

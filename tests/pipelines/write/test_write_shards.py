@@ -99,4 +99,4 @@ def test_going_back_to_an_earlier_order_writes_its_shard_again(context: RunConte
 
 def test_a_shard_without_a_note_has_no_result(context: RunContext) -> None:
     with pytest.raises(ShardError, match="not the result of a written shard"):
-        load_results(context, "main", 1, "v1")
+        load_results(context, "main", 1, "v1")[0]
