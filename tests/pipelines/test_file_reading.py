@@ -147,7 +147,6 @@ CUT["pictures later on"] = ("a.parquet", parquet({"url": URLS * 4, "text": TEXTS
 CAPTIONS = [[text] if n < 105 else [text, "again"] for n, text in enumerate(TEXTS * 4)]
 TURN_OUT_OTHERWISE: dict[str, tuple[str, bytes, str]] = {
     "blank beyond ascii": ("a.jsonl", b"".join([*lines(9), "\u3000\n".encode(), *lines(9)]), MMC4),
-    "old macintosh": ("a.txt", b"".join(f"{url}\n".encode() for url in URLS) + b"http://h/a\rhttp://h/b\n" * 9, PAGES),
     "damaged row group": ("a.parquet", spoil(PARQUET, 4), PAIRS),
     "more captions later on": ("a.parquet", parquet({"url": URLS * 4, "text": CAPTIONS}, 9), PAIRS),
 }
@@ -158,6 +157,11 @@ WHOLE: dict[str, tuple[str, bytes, str]] = {
     "pictures": ("a.parquet", parquet({"jpg": [jpeg(n) for n in range(30)], "text": TEXTS}, 3), PAIRS),
     "no column": ("a.parquet", parquet({"link": URLS, "text": TEXTS}, 3), PAIRS),
     "old macintosh": ("a.txt", "\r".join(URLS).encode(), PAGES),
+    "line ends of two sorts": (
+        "a.txt",
+        b"".join(f"{url}\n".encode() for url in URLS) + b"http://h/a\rhttp://h/b\n" * 9,
+        PAGES,
+    ),
     "utf-16": ("a.jsonl", b"".join(lines(20)).decode().encode("utf-16"), MMC4),
 }
 

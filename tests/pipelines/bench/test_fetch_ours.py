@@ -24,7 +24,7 @@ def test_a_job_ends_in_files_and_one_line(tmp_path: Path) -> None:
     assert said["peak_bytes"] > 10_000_000
     folders = [tmp_path / "fetch" / "images" / name for name in ("00000", "00003")]
     widths = [pq.read_table(file)["width"].to_pylist() for folder in folders for file in folder.iterdir()]
-    assert [width for some in widths for width in some] == [560] * 5
+    assert [width for some in widths for width in some] == [560] * 6  # that of the warm-up lies beside them
 
 
 def small_job(bench: Bench, folder: Path) -> Path:
