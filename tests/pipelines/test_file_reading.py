@@ -145,13 +145,26 @@ CUT: dict[str, tuple[str, bytes, str]] = {
 PICTURES = [None if n < 105 else {"bytes": jpeg(n), "path": ""} for n in range(120)]
 CUT["pictures later on"] = ("a.parquet", parquet({"url": URLS * 4, "text": TEXTS * 4, "jpg": PICTURES}, 40), PAIRS)
 CAPTIONS = [[text] if n < 105 else [text, "again"] for n, text in enumerate(TEXTS * 4)]
+LATER = lines(130)
 TURN_OUT_OTHERWISE: dict[str, tuple[str, bytes, str]] = {
     "blank beyond ascii": ("a.jsonl", b"".join([*lines(9), "\u3000\n".encode(), *lines(9)]), MMC4),
     "damaged row group": ("a.parquet", spoil(PARQUET, 4), PAIRS),
+    "objects of a line later on": (
+        "a.jsonl",
+        b"".join([*LATER[:107], LATER[107].strip() * 3 + b"\n", *LATER[108:]]),
+        MMC4,
+    ),
     "more captions later on": ("a.parquet", parquet({"url": URLS * 4, "text": CAPTIONS}, 9), PAIRS),
+}
+COCO = {
+    "images": [{"id": n, "coco_url": url} for n, url in enumerate(URLS)],
+    "annotations": [{"id": n, "image_id": n, "caption": text} for n, text in enumerate(TEXTS)],
 }
 WHOLE: dict[str, tuple[str, bytes, str]] = {
     "json array": ("a.json", b"[\n" + b",\n".join(line.rstrip() for line in lines(20)) + b"\n]\n", MMC4),
+    "objects of a line": ("a.jsonl", b"".join(line.strip() * 2 + b"\n" for line in lines(20)), MMC4),
+    "coco": ("a.json", json.dumps(COCO).encode(), PAIRS),
+    "a page once": ("a.txt", b"http://h/1\nhttp://h/2\nhttp://h/1\n" * 9, PAGES + ", same_page: url"),
     "quotes": ("a.csv", b"url,text\n" + b'http://h/1,"a\nb"\n' * 20, PAIRS),
     "captions": ("a.parquet", parquet({"url": URLS, "text": [[text, "again"] for text in TEXTS]}, 3), PAIRS),
     "pictures": ("a.parquet", parquet({"jpg": [jpeg(n) for n in range(30)], "text": TEXTS}, 3), PAIRS),

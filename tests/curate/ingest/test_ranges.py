@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from curate.ingest.config import InstructionsSource, Mmc4Source, PairsSource, Source, WarcSource, WebdatasetSource
+from curate.ingest.config import (
+    FolderSource,
+    InstructionsSource,
+    Mmc4Source,
+    PagesSource,
+    PairsSource,
+    Source,
+    WarcSource,
+    WebdatasetSource,
+)
 from curate.ingest.files.cuts import FileCut
 from curate.ingest.ranges import cut_file, open_range
 from curate.ingest.readers import read_file
@@ -41,11 +50,27 @@ def test_rows_that_are_no_document_each_or_hold_images_are_read_in_order(tmp_pat
     assert cut(tmp_path, [ROW] * 200 + [row]) is not None, "only the first rows are looked at"
 
 
-@pytest.mark.parametrize("source", [WarcSource(name="s", path="a"), WebdatasetSource(name="s", path="a")])
-def test_archives_are_not_cut(tmp_path: Path, source: Source) -> None:
+@pytest.mark.parametrize(
+    "source",
+    [
+        WarcSource(name="s", path="a"),
+        WebdatasetSource(name="s", path="a"),
+        FolderSource(name="s", path="a"),
+        PairsSource(name="s", path="a", image_root="pictures"),
+        PagesSource(name="s", path="a", same_page="url"),
+    ],
+)
+def test_what_is_in_front_or_comes_along_tells_how_it_is_cut(tmp_path: Path, source: Source) -> None:
     assert cut(tmp_path, [ROW] * 20, source) is None
 
 
-@pytest.mark.parametrize("source", [Mmc4Source(name="s", path="a"), InstructionsSource(name="s", path="a")])
+def test_rows_that_share_a_line_are_read_in_order(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text((json.dumps(ROW) * 2 + "\n") * 20, encoding="utf-8")
+    assert cut_file(str(tmp_path / "a.jsonl"), source=PAIRS, label="a.jsonl", range_bytes=100) is None
+
+
+@pytest.mark.parametrize(
+    "source", [PagesSource(name="s", path="a"), Mmc4Source(name="s", path="a"), InstructionsSource(name="s", path="a")]
+)
 def test_records_of_other_sources_are(tmp_path: Path, source: Source) -> None:
     assert cut(tmp_path, [ROW] * 20, source) is not None
