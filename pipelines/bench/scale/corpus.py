@@ -1,7 +1,8 @@
 """A measured run folder of any size, drawn from numbers alone: a partition does not need to know the others.
 
-Every document has 3 images and 8 texts. Of the images 10 % have the bytes of an earlier one and 5 % are near copies of
-one; which, and what an image is like, follows from its number.
+Every document has 3 images and 8 texts. Of the images 10 % are drawn to have the bytes of an earlier one and 5 % to be
+near copies of one; which, and what an image is like, follows from its number. About 9 % do: of an earlier one that is
+a copy itself, the bytes are not known without looking further back.
 """
 
 import functools
