@@ -18,7 +18,7 @@ from pipelines.run.context import RunContext, stage_fingerprint
 from pipelines.run.manifest import FOLD_PARTITIONS, Manifest
 from pipelines.run.tables import Table
 
-CODE = {"curate": ("dedup", "measure"), "filters": ("",), "pipelines": ("decide", "run")}
+CODE = {"curate": ("contract", "dedup", "measure"), "filters": ("",), "pipelines": ("decide", "run")}
 """What decides, by package: other code may decide otherwise."""
 SECTIONS = ("admit", "keep", "dedup")
 """Of a recipe, that say how to decide."""
