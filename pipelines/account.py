@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -21,21 +22,21 @@ from pipelines.decide.decision import Decision
 from pipelines.decide.facts import Facts
 from pipelines.decide.facts_table import load_facts
 from pipelines.decide.finish import load_decided
-from pipelines.engine.loop import Report, Task
+from pipelines.engine.loop import Report, call_on
 from pipelines.recipes.rule_sets import rule_configs
 from pipelines.run.context import RunContext, load_documents
 from pipelines.run.folder import read_json, write_json, write_text
 from pipelines.run.joins import only_documents
-from pipelines.run.manifest import Fold, cut_folds
+from pipelines.run.manifest import GROUP_PARTITIONS, Fold, cut_folds
 from pipelines.run.order import read_order
 from pipelines.run.stored import read_data_of, read_rows
 from pipelines.run.tables import CLIP_MEASURES, IMAGES, ITEMS, TEXT_MEASURES
 from pipelines.run.workers import Workers
 
+_task = partial(call_on, Stage.BLEND)
+
 NUM_FIRST_FAULTS = 3
 """Of a source that cannot be read, told with it."""
-GROUP_PARTITIONS = 8
-"""That one task counts."""
 FACTS_COLUMNS = [
     "document", "position", "doc_id", "source", "kind", "lang", "num_words",
     "status", "original_width", "original_height", "best_sim",
@@ -230,7 +231,3 @@ def _unreadable(ledger: Mapping[str, Any]) -> tuple[str, ...]:
         if documents["in"] == sum(documents["rejected"].get(str(reason), 0) for reason in IngestReason):
             found.append(name)
     return tuple(found)
-
-
-def _task(name: str, call: Any, *args: Any) -> Task:
-    return Task(stage=Stage.BLEND, partition=name, call=call, args=args)

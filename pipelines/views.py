@@ -200,6 +200,8 @@ def show_removable(found: "Sequence[Removable]", *, is_removed: bool) -> None:
 def show_removed(removed: "Removed") -> None:
     """Print what a takedown came to."""
     console.print(f"taken down: {removed.num_documents:,} documents, {removed.num_images:,} images")
+    if not removed.num_images and not removed.num_documents:
+        console.print("nothing on the list is in this run; check its spelling. What is on it will not be fetched")
     for name, number in removed.rewritten.items():
         console.print(f"shard set {name}: {number:,} shards written again", markup=False)
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
 import yaml
 
+from shards.contents import SetContents
 from shards.datasheet import (
     OPT_OUT_RULES,
     CollectionFacts,
@@ -81,33 +81,33 @@ def read_card_header(card: str) -> dict[str, Any]:
     return header if isinstance(header, dict) else {}
 
 
-def render_card(index: pa.Table, *, info: ShardSetInfo, num_bytes: int) -> str:
+def render_card(contents: SetContents, *, info: ShardSetInfo, num_bytes: int) -> str:
     """Return the card.
 
     Args:
-        index: SHARD_INDEX of the whole set; not empty.
-        info: What is not in the index.
+        contents: Of the set; not empty.
+        info: What the samples do not tell.
         num_bytes: Of all tars.
     """
     header = {
         "license": info.datasheet.license,
         "pretty_name": info.name,
-        "size_categories": [size_category(index.num_rows)],
+        "size_categories": [size_category(contents.samples.total())],
         "task_categories": ["image-text-to-text"],
         "tags": ["interleaved", "webdataset"],
         "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": DATA_FILES}]}],
-        "dataset_info": {"features": card_features(max(index["num_images"].to_pylist()))},
+        "dataset_info": {"features": card_features(contents.max_images)},
     }
     yaml_header = yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=1000)
     refusals = {one.name: (one.num_documents, one.num_images) for one in info.filters if one.name in OPT_OUT_RULES}
     sheet = Datasheet(config=info.datasheet, facts=info.facts, refusals=refusals)
     sections = [
-        _render_contents(index, info, num_bytes),
-        render_composition(index),
+        _render_contents(contents, info, num_bytes),
+        render_composition(contents),
         render_collection(sheet),
         _render_filters(info),
         _render_blend(info),
-        render_rights(sheet, sources=sorted(index["source"].unique().to_pylist())),
+        render_rights(sheet, sources=sorted({source for source, _ in contents.samples})),
         render_licenses(info.licenses),
         render_limits(),
         _render_usage(),
@@ -115,22 +115,17 @@ def render_card(index: pa.Table, *, info: ShardSetInfo, num_bytes: int) -> str:
     return f"---\n{yaml_header}---\n\n# {info.name}\n\n" + "\n".join(part for part in sections if part)
 
 
-def _render_contents(index: pa.Table, info: ShardSetInfo, num_bytes: int) -> str:
-    num_shards = len(index["shard"].unique())
-    num_images = sum(index["num_images"].to_pylist())
-    aggregates: list[tuple[Any, str]] = [("doc_id", "count"), ("num_images", "sum"), ("num_words", "sum")]
-    groups = index.group_by(["source", "kind"], use_threads=False).aggregate(aggregates)
-    rows = sorted(
-        [
-            (row["source"], row["kind"], row["doc_id_count"], row["num_images_sum"], row["num_words_sum"])
-            for row in groups.to_pylist()
-        ]
-    )
+def _render_contents(contents: SetContents, info: ShardSetInfo, num_bytes: int) -> str:
+    rows = [
+        (*group, contents.samples[group], contents.images[group], contents.words[group])
+        for group in sorted(contents.samples)
+    ]
     table = render_table(["source", "kind", "samples", "images", "words"], rows)
     purpose = f"{info.datasheet.description}\n\n" if info.datasheet.description else ""
     return (
-        f"{purpose}Interleaved image-text documents: {index.num_rows:,} samples with {num_images:,} images in "
-        f"{num_shards:,} shards, {num_bytes:,} bytes.\n\n## Sources\n\n{table}\n"
+        f"{purpose}Interleaved image-text documents: {contents.samples.total():,} samples with "
+        f"{contents.images.total():,} images in {contents.num_shards:,} shards, {num_bytes:,} bytes.\n"
+        f"\n## Sources\n\n{table}\n"
         "A document may stand in the set more than once where the blend repeats it. The sha256 of the recipe that made "
         f"the set is `{info.recipe_sha256}`. Images and texts come from the pages that each sample names.\n"
     )

@@ -7,10 +7,9 @@ is said to be unknown rather than left out.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
+
+from shards.contents import SetContents
 
 OPT_OUT_RULES = ("fetch.robots_disallowed", "fetch.robots_unreachable", "fetch.opted_out")
 """Reasons of the ledger that stand for a site's own wish."""
@@ -64,18 +63,16 @@ def size_category(num_samples: int) -> str:
     return f"n<{names[0]}" if power == 0 else f"{names[power - 1]}<n<{names[power]}"
 
 
-def render_composition(index: pa.Table) -> str:
-    """Return what a sample is like, from SHARD_INDEX."""
-    num_distinct = len(pc.unique(index["doc_id"]))
-    heights = pc.list_flatten(index["image_heights"]).to_numpy()
-    widths = pc.list_flatten(index["image_widths"]).to_numpy()
+def render_composition(contents: SetContents) -> str:
+    """Return what a sample is like."""
+    num_samples, num_distinct = contents.samples.total(), contents.count_documents()
     lines = [
-        f"- {num_distinct:,} different documents; {index.num_rows - num_distinct:,} samples are repeats of one.",
-        f"- Words in a sample: {_spread(index['num_words'].to_numpy())}.",
-        f"- Images in a sample: {_spread(index['num_images'].to_numpy())}.",
+        f"- {num_distinct:,} different documents; {num_samples - num_distinct:,} samples are repeats of one.",
+        f"- Words in a sample: {contents.words_of_samples}.",
+        f"- Images in a sample: {contents.images_of_samples}.",
     ]
-    if len(widths):
-        lines.append(f"- Shorter side of an image: {_spread(np.minimum(widths, heights))} px.")
+    if contents.sides_px.counts:
+        lines.append(f"- Shorter side of an image: {contents.sides_px} px.")
     return "## Composition\n\n" + "\n".join(lines) + "\n"
 
 
@@ -117,8 +114,3 @@ def render_limits() -> str:
         "authors wrote them, with their errors and their views; languages, regions and topics are as the sources have "
         "them, not balanced.\n"
     )
-
-
-def _spread(values: np.ndarray) -> str:
-    """Return least, middle and most."""
-    return f"{int(values.min()):,} to {int(values.max()):,}, median {int(np.median(values)):,}"

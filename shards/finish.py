@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from curate.contract.errors import ShardError
 from curate.contract.schemas import SHARD_INDEX
 from shards.card import CARD_NAME, ShardSetInfo, render_card
+from shards.contents import SetContents
 from shards.croissant import CROISSANT_NAME, SetFile, encode_croissant
 from shards.energon import INDEX_SUFFIX, META_FOLDER, encode_meta, encode_offsets
 from shards.index import SHARD_DIGITS
@@ -25,9 +26,6 @@ from shards.storage import TEMP_SUFFIX, atomic_path, open_folder, remove_file, w
 from shards.wids import WIDS_NAME, encode_wids
 from shards.writer import ShardResult
 
-NAMES = ("shard", "source", "kind")
-CARD_COLUMNS = (*NAMES, "doc_id", "num_images", "num_words", "image_widths", "image_heights")
-"""Of the index, that the card is made from."""
 _OWN_PATTERN = re.compile(rf"\d{{{SHARD_DIGITS}}}\.tar(\{INDEX_SUFFIX})?|\..*\{TEMP_SUFFIX}")
 
 
@@ -64,7 +62,7 @@ def finish_shard_set(folder: str, results: Sequence[ShardResult], *, info: Shard
         write_bytes(f"{folder}/{name}", data)
     info = replace(info, licenses=add_up_licenses(told.licenses))
     num_bytes = sum(shard.num_bytes for shard in told.shards)
-    card = render_card(told.card_index(), info=info, num_bytes=num_bytes)
+    card = render_card(told.contents, info=info, num_bytes=num_bytes)
     write_bytes(f"{folder}/{CARD_NAME}", card.encode("utf-8", "replace"))
     manifest = Manifest(
         name=info.name,
@@ -78,11 +76,11 @@ def finish_shard_set(folder: str, results: Sequence[ShardResult], *, info: Shard
 
 @dataclass(kw_only=True, slots=True)
 class _Told:
-    """What stays of shards whose index has been written: some 80 bytes of each sample, for the card."""
+    """What stays of shards whose index has been written."""
 
     shards: list[ManifestShard] = field(default_factory=list)
     licenses: list[LicenseCounts] = field(default_factory=list)
-    columns: list[pa.Table] = field(default_factory=list)
+    contents: SetContents = field(default_factory=SetContents)
 
     def take(self, folder: str, results: Iterable[ShardResult]) -> Iterator[pa.Table]:
         """Yield the index of each shard, having written its offsets.
@@ -95,17 +93,8 @@ class _Told:
             write_bytes(f"{folder}/{result.name}{INDEX_SUFFIX}", encode_offsets_of(result.index))
             self.shards += list_shards([result])
             self.licenses.append(result.licenses)
-            self.columns.append(_narrow(result.index))
+            self.contents.add(result.index)
             yield result.index
-
-    def card_index(self) -> pa.Table:
-        """Return the columns that the card is made from, of all samples."""
-        return pa.concat_tables(self.columns).unify_dictionaries()
-
-
-def _narrow(index: pa.Table) -> pa.Table:
-    columns = {name: index[name].combine_chunks() for name in CARD_COLUMNS}
-    return pa.table({name: own.dictionary_encode() if name in NAMES else own for name, own in columns.items()})
 
 
 def encode_listings(shards: Sequence[ManifestShard], *, index: SetFile, name: str) -> dict[str, bytes]:

@@ -35,12 +35,12 @@ def seed_for(seed: int, name: str) -> int:
 _ROW_BITS = 32
 
 
-def image_number(partition: int, row: int) -> int:
-    """Return the number of an image in its run: numbers rise in input order.
+def image_number(partition: Any, row: Any) -> Any:
+    """Return two numbers as one; numbers rise with the first, then with the second. Works on arrays too.
 
     Args:
-        partition: Number of its partition.
-        row: Of the image among the partition's.
+        partition: Number of a partition of the run; within a partition, row of a document.
+        row: Of an image among the partition's; within a partition, its position in the document.
     """
     return partition << _ROW_BITS | row
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 
@@ -12,14 +13,14 @@ from pipelines.decide.finish import finish_group, load_decided, read_rejections
 from pipelines.decide.pairs import load_or_propose
 from pipelines.decide.settle import settle_copies
 from pipelines.decide.standing import list_standing
-from pipelines.engine.loop import Task
+from pipelines.engine.loop import call_on
 from pipelines.run.context import RunContext
 from pipelines.run.folder import list_names, read_json, remove_folder, write_json
-from pipelines.run.manifest import FOLD_PARTITIONS, Fold, Manifest, cut_folds
+from pipelines.run.manifest import FOLD_PARTITIONS, GROUP_PARTITIONS, Fold, Manifest, cut_folds
 from pipelines.run.workers import Workers
 
-GROUP_PARTITIONS = 8
-"""That one task decides: one alone takes less time than the scheduler."""
+_task = partial(call_on, Stage.DECIDE)
+
 COUNTS_FILE = "counts.json"
 
 
@@ -90,7 +91,3 @@ def _is_whole(context: RunContext, decision: Decision, manifest: Manifest) -> bo
     """Say whether every table of every partition is there; one listing each."""
     wanted = {f"{name}.parquet" for name in manifest.partitions}
     return all(wanted <= list_names(decision.file(context, table.name)) for table in decision.tables)
-
-
-def _task(name: str, call: object, *args: object) -> Task:
-    return Task(stage=Stage.DECIDE, partition=name, call=call, args=args)  # type: ignore[arg-type]

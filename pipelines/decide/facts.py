@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.contract.ids import image_number, split_image_number
 from curate.contract.reasons import Modality, Reason
 from curate.contract.schemas import TEXT_MEASURES as TEXT_FIELDS
 from curate.contract.schemas import WHOLE_DOCUMENT
@@ -22,7 +23,6 @@ IMAGE_COLUMNS = (
     "width", "height", "original_width", "original_height", "original_num_bytes",
 )  # fmt: skip
 CLIP_COLUMNS = ("best_sim", "alt_sim", "similarity")
-_ROW_BITS = 32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,7 +124,7 @@ def _image_columns(sources: Sources, doc_ids: pa.Array) -> dict[str, pa.Array]:
     items = image_items(sources.items, doc_ids)
     keys = _keys(items, doc_ids)
     columns: dict[str, pa.Array] = {
-        "document": pa.array(keys >> _ROW_BITS, pa.int32()),
+        "document": pa.array(split_image_number(keys)[0], pa.int32()),
         "position": items["position"],
         "image_url": items["image_url"],
     }
@@ -156,7 +156,7 @@ def _rows_of(ids: pa.ChunkedArray, doc_ids: pa.Array) -> Ints:
 def _keys(table: pa.Table, doc_ids: pa.Array) -> Ints:
     """Return document and position of each row as one number; -1 where the document is none of ``doc_ids``."""
     row = pc.fill_null(pc.index_in(table["doc_id"], value_set=doc_ids), -1).to_numpy().astype(np.int64)
-    return np.where(row < 0, -1, row << _ROW_BITS | table["position"].to_numpy().astype(np.int64))
+    return np.where(row < 0, -1, image_number(row, table["position"].to_numpy().astype(np.int64)))
 
 
 def _find(wanted: Ints, keys: Ints) -> pa.Array:
@@ -171,6 +171,5 @@ def _find(wanted: Ints, keys: Ints) -> pa.Array:
 def find_rows(facts: Facts, table: pa.Table) -> pa.Array:
     """Return for each image [M] its row in a table with doc_id and position, null where it has none."""
     doc_ids = facts.documents["doc_id"].combine_chunks()
-    return _find(
-        facts.document << _ROW_BITS | facts.images["position"].to_numpy().astype(np.int64), _keys(table, doc_ids)
-    )
+    positions = facts.images["position"].to_numpy().astype(np.int64)
+    return _find(image_number(facts.document, positions), _keys(table, doc_ids))

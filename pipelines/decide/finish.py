@@ -13,7 +13,7 @@ from curate.contract.schemas import MATCHES, POOL, WHOLE_DOCUMENT
 from curate.measure.align import UNMATCHED, match_documents
 from pipelines.decide.decision import Decision, Rejections
 from pipelines.decide.fates import fate_table
-from pipelines.decide.judge import Judged, Rules, is_document_there, judge_documents
+from pipelines.decide.judge import Judged, Rules, judge_documents
 from pipelines.decide.judge_partition import judge_partition
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext
@@ -106,7 +106,7 @@ def _similarity_at(similarity: pa.ListArray, places: np.ndarray) -> pa.Array:
 def pool(judged: Judged) -> pa.Table:
     """Return POOL: a row per document that stands."""
     facts = judged.facts
-    rows = np.flatnonzero(judged.documents.standing() & is_document_there(facts))
+    rows = np.flatnonzero(judged.documents.standing())
     standing = judged.standing_images()
     num_docs = facts.documents.num_rows
     sizes = facts.images["num_bytes"].filter(pa.array(standing)).to_numpy()

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.contract.errors import CurateError
-from curate.contract.reasons import FetchStatus, Kind, Reason, Stage, fetch_reason
+from curate.contract.reasons import FetchStatus, IngestReason, Kind, Reason, Stage, fetch_reason
 from pipelines.decide.facts import FAULT_COLUMNS, Facts
 from pipelines.decide.fates import Fates, Flags, Ints, Objects, is_missing
 from pipelines.decide.rules import BoundRule, first_reasons, rules_at
@@ -82,6 +82,7 @@ def admit(facts: Facts, rules: Rules, url_counts: Ints | None) -> Judged:
     stages, reasons, details = (facts.documents[name].to_numpy(zero_copy_only=False) for name in FAULT_COLUMNS)
     faulty = np.flatnonzero(~is_missing(reasons) & judged.documents.standing())
     judged.documents.reject(faulty, stage=stages[faulty], reasons=reasons[faulty], details=details[faulty])
+    _judge_empty(judged)
     _judge_texts(judged, rules.text)
     _judge_urls(judged, rules.url, url_counts)
     return judged
@@ -147,7 +148,7 @@ def document_reasons(judged: Judged, rules: Sequence[BoundRule], rows: Ints, num
 
 
 def is_document_there(facts: Facts) -> Flags:
-    """Return which documents have any item, [N]: what has none is in no pool."""
+    """Return which documents have any item, [N]."""
     has_image = np.bincount(facts.document, minlength=facts.documents.num_rows) > 0
     there: Flags = has_image | (facts.documents["num_texts"].to_numpy() > 0)
     return there
@@ -163,6 +164,12 @@ def _judge_removed(judged: Judged, removals: Removals) -> None:
     images = [removals.has_url(url) or own in removals.sha256 for url, own in zip(urls, hashes, strict=True)]
     judged.documents.reject(np.flatnonzero(documents), stage=Stage.ADMIT, reasons=str(Reason.REMOVED))
     judged.images.reject(np.flatnonzero(images), stage=Stage.ADMIT, reasons=str(Reason.REMOVED))
+
+
+def _judge_empty(judged: Judged) -> None:
+    """Reject what has no item at all: it is in no pool, so that something must say why."""
+    rows = np.flatnonzero(judged.documents.standing() & ~is_document_there(judged.facts))
+    judged.documents.reject(rows, stage=Stage.INGEST, reasons=str(IngestReason.EMPTY_DOCUMENT))
 
 
 def _judge_texts(judged: Judged, rules: Sequence[BoundRule]) -> None:
@@ -199,7 +206,7 @@ def _fetch_reasons(statuses: Objects) -> Objects:
 
 
 def _take_images(judged: Judged, rows: Ints) -> pa.Table:
-    kinds = judged.facts.documents["kind"].take(pa.array(judged.facts.document[rows]))
+    kinds = judged.facts.kinds_of_images().take(pa.array(rows))
     judged_by = [name for name in judged.facts.images.column_names if name not in NOT_JUDGED]
     images = judged.facts.images.select(judged_by).take(pa.array(rows))
     return images.append_column("kind", kinds)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -17,11 +18,14 @@ from pipelines.decide.propose import (
     similar_path,
     store_vectors,
 )
-from pipelines.engine.loop import Task
+from pipelines.engine.loop import call_on
 from pipelines.run.context import RunContext, stage_fingerprint
 from pipelines.run.folder import list_names, read_json, remove_folder, write_json
 from pipelines.run.manifest import Fold, Manifest, count_buckets, cut_folds
 from pipelines.run.workers import Workers
+from shards.storage import remove_file
+
+_task = partial(call_on, Stage.PROPOSE)
 
 VERSION = 1
 
@@ -86,12 +90,20 @@ def _propose_similar(
         blocks = _compare(workers, context, folds, least, made_from)
         stored = {"images": images, "threshold_cosine": least, "blocks": blocks}
         write_json(note, stored)
+        _remove_others(context, _paths_between(context, blocks))
         remove_folder(context.folder.file("pairs", "vectors"))
     return _paths_between(context, stored["blocks"])
 
 
 def _paths_between(context: RunContext, blocks: Sequence[str]) -> tuple[str, ...]:
     return tuple(similar_path(context, *pair) for pair in combinations_with_replacement(blocks, 2))
+
+
+def _remove_others(context: RunContext, paths: Sequence[str]) -> None:
+    """Remove the pairs of blocks that an earlier proposal had, and this one has not."""
+    folder = context.folder.file("pairs", "similar")
+    for name in list_names(folder) - {path.rpartition("/")[2] for path in paths}:
+        remove_file(f"{folder}/{name}")
 
 
 def _are_there(context: RunContext, kind: str, paths: Sequence[str], folds: Sequence[Fold]) -> bool:
@@ -117,7 +129,3 @@ def _compare(workers: Workers, context: RunContext, folds: Sequence[Fold], least
     paths = _paths_between(context, blocks)
     workers.finish("members", [_task("similar", list_members, context, "similar", paths, folds, made_from)])
     return blocks
-
-
-def _task(name: str, call: Any, *args: Any) -> Task:
-    return Task(stage=Stage.PROPOSE, partition=name, call=call, args=args)

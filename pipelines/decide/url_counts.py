@@ -6,6 +6,7 @@ the counts of its URLs back. No task sees the URLs of the whole run.
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ from curate.contract.reasons import Stage
 from curate.dedup.equal import hash_words
 from curate.ingest.config import Source
 from pipelines.decide.facts import image_items
-from pipelines.engine.loop import Report, Task
+from pipelines.engine.loop import Report, call_on
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.rule_sets import rule_configs
 from pipelines.run.context import RunContext, items_digest, load_documents, load_poison, stage_fingerprint
@@ -26,6 +27,8 @@ from pipelines.run.manifest import Fold, count_buckets, cut_folds
 from pipelines.run.splits import is_split_written, read_parts, write_split
 from pipelines.run.tables import ITEMS, URL_COUNTS
 from pipelines.run.workers import Workers
+
+_task = partial(call_on, Stage.COUNT_URLS)
 
 HASH_BYTES = 16
 """Two URLs of a billion share a hash with a probability of 1e-21."""
@@ -148,7 +151,3 @@ def _hash(url: str) -> bytes:
 def _path(context: RunContext, kind: str = "", name: str = "") -> str:
     folder = context.folder.file("shuffle", "urls")
     return f"{folder}/{kind}/{name}.arrow" if kind else folder
-
-
-def _task(name: str, call: object, *args: object) -> Task:
-    return Task(stage=Stage.COUNT_URLS, partition=name, call=call, args=args)  # type: ignore[arg-type]

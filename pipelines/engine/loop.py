@@ -73,6 +73,11 @@ HOPELESS = {
 }
 
 
+def call_on(stage: str, partition: str, call: Callable[..., Report], *args: Any) -> Task:
+    """Return the task of one call that nothing follows; bind ``stage`` with ``functools.partial``."""
+    return Task(stage=stage, partition=partition, call=call, args=args)
+
+
 def run_tasks(client: Client, tasks: Iterable[Task], *, window: int) -> Iterator[Report]:
     """Run tasks and what follows them, yielding reports as they come in.
 

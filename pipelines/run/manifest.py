@@ -18,6 +18,8 @@ from pipelines.run.tables import MANIFEST
 
 FOLD_PARTITIONS = 64
 """Partitions that one task of a shuffle reads or writes for: fewer would make more files, more would take longer."""
+GROUP_PARTITIONS = 8
+"""That one task decides or counts: one alone takes less time than the scheduler."""
 FOLDS_PER_BUCKET = 8
 """A bucket then holds about a million rows."""
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from curate.contract.errors import CurateError
 from curate.contract.reasons import Stage
@@ -11,11 +12,11 @@ from pipelines.decide.decided import COUNTS_FILE, Decided
 from pipelines.decide.decision import Decision, without_removed
 from pipelines.decide.facts_table import manifest_row
 from pipelines.decide.finish import read_rejections
-from pipelines.engine.loop import Task
+from pipelines.engine.loop import call_on
 from pipelines.inventory import ShardSet, list_decisions, list_sets
 from pipelines.run.context import RunContext
 from pipelines.run.folder import copy_folder, read_json, remove_folder, write_json
-from pipelines.run.manifest import Manifest, cut_folds, load_manifest, write_manifest
+from pipelines.run.manifest import GROUP_PARTITIONS, Manifest, cut_folds, load_manifest, write_manifest
 from pipelines.run.removals import Removals, load_removals, store_removals
 from pipelines.run.workers import Workers
 from pipelines.takedown.partition import delete_bytes, look_for
@@ -25,7 +26,8 @@ from pipelines.write.write_shards import list_results
 from shards.finish import finish_shard_set
 from shards.writer import shard_name
 
-GROUP_PARTITIONS = 8
+_task = partial(call_on, Stage.ADMIT)
+
 OpenSet = Callable[[str], RunContext]
 
 
@@ -133,7 +135,3 @@ def _rewrite_set(workers: Workers, context: RunContext, manifest: Manifest, chan
     decided = Decided(decision=change.new, manifest=manifest, rejections=rejections)
     account_for(workers, context, decided)
     return len(tasks)
-
-
-def _task(name: str, call: object, *args: object) -> Task:
-    return Task(stage=Stage.ADMIT, partition=name, call=call, args=args)  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ from pipelines.run.manifest import Fold
 from pipelines.run.order import order_path, read_order
 from pipelines.run.splits import is_split_written, write_split
 from pipelines.write.samples import load_samples
+from pipelines.write.spool import GATHER_BYTES, MAX_GATHERED
 from pipelines.write.write_shards import note_path, shard_path
 from shards.cut import cut_shards
 from shards.reader import ShardReader
@@ -28,7 +29,6 @@ from shards.scan import scan_shard
 from shards.storage import remove_file
 from shards.writer import shard_name, write_records
 
-GATHER_BYTES, MAX_GATHERED = 128 << 20, 10_000
 Changes = dict[str, tuple[int, str] | None]
 """doc_id -> number and name of its partition where a sample is other than before, None where it is gone."""
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import yaml
 
 from shards.card import FilterYield, card_features, read_card_header, render_card
+from shards.contents import contents_of
 from shards.datasheet import CollectionFacts, DatasheetConfig
 from shards.reader import read_index
 from tests.shards.conftest import INFO
@@ -26,7 +27,7 @@ def test_the_header_points_at_the_tars_alone(shard_set: Path) -> None:
 def test_people_read_sources_filters_and_blend(shard_set: Path) -> None:
     entry = {"weight": 0.5, "wanted_share": 1.0, "got_share": 0.99991, "most_repeats": 2}
     info = replace(INFO, blend={"unit": "tokens", "entries": {"we|b": entry}})
-    card = render_card(read_index(str(shard_set)), info=info, num_bytes=12_345)
+    card = render_card(contents_of(read_index(str(shard_set))), info=info, num_bytes=12_345)
     assert "8 samples with 17 images in 2 shards, 12,345 bytes" in card
     assert "| flan | text | 2 | 0 | 6 |\n| web | interleaved | 6 | 17 | 18 |\n" in card
     assert "| image.clip min=0.15 | 2 | 1,234 |" in card
@@ -42,7 +43,7 @@ def test_the_datasheet_is_part_of_the_card(shard_set: Path) -> None:
         datasheet=DatasheetConfig(description="For tests.", license="mit", source_licenses={"web": "CC0"}),
         facts=CollectionFacts(honoured=["robots.txt"]),
     )
-    card = render_card(read_index(str(shard_set)), info=info, num_bytes=1)
+    card = render_card(contents_of(read_index(str(shard_set))), info=info, num_bytes=1)
     header = yaml.safe_load(card.split("---\n")[1])
     assert (header["license"], header["size_categories"]) == ("mit", ["n<1K"])
     assert header["tags"] == ["interleaved", "webdataset"]
@@ -59,11 +60,11 @@ def test_the_datasheet_is_part_of_the_card(shard_set: Path) -> None:
 def test_the_card_counts_licences_of_the_shards(shard_set: Path) -> None:
     card = (shard_set / "README.md").read_text()
     assert "| flan | not stated | 2 |\n| web | not stated | 6 |\n" in card
-    assert "## Licences stated" not in render_card(read_index(str(shard_set)), info=INFO, num_bytes=1)
+    assert "## Licences stated" not in render_card(contents_of(read_index(str(shard_set))), info=INFO, num_bytes=1)
 
 
 def test_sections_without_content_are_left_out(shard_set: Path) -> None:
-    card = render_card(read_index(str(shard_set)), info=replace(INFO, filters=()), num_bytes=1)
+    card = render_card(contents_of(read_index(str(shard_set))), info=replace(INFO, filters=()), num_bytes=1)
     assert "## Blend" not in card
     assert "## Filters" not in card
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from shards.contents import contents_of
 from shards.datasheet import (
     CollectionFacts,
     Datasheet,
@@ -24,7 +25,7 @@ def test_size_classes_are_the_hubs(num_samples: int, name: str) -> None:
 
 
 def test_composition_comes_from_the_index(shard_set: Path) -> None:
-    text = render_composition(read_index(str(shard_set)))
+    text = render_composition(contents_of(read_index(str(shard_set))))
     assert "- 8 different documents; 0 samples are repeats of one." in text
     assert "- Words in a sample: 3 to 3, median 3." in text
     assert "- Images in a sample: 0 to 12, median 1." in text
@@ -32,7 +33,7 @@ def test_composition_comes_from_the_index(shard_set: Path) -> None:
 
 
 def test_a_set_of_texts_has_no_image_sizes(shard_set: Path) -> None:
-    text = render_composition(read_index(str(shard_set)).slice(0, 2))
+    text = render_composition(contents_of(read_index(str(shard_set)).slice(0, 2)))
     assert "- Images in a sample: 0 to 0, median 0." in text
     assert "Shorter side" not in text
 

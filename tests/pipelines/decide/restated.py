@@ -102,13 +102,14 @@ def restate(corpus: Corpus, settings: Settings) -> Restated:
             continue
         of_place = dict(pictures(one))
         shield += [((one.doc_id, place), of_place[place]) for place in left]
-        if one.items:  # there is nothing to train on in a document without any
-            found.pool[one.doc_id] = len(left)
+        found.pool[one.doc_id] = len(left)
         found.kept += [(one.doc_id, place) for place in left]
     return found
 
 
 def judge_text(one: Doc, settings: Settings) -> Fate | None:
+    if not one.items:  # there is nothing to train on
+        return ("ingest", "ingest.empty_document", None)
     words = sum(len(item.split()) for item in one.items if isinstance(item, str))
     if one.kind == "interleaved" and settings.min_words is not None and words < settings.min_words:
         return ("admit", "text.words", None)

@@ -51,7 +51,7 @@ def folds() -> list[Fold]:
 
 
 def image(partition: int, row: int) -> int:
-    return image_number(partition, row)
+    return int(image_number(partition, row))
 
 
 def pairs(table: pa.Table) -> list[tuple[object, ...]]:

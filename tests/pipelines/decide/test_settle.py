@@ -24,7 +24,7 @@ ABOUT = ImageDedupConfig(exact=True, cosine=0.9)
 
 
 def image(partition: int, row: int = 0) -> int:
-    return image_number(partition, row)
+    return int(image_number(partition, row))
 
 
 def propose(context: RunContext, equal: list[list[int]], similar: list[tuple[int, int, float]]) -> Proposed:
