@@ -4,8 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from curate.blend.plan import BlendPlan
-from curate.blend.pool import Pool
 from curate.contract.errors import RecipeError
 from curate.contract.reasons import Stage
 from pipelines.decide.decided import Decided
@@ -25,6 +23,7 @@ from pipelines.run.workers import Workers
 from pipelines.stages.ingest import InputFile, input_files
 from pipelines.stages.poison import set_poison_aside
 from pipelines.write.blend_plan import decide_and_plan
+from pipelines.write.layout import lay_out
 from pipelines.write.shard_set import write_shard_set
 
 
@@ -34,8 +33,6 @@ class Built:
 
     manifest: Manifest
     decided: Decided
-    pool: Pool
-    plan: BlendPlan
 
 
 def open_workers(client: Client, context: RunContext, progress: Progress) -> Workers:
@@ -66,9 +63,9 @@ def decide_and_write(workers: Workers, context: RunContext, manifest: Manifest) 
     """
     recipe = context.recipe
     write_text(context.folder.file("blend", f"{recipe.blend.name}.recipe.yaml"), dump_recipe(recipe))
-    decided, pool, plan = decide_and_plan(workers, context, manifest)
-    write_shard_set(workers, context, decided=decided, pool=pool, plan=plan)
-    return Built(manifest=manifest, decided=decided, pool=pool, plan=plan)
+    layout = lay_out(context, *decide_and_plan(workers, context, manifest))
+    write_shard_set(workers, context, layout)
+    return Built(manifest=manifest, decided=layout.decided)
 
 
 def _measure_all(workers: Workers, context: RunContext) -> Manifest:

@@ -33,6 +33,8 @@ DASK_CONFIG = {
     "distributed.deploy.lost-worker-timeout": "3650 days",
     "distributed.admin.large-graph-warning-threshold": "50MB",
     "distributed.comm.timeouts.connect": "60s",
+    # Per worker the scheduler, which is in the driver, keeps so many sent messages, with the recipe in each of them.
+    "distributed.admin.low-level-log-length": 100,
 }
 
 

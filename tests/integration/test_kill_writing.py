@@ -13,7 +13,7 @@ from pipelines.decide.decision import Decision
 from pipelines.run.context import RunContext
 from pipelines.run.folder import read_json, write_json
 from pipelines.run.order import Order, write_order
-from pipelines.write.shard_set import cut_order
+from pipelines.write.layout import cut_order
 from pipelines.write.spool import Wave, spool_partition
 from pipelines.write.write_shards import is_shard_written, load_results, write_one_shard
 from shards.card import ShardSetInfo

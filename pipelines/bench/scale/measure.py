@@ -6,14 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from curate.blend.plan import BlendPlan
-from curate.blend.pool import Pool
 from curate.contract.errors import CurateError
 from curate.contract.reasons import Stage
 from pipelines.account import account_for
@@ -32,7 +29,8 @@ from pipelines.run.workers import Workers
 from pipelines.verify import verify
 from pipelines.write.blend_plan import decide_and_plan, decide_run
 from pipelines.write.count_tokens import count_pool_tokens
-from pipelines.write.shard_set import lay_out, write_shard_set
+from pipelines.write.layout import Layout, lay_out
+from pipelines.write.shard_set import write_shard_set
 
 PARTITION_NUM_DOCS = 1000
 MILLION = 1e6
@@ -122,11 +120,9 @@ def rows_of(bench: Bench) -> Iterator[BenchRow]:
     yield from _timed(bench, "decide-again", lambda: _decide_again(bench, manifest))
     decided = decide_run(workers, first, manifest)
     yield from _timed(bench, "count-tokens", lambda: count_pool_tokens(workers, counting, decided))
-    plans: list[tuple[Pool, BlendPlan]] = []
-    yield from _timed(bench, "plan", lambda: plans.append(_plan(bench, first, manifest)))
-    (pool, plan), *_ = plans
-    write = partial(write_shard_set, workers, first, decided=decided, pool=pool, plan=plan)
-    yield from _timed(bench, "write-shards", write)
+    laid_out: list[Layout] = []
+    yield from _timed(bench, "plan", lambda: laid_out.append(_plan(bench, first, manifest)))
+    yield from _timed(bench, "write-shards", lambda: write_shard_set(workers, first, *laid_out))
     yield from _timed(bench, "account", lambda: account_for(workers, first, decided))
     yield from _timed(bench, "verify", lambda: _verify(first))
 
@@ -134,15 +130,11 @@ def rows_of(bench: Bench) -> Iterator[BenchRow]:
 def _decide_again(bench: Bench, manifest: Manifest) -> None:
     """Do all that a changed threshold costs, but for writing shards."""
     context = bench.context(min_px=120, blend="name: again,")
-    decided, pool, plan = decide_and_plan(bench.workers, context, manifest)
-    lay_out(context, decided, pool, plan)
-    account_for(bench.workers, context, decided)
+    account_for(bench.workers, context, _plan(bench, context, manifest).decided)
 
 
-def _plan(bench: Bench, context: RunContext, manifest: Manifest) -> tuple[Pool, BlendPlan]:
-    decided, pool, plan = decide_and_plan(bench.workers, context, manifest)
-    lay_out(context, decided, pool, plan)
-    return pool, plan
+def _plan(bench: Bench, context: RunContext, manifest: Manifest) -> Layout:
+    return lay_out(context, *decide_and_plan(bench.workers, context, manifest))
 
 
 def _verify(context: RunContext) -> None:

@@ -20,9 +20,10 @@ from pipelines.recipes.load import dump_recipe, parse_recipe
 from pipelines.run import tables
 from pipelines.run.context import RunContext
 from pipelines.run.folder import read_json
-from pipelines.run.order import Order, read_order
+from pipelines.run.order import read_order
 from pipelines.run.progress import Progress
-from pipelines.write.shard_set import _yields, cut_order, lay_out, recipe_digest, write_shard_set
+from pipelines.write.layout import Layout, cut_order, lay_out
+from pipelines.write.shard_set import _yields, recipe_digest, write_shard_set
 from pipelines.write.spool import spool_folder
 from shards.config import ShardsConfig
 from shards.reader import read_index
@@ -44,7 +45,7 @@ def write_set(client: Client, context: RunContext) -> Progress:
     pool = read_pool(decided.iterate_pool(context))
     progress = Progress(context.folder, console=Console(file=io.StringIO()))
     plan = plan_blend(pool, context.recipe.blend)
-    write_shard_set(open_workers(client, context, progress), context, decided=decided, pool=pool, plan=plan)
+    write_shard_set(open_workers(client, context, progress), context, lay_out(context, decided, pool, plan))
     return progress
 
 
@@ -169,7 +170,7 @@ def test_a_set_that_could_not_be_rewritten_does_not_pass_as_whole(client: Client
     Path(context.folder.path(tables.IMAGES, SECOND)).unlink()
     progress = Progress(context.folder, console=Console(file=io.StringIO()))
     with pytest.raises(CurateError, match=r"stage spool failed on 1 partitions \(coyo-00000-00000\): "):
-        write_shard_set(open_workers(client, context, progress), context, decided=decided, pool=pool, plan=plan)
+        write_shard_set(open_workers(client, context, progress), context, lay_out(context, decided, pool, plan))
     assert any("manifest.json" in fault for fault in verify_shards(context.folder.file("shards", "main")))
 
 
@@ -183,7 +184,7 @@ def test_matches_that_are_lost_are_made_anew(client: Client, context: RunContext
         Path(context.folder.path(decided.decision.matches, name)).unlink()
     progress = Progress(context.folder, console=Console(file=io.StringIO()))
     plan = plan_blend(pool, context.recipe.blend)
-    write_shard_set(open_workers(client, context, progress), context, decided=decided, pool=pool, plan=plan)
+    write_shard_set(open_workers(client, context, progress), context, lay_out(context, decided, pool, plan))
     assert skipped(progress) == (2, 3)
     assert files_of(context) == before
 
@@ -221,28 +222,32 @@ def test_an_order_of_a_real_plan_and_an_empty_one_are_cut() -> None:
 
 
 def test_a_set_is_laid_out_by_partition_and_made_from_its_order_and_content(context: RunContext) -> None:
-    def lay(made: RunContext) -> tuple[Order, str]:
+    def lay(made: RunContext) -> Layout:
         decided = decide_all(made, FIRST, SECOND)
         pool = read_pool(decided.iterate_pool(made))
         return lay_out(made, decided, pool, plan_blend(pool, made.recipe.blend))
 
-    order, made_from = lay(context)
-    assert order.shards.tolist() == [0, 0, 1, 1, 2]
-    assert order.starts.tolist() == [0, 4, 5]
+    layout = lay(context)
+    pool = read_pool(layout.decided.iterate_pool(context))
+    plan = plan_blend(pool, context.recipe.blend)
+    by_shard = (plan.rows[:2], plan.rows[2:4], plan.rows[4:])
+    assert layout.num_bytes == tuple(pool.num_bytes[rows].sum() for rows in by_shard)
+    of_document = np.array([0, 0, 0, 0, 1])
+    assert [own.tolist() for own in layout.partitions] == [sorted({*of_document[rows].tolist()}) for rows in by_shard]
     taken = [read_order(context, "main", number) for number in (0, 1)]
     assert [table.num_rows for table in taken] == [4, 1]
     assert sorted(place for table in taken for place in table["place"].to_pylist()) == list(range(5))
     decision = decide_all(context, FIRST, SECOND).decision
     assert read_json(context.folder.file("blend", "main.json"))["decision"] == decision.name
-    assert lay(context)[1] == made_from
+    assert lay(context).made_from == layout.made_from
     text = dump_recipe(context.recipe)
     other = replace(context, recipe=parse_recipe(text, overrides=["blend.seed=1"]))
     fuller = replace(context, recipe=parse_recipe(text, overrides=["shards.provenance=full"]))
     elsewhere = replace(context, recipe=parse_recipe(text, overrides=["engine.workers=3"]))
-    assert len({made_from, lay(other)[1], lay(fuller)[1]}) == 3
-    assert lay(elsewhere)[1] == made_from
+    assert len({one.made_from for one in (layout, lay(other), lay(fuller))}) == 3
+    assert lay(elsewhere).made_from == layout.made_from
     fill(context, text="other words")
-    assert lay(context)[1] != made_from
+    assert lay(context).made_from != layout.made_from
 
 
 def test_the_recipes_digest_leaves_out_how_the_work_is_laid_out() -> None:
