@@ -6,6 +6,7 @@ import fsspec
 
 from curate.contract.errors import CurateError
 from pipelines.run.folder import RunFolder, read_json, remove_folder
+from shards.manifest import MANIFEST_NAME
 
 LEFT_OVER = ("shuffle", "pairs/hashes", "pairs/vectors", "blend/spool")
 """Folders that phases remove when they are done; a killed run may leave them."""
@@ -19,6 +20,8 @@ class ShardSet:
     decision: str | None
     """That it was made from; None: of an earlier build, which did not say."""
     num_samples: int
+    is_finished: bool
+    """Its manifest, which is written last, is there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +50,9 @@ def list_sets(folder: RunFolder) -> list[ShardSet]:
         summary = read_json(folder.file("blend", name)) if name.endswith(".json") else None
         if isinstance(summary, dict) and "samples" in summary:
             stem = name.removesuffix(".json")
-            found.append(ShardSet(name=stem, decision=summary.get("decision"), num_samples=summary["samples"]))
+            is_finished = MANIFEST_NAME in _list(folder.file("shards", stem))
+            decision, num_samples = summary.get("decision"), summary["samples"]
+            found.append(ShardSet(name=stem, decision=decision, num_samples=num_samples, is_finished=is_finished))
     return found
 
 

@@ -178,7 +178,8 @@ def show_inventory(folder: RunFolder) -> None:
     """Print the shard sets and the decisions of a run."""
     for one in list_sets(folder):
         of = f", of decision {one.decision}" if one.decision else ""
-        console.print(f"shard set {one.name}: {one.num_samples:,} samples{of}", markup=False)
+        state = "" if one.is_finished else " (not finished)"
+        console.print(f"shard set {one.name}{state}: {one.num_samples:,} samples{of}", markup=False)
     for decision in list_decisions(folder):
         use = f"of {', '.join(decision.used_by)}" if decision.used_by else "unused; curate clean removes it"
         state = "" if decision.is_finished else " (not finished)"

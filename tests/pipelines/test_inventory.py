@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from curate.contract.errors import CurateError
 from pipelines.inventory import list_decisions, list_removable, list_sets, remove
 from pipelines.run.folder import RunFolder, write_json, write_text
+from pipelines.views import show_inventory, show_status
 
 
 @pytest.fixture
@@ -15,6 +17,7 @@ def folder(tmp_path: Path) -> RunFolder:
     write_json(made.file("blend", "old.json"), {"samples": 3})
     write_json(made.file("blend", "tokenizers", "names.json"), {})
     write_text(made.file("blend", "main.recipe.yaml"), "")
+    write_json(made.file("shards", "main", "manifest.json"), {})
     for name in ("used", "spare", "broken"):
         write_text(made.file("decided", name, "verdicts", "p.parquet"), "x" * 1000)
         if name != "broken":
@@ -23,14 +26,36 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 def test_sets_and_decisions_are_listed_with_what_they_have_to_do_with_each_other(folder: RunFolder) -> None:
-    assert [(one.name, one.decision, one.num_samples) for one in list_sets(folder)] == [
-        ("main", "used", 5),
-        ("old", None, 3),
+    assert [(one.name, one.decision, one.num_samples, one.is_finished) for one in list_sets(folder)] == [
+        ("main", "used", 5, True),
+        ("old", None, 3, False),
     ]
     assert [(one.name, one.is_finished, one.used_by) for one in list_decisions(folder)] == [
         ("broken", False, ()),
         ("spare", True, ()),
         ("used", True, ("main",)),
+    ]
+
+
+def test_status_names_sets_and_decisions(folder: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    show_inventory(folder)
+    assert capsys.readouterr().out.splitlines() == [
+        "shard set main: 5 samples, of decision used",
+        "shard set old (not finished): 3 samples",
+        "decision broken (not finished): unused; curate clean removes it",
+        "decision spare: unused; curate clean removes it",
+        "decision used: of main",
+    ]
+
+
+def test_status_for_programs_has_them_too(folder: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    show_status(folder.root, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert [(one["name"], one["is_finished"]) for one in told["shard_sets"]] == [("main", True), ("old", False)]
+    assert [(one["name"], one["used_by"]) for one in told["decisions"]] == [
+        ("broken", []),
+        ("spare", []),
+        ("used", ["main"]),
     ]
 
 
