@@ -1,31 +1,25 @@
 """Every benchmark by its name."""
 
+import pkgutil
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from curate.contract.errors import RecipeError
-from pipelines.bench.decode import bench_decode
-from pipelines.bench.engine import bench_engine
-from pipelines.bench.fetch import bench_fetch
-from pipelines.bench.ingest import bench_ingest
-from pipelines.bench.loader import bench_loader
-from pipelines.bench.plan import bench_plan
 from pipelines.bench.row import BenchRow
-from pipelines.bench.scale.measure import ScaleOptions, bench_scale
-from pipelines.bench.shards import bench_shards
-from pipelines.bench.train import bench_train
+from pipelines.bench.scale.measure import ScaleOptions
 
-BENCHES: dict[str, Callable[[], list[BenchRow]]] = {
-    "decode": bench_decode,
-    "engine": bench_engine,
-    "fetch": bench_fetch,
-    "ingest": bench_ingest,
-    "loader": bench_loader,
-    "plan": bench_plan,
-    "scale": bench_scale,
-    "shards": bench_shards,
-    "train": bench_train,
+BENCHES = {
+    "decode": "pipelines.bench.decode:bench_decode",
+    "engine": "pipelines.bench.engine:bench_engine",
+    "fetch": "pipelines.bench.fetch:bench_fetch",
+    "ingest": "pipelines.bench.ingest:bench_ingest",
+    "loader": "pipelines.bench.loader:bench_loader",
+    "plan": "pipelines.bench.plan:bench_plan",
+    "scale": "pipelines.bench.scale.measure:bench_scale",
+    "shards": "pipelines.bench.shards:bench_shards",
+    "train": "pipelines.bench.train:bench_train",
 }
+"""Where each is. It is imported when it is run: torch alone is 500 MB, which would count as memory of others."""
 
 
 def run_benches(names: Sequence[str], *, scale: ScaleOptions | None = None) -> list[BenchRow]:
@@ -41,5 +35,15 @@ def run_benches(names: Sequence[str], *, scale: ScaleOptions | None = None) -> l
     unknown = [name for name in names if name not in BENCHES]
     if unknown:
         raise RecipeError(tuple(f"bench {name}: unknown (there are: {', '.join(BENCHES)})" for name in unknown))
-    benches: dict[str, Callable[[], list[BenchRow]]] = {**BENCHES, "scale": partial(bench_scale, scale)}
-    return [row for name, bench in benches.items() if not names or name in names for row in bench()]
+    return [row for name in BENCHES if not names or name in names for row in find_bench(name, scale=scale)()]
+
+
+def find_bench(name: str, *, scale: ScaleOptions | None = None) -> Callable[[], list[BenchRow]]:
+    """Import a benchmark.
+
+    Args:
+        name: Of ``BENCHES``.
+        scale: What ``scale`` measures.
+    """
+    found: Callable[..., list[BenchRow]] = pkgutil.resolve_name(BENCHES[name])
+    return partial(found, scale) if name == "scale" else found
