@@ -1,8 +1,8 @@
 """A measured run folder of any size, drawn from numbers alone: a partition does not need to know the others.
 
-Every document has 3 images and 8 texts. Of the images 10 % are drawn to have the bytes of an earlier one and 5 % to be
-near copies of one; which, and what an image is like, follows from its number. About 9 % do: of an earlier one that is
-a copy itself, the bytes are not known without looking further back.
+Every document has 3 images and 8 texts. Of the images 10 % have the bytes of an earlier one and 5 % are near copies of
+one; which, and what an image is like, follows from its number. All those of even numbers are originals, so that
+what a copy is like is known without looking further back.
 """
 
 import functools
@@ -89,10 +89,10 @@ def make_partition(context: RunContext, name: str, number: int, num_docs: int) -
 
 
 def choose_origins(images: Ints, rng: np.random.Generator) -> tuple[Ints, npt.NDArray[np.bool_]]:
-    """Return the image that each is made from, itself or an earlier one, and which are near copies of that."""
-    draw = rng.random(len(images))
-    is_copied = (draw < EXACT_SHARE + NEAR_SHARE) & (images > 0)
-    earlier = (rng.random(len(images)) * images).astype(np.int64)
+    """Return the image that each is made from, itself or an earlier original, and which are near copies of that."""
+    draw = rng.random(len(images)) / 2  # only every other image may be a copy
+    is_copied = (draw < EXACT_SHARE + NEAR_SHARE) & (images % 2 == 1)
+    earlier = (rng.random(len(images)) * ((images + 1) // 2)).astype(np.int64) * 2
     return np.where(is_copied, earlier, images), is_copied & (draw >= EXACT_SHARE)
 
 

@@ -11,9 +11,12 @@ from pipelines.run import tables
 from tests.pipelines.in_process import InProcess
 
 
-def test_a_tenth_is_copied_and_a_twentieth_nearly_so_of_earlier_images() -> None:
-    images = np.arange(20_000) + 5000
+@pytest.mark.parametrize("first", [0, 5000])
+def test_a_tenth_is_copied_and_a_twentieth_nearly_so_of_earlier_originals(first: int) -> None:
+    images = np.arange(20_000) + first
     origins, is_near = choose_origins(images, np.random.default_rng(0))
+    assert (origins[origins != images] % 2 == 0).all()
+    assert (origins == images)[images % 2 == 0].all()
     assert (origins <= images).all()
     assert (origins != images).mean() == pytest.approx(0.15, abs=0.01)
     assert is_near.mean() == pytest.approx(0.05, abs=0.01)
