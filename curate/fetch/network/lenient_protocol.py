@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
 from aiohttp.http_exceptions import BadHttpMessage
 
 from curate.fetch.network.chunks import ChunkMender
@@ -137,3 +138,13 @@ class LenientConnector(aiohttp.TCPConnector):
         # aiohttp has no public place for it. A test with a broken head would tell of a version that has another.
         handler: type[ResponseHandler] = LenientHandler
         self._factory = functools.partial(handler, loop=self._loop)
+
+    async def connect(self, req: aiohttp.ClientRequest, *options: Any, **named: Any) -> Connection:
+        """See `BaseConnector`: a connection that a server is asked to close is used for no other request.
+
+        aiohttp looks at what the answer says of it; servers close theirs without a word, and the next request is lost.
+        """
+        connection = await super().connect(req, *options, **named)
+        if connection.protocol is not None and req.headers.get("Connection") == "close":
+            connection.protocol.force_close()
+        return connection

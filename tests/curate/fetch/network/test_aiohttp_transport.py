@@ -2,6 +2,7 @@ import asyncio
 import resource
 import ssl
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 
 import aiohttp
 import pytest
@@ -57,6 +58,31 @@ def test_odd_heads_are_read(name: str, server: FaultServer) -> None:
         response = await transport.request(URL(server.url(f"/odd/{name}")), {})
         assert b"".join([chunk async for chunk in response.chunks()]) == samples.jpeg()
         response.close()
+
+    run(LOOPBACK, use)
+
+
+def test_a_connection_that_a_server_is_asked_to_close_is_not_used_again() -> None:
+    """Python's own server, as others, closes it without saying so in its answer."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes")
+        writer.close()
+
+    async def use(transport: AiohttpTransport) -> None:
+        connector = transport._session.connector
+        assert connector is not None
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+            port = listening.sockets[0].getsockname()[1]
+            for headers, num_kept in (({}, 1), ({"Connection": "close"}, 0), ({"Connection": "close"}, 0), ({}, 1)):
+                response = await transport.request(URL(f"http://127.0.0.1:{port}/"), headers)
+                assert b"".join([chunk async for chunk in response.chunks()]) == b"yes"
+                response.close()
+                assert sum(map(len, connector._conns.values())) == num_kept
+            await transport.close()
+            await asyncio.sleep(0.05)  # until the server has heard of it
 
     run(LOOPBACK, use)
 
