@@ -13,11 +13,14 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from curate.contract.errors import CurateError
+from curate.ingest.formats.held_images import HELD
 from pipelines.run.context import RunContext
 from pipelines.run.folder import RunFolder, read_json, write_json
 
 FILE_NAME = "removed.json"
 _SHA256_DIGITS = 64
+_WITHOUT_HOST = (HELD, "file:", "data:")
+"""How addresses begin of pictures that a file brought: what stands behind # tells them apart."""
 MAX_NAMED = 20
 """Faults of a list that are spelt out."""
 
@@ -126,14 +129,16 @@ def _tidy(name: str, text: str) -> str:
 
 def _is_valid(name: str, text: str) -> bool:
     if name == "urls":
-        return bool(_host_of(text))
+        return text.startswith(_WITHOUT_HOST) or bool(_host_of(text))
     if name == "sha256":
         return len(text) == _SHA256_DIGITS and set(text) <= set("0123456789abcdef")
     return bool(text) and not set(text) & set("/:?#@ ")
 
 
 def _plain_url(url: str) -> str:
-    """Return an address without its fragment, scheme and host in small letters."""
+    """Return an address without its fragment, scheme and host in small letters; of pictures in files all of it."""
+    if url.startswith(_WITHOUT_HOST):
+        return url.strip()
     head, _, _ = url.strip().partition("#")
     scheme, separator, rest = head.partition("://")
     host, slash, path = rest.partition("/")

@@ -44,6 +44,8 @@ class Affected:
     """doc_ids."""
     images: frozenset[tuple[str, int]]
     """doc_id and position; those of the documents among them."""
+    named: frozenset[tuple[str, int]]
+    """Of the images those that are on the list themselves, by address or hash: their bytes go wherever they are."""
 
     def __bool__(self) -> bool:
         """Say whether there is anything."""
@@ -59,7 +61,7 @@ def look_for(context: RunContext, partition: str) -> Report:
     affected = find_affected(context, partition, facts, removals)
     urls = {url for doc_id, url in _column_pairs(facts.documents, "url") if doc_id in affected.documents and url}
     own, hashes = _image_keys(facts), facts.images["image_id"].to_pylist()
-    gone = [row for row, key in enumerate(own) if key in affected.images and key[0] not in affected.documents]
+    gone = [row for row, key in enumerate(own) if key in affected.named]
     image_urls = facts.images["image_url"].to_pylist()
     more = Removals.of(
         {
@@ -103,12 +105,13 @@ def find_affected(context: RunContext, partition: str, facts: Facts, removals: R
         documents |= {doc_id for doc_id, url in _column_pairs(pages, "final_url") if removals.has_url(url)}
     hashes = [None if one is None else one.hex() for one in facts.images["image_id"].to_pylist()]
     rows = zip(_image_keys(facts), facts.images["image_url"].to_pylist(), hashes, strict=True)
-    images = {key for key, url, own in rows if key[0] in documents or removals.has_url(url) or own in removals.sha256}
+    named = {key for key, url, own in rows if removals.has_url(url) or own in removals.sha256}
     if removals.sha256:
         stored = read_rows(context, IMAGES, partition, columns=["doc_id", "position", "original_sha256"])
-        named = zip(keys_of(stored), stored["original_sha256"].to_pylist(), strict=True)
-        images |= {key for key, original in named if original in removals.sha256}
-    return Affected(documents=frozenset(documents), images=frozenset(images))
+        originals = zip(keys_of(stored), stored["original_sha256"].to_pylist(), strict=True)
+        named |= {key for key, original in originals if original in removals.sha256}
+    swept = {key for key in _image_keys(facts) if key[0] in documents}
+    return Affected(documents=frozenset(documents), images=frozenset(named | swept), named=frozenset(named))
 
 
 def _image_keys(facts: Facts) -> list[tuple[str, int]]:

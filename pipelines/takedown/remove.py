@@ -12,7 +12,7 @@ from pipelines.decide.decided import COUNTS_FILE, Decided
 from pipelines.decide.decision import Decision, without_removed
 from pipelines.decide.facts_table import manifest_row
 from pipelines.decide.finish import read_rejections
-from pipelines.engine.loop import call_on
+from pipelines.engine.loop import Report, call_on
 from pipelines.inventory import ShardSet, list_decisions, list_sets
 from pipelines.run.context import RunContext
 from pipelines.run.folder import copy_folder, read_json, remove_folder, write_json
@@ -59,10 +59,8 @@ def remove(workers: Workers, context: RunContext, wanted: Removals, *, open_set:
     manifest, sets = load_manifest(context), list_sets(context.folder)
     decisions = {one.name: _decision_of(context, one) for one in sets}
     context = _with_list(context, load_removals(context.folder) | wanted)
-    found = list(workers.run("look for it", [_task(name, look_for, context, name) for name in manifest.partitions]))
+    context, found = _find(workers, context, manifest)
     touched = frozenset(report.partition for report in found if report.found is not None)
-    more = [report.found for report in found if report.found is not None]
-    context = _with_list(context, _join([load_removals(context.folder), *more]))
     manifest = _delete(workers, context, manifest, touched)
     rewritten = {}
     for one in sets:
@@ -77,6 +75,17 @@ def remove(workers: Workers, context: RunContext, wanted: Removals, *, open_set:
     for report in found:
         counts.update(report.counters)
     return Removed(num_documents=counts["documents"], num_images=counts["images"], rewritten=rewritten)
+
+
+def _find(workers: Workers, context: RunContext, manifest: Manifest) -> tuple[RunContext, list[Report]]:
+    """Look for what is on the list until it grows no more: bytes that are to be gone may have other addresses too."""
+    while True:
+        found = list(workers.run("look for it", [_task(name, look_for, context, name) for name in manifest.partitions]))
+        known = load_removals(context.folder)
+        joined = _join([known, *(report.found for report in found if report.found is not None)])
+        if joined == known:
+            return context, found
+        context = _with_list(context, joined)
 
 
 def _with_list(context: RunContext, removals: Removals) -> RunContext:

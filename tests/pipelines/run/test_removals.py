@@ -14,6 +14,14 @@ def test_addresses_are_compared_without_fragments_and_by_small_hosts() -> None:
     assert not removals.has_url(None)
 
 
+@pytest.mark.parametrize("url", ["held:a.parquet#1", "file:///pictures/a#1.jpg", "data:image/png;base64,AAAA#1"])
+def test_addresses_of_pictures_that_files_brought_are_compared_whole(url: str) -> None:
+    removals = Removals.of({"urls": [url]})
+    assert removals.has_url(url)
+    assert not removals.has_url(url.replace("#1", "#2"))
+    assert Removals.of(removals.to_json()) == removals
+
+
 @pytest.mark.parametrize(
     ("url", "by_host", "by_domain"),
     [

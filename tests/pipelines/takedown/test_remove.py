@@ -85,9 +85,14 @@ def corpus(tmp_path: Path) -> Corpus:
     _set_url(context, MMC4, "d", f"{BAD}/page")
     write_partition(context, COYO, [pair("p", Picture(number=8, url=f"{BAD}/8.jpg")), pair("q", Picture(number=9))])
     write_partition(context, FLAN, [chat("r"), chat("s")])
-    for partition in (MMC4, COYO, FLAN):
+    return finish(context, MMC4, COYO, FLAN)
+
+
+def finish(context: RunContext, *partitions: str) -> Corpus:
+    """Make two shard sets of two decisions."""
+    for partition in partitions:
         fetch_admitted_images(context, partition)
-    manifest = measured(context, MMC4, COYO, FLAN)
+    manifest = measured(context, *partitions)
     write_text(context.folder.file("recipe.yaml"), dump_recipe(context.recipe))
     for overrides in ([], ["blend.name=small", "keep.doc.images.max=1", "blend.seed=5"]):
         own = replace(context, recipe=parse_recipe(dump_recipe(context.recipe), overrides=overrides))
@@ -122,6 +127,24 @@ def test_a_host_leaves_every_file_and_untouched_shards_stay(corpus: Corpus) -> N
     assert corpus.doc_ids("main") == ["a", "b", "e", "f", "q", "r", "s"]
     assert corpus.doc_ids("small") == ["a", "e", "f", "q", "r", "s"]
     assert verify(corpus.context.folder.root) == []
+
+
+@pytest.mark.parametrize("kind", ["urls", "hosts", "sha256"])
+def test_its_bytes_go_wherever_else_they_are(kind: str, tmp_path: Path) -> None:
+    """Copies by other addresses, in other partitions too, whether deduplication had left them out or not."""
+    context = make_context(tmp_path, RECIPE.replace("dedup: {}", "dedup: {image: {exact: false}}"))
+    write_partition(context, MMC4, [doc("a", "one text", Picture(number=1, url=f"{BAD}/1.jpg")), chat("t")])
+    others = [Picture(number=1), Picture(number=2), Picture(number=1, url="http://third.example/1.jpg")]
+    write_partition(context, COYO, [pair(f"p{n}", picture) for n, picture in enumerate(others)])
+    corpus = finish(context, MMC4, COYO)
+    listed = {"urls": f"{BAD}/1.jpg", "hosts": "bad.example", "sha256": sha256_hex(jpeg(1))}[kind]
+    removed = corpus.remove(**{kind: [listed]})
+    assert (removed.num_documents, removed.num_images) == (0, 3)
+    assert corpus.has(jpeg(1)) == []
+    assert corpus.has(jpeg(2)) != []
+    assert corpus.doc_ids("main") == ["p1", "t"]
+    assert verify(corpus.context.folder.root) == []
+    assert corpus.remove(**{kind: [listed]}).rewritten == {"main": 0, "small": 0}
 
 
 def test_both_ledgers_count_what_was_taken_down_and_add_up(corpus: Corpus) -> None:
