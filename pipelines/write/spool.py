@@ -30,6 +30,7 @@ from pipelines.write.samples import load_samples
 from shards.cut import cut_shards
 from shards.reader import ShardReader, StoredSample
 from shards.results import load_result, save_result
+from shards.sample import Sample
 from shards.storage import remove_file
 from shards.writer import write_shard
 
@@ -72,10 +73,8 @@ def spool_partition(context: RunContext, wave: Wave, number: int, partition: str
     mine = order.filter(in_wave)
     rows = mine["row"].unique()
     pool = load_decided(context, wave.decision, wave.decision.pool, number, partition)
-    doc_ids = pool["doc_id"].take(rows).to_pylist()
     remove_file(note)  # it must not outlive the tar that it speaks of
-    samples = load_samples(context, wave.decision, number, partition, doc_ids)
-    result = write_shard(path, (samples[doc_id] for doc_id in doc_ids), shard=0)
+    result = write_shard(path, _samples(context, wave.decision, (number, partition), pool.take(rows)), shard=0)
     found = result.index.take(pc.index_in(mine["row"], value_set=rows))
     places = pa.table([mine["place"], *found.columns], schema=PLACES)
     parts = mine["shard"].to_numpy().astype(np.int64) - wave.shards.start
@@ -89,6 +88,15 @@ def spool_partition(context: RunContext, wave: Wave, number: int, partition: str
     )
     save_result(note, result, made_from=wave.spooled_from)
     return Report(stage=Stage.SPOOL, partition=partition, counters={"bytes": result.num_bytes})
+
+
+def _samples(context: RunContext, decision: Decision, partition: tuple[int, str], pool: pa.Table) -> Iterator[Sample]:
+    """Yield the samples of some rows of a pool in their order, no more than ``GATHER_BYTES`` of them held at a time."""
+    doc_ids, sizes = pool["doc_id"].to_pylist(), pool["num_bytes"].to_numpy()
+    for batch in cut_shards(sizes, max_bytes=GATHER_BYTES, max_samples=MAX_GATHERED):
+        own = doc_ids[batch.start : batch.stop]
+        samples = load_samples(context, decision, *partition, own)
+        yield from (samples.pop(doc_id) for doc_id in own)
 
 
 def gather(context: RunContext, wave: Wave, shard: int, partitions: Sequence[str]) -> Iterator[StoredSample]:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -6,6 +7,7 @@ from curate.contract.errors import CurateError
 from pipelines.decide.decided import Decided
 from pipelines.run.context import RunContext
 from pipelines.write import spool
+from pipelines.write.samples import load_samples
 from pipelines.write.spool import Wave, gather, remove_spool, spool_folder, spool_partition
 from shards.reader import ShardReader
 from tests.pipelines.corpus import Picture, chat, decide_all, doc, jpeg, make_context, pair, write_partition
@@ -112,6 +114,25 @@ def test_few_bytes_are_held_at_a_time(context: RunContext, decided: Decided, mon
     monkeypatch.setattr(ShardReader, "read_many", read_many)
     assert len(list(gather(context, wave, 1, TAKEN[1]))) == 2
     assert sizes == [1, 1]
+
+
+def test_a_partition_is_read_in_parts_of_few_bytes(
+    context: RunContext, decided: Decided, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool_all(context, decided)
+    tar = Path(spool_folder(context, "main"), f"{FIRST}.tar")
+    whole, asked = tar.read_bytes(), list[list[str]]()
+
+    def load(*options: Any) -> object:
+        asked.append(options[-1])
+        return load_samples(*options)
+
+    remove_spool(context, "main")
+    monkeypatch.setattr(spool, "GATHER_BYTES", 1)
+    monkeypatch.setattr(spool, "load_samples", load)
+    spool_all(context, decided)
+    assert asked[:2] == [["b"], ["a"]]
+    assert tar.read_bytes() == whole
 
 
 def test_nothing_is_left(context: RunContext, decided: Decided) -> None:
