@@ -242,14 +242,6 @@ def list_names(path: str) -> set[str]:
         return set()
 
 
-def copy_folder(path: str, target: str) -> None:
-    """Copy the files of a folder, if it is there; what is in the target already is replaced."""
-    file_system, source = fsspec.url_to_fs(path)
-    with suppress(FileNotFoundError):
-        for file in file_system.ls(source, detail=False):
-            write_bytes(f"{target}/{str(file).rpartition('/')[2]}", file_system.cat_file(file))
-
-
 def remove_folder(path: str) -> None:
     """Remove a folder with all that is in it, if it is there."""
     file_system, target = fsspec.url_to_fs(path)

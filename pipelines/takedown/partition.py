@@ -60,7 +60,7 @@ def look_for(context: RunContext, partition: str) -> Report:
     facts, removals = load_facts(context, partition, columns=FACTS_COLUMNS), removals_for(context)
     affected = find_affected(context, partition, facts, removals)
     urls = {url for doc_id, url in _column_pairs(facts.documents, "url") if doc_id in affected.documents and url}
-    own, hashes = _image_keys(facts), facts.images["image_id"].to_pylist()
+    own, hashes = image_keys(facts), facts.images["image_id"].to_pylist()
     gone = [row for row, key in enumerate(own) if key in affected.named]
     image_urls = facts.images["image_url"].to_pylist()
     more = Removals.of(
@@ -104,17 +104,18 @@ def find_affected(context: RunContext, partition: str, facts: Facts, removals: R
         pages = read_rows(context, PAGES, partition, columns=["doc_id", "final_url"])
         documents |= {doc_id for doc_id, url in _column_pairs(pages, "final_url") if removals.has_url(url)}
     hashes = [None if one is None else one.hex() for one in facts.images["image_id"].to_pylist()]
-    rows = zip(_image_keys(facts), facts.images["image_url"].to_pylist(), hashes, strict=True)
+    rows = zip(image_keys(facts), facts.images["image_url"].to_pylist(), hashes, strict=True)
     named = {key for key, url, own in rows if removals.has_url(url) or own in removals.sha256}
     if removals.sha256:
         stored = read_rows(context, IMAGES, partition, columns=["doc_id", "position", "original_sha256"])
         originals = zip(keys_of(stored), stored["original_sha256"].to_pylist(), strict=True)
         named |= {key for key, original in originals if original in removals.sha256}
-    swept = {key for key in _image_keys(facts) if key[0] in documents}
+    swept = {key for key in image_keys(facts) if key[0] in documents}
     return Affected(documents=frozenset(documents), images=frozenset(named | swept), named=frozenset(named))
 
 
-def _image_keys(facts: Facts) -> list[tuple[str, int]]:
+def image_keys(facts: Facts) -> list[tuple[str, int]]:
+    """Return doc_id and position of each image of a partition."""
     doc_ids = np.array(facts.documents["doc_id"].to_pylist(), dtype=object)[facts.document]
     return list(zip(doc_ids.tolist(), facts.images["position"].to_pylist(), strict=True))
 

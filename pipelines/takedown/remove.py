@@ -15,12 +15,20 @@ from pipelines.decide.finish import read_rejections
 from pipelines.engine.loop import Report, call_on
 from pipelines.inventory import ShardSet, list_decisions, list_sets
 from pipelines.run.context import RunContext
-from pipelines.run.folder import copy_folder, read_json, remove_folder, write_json
+from pipelines.run.folder import read_json, remove_folder, write_json
 from pipelines.run.manifest import GROUP_PARTITIONS, Manifest, cut_folds, load_manifest, write_manifest
 from pipelines.run.removals import Removals, load_removals, store_removals
 from pipelines.run.workers import Workers
 from pipelines.takedown.partition import delete_bytes, look_for
-from pipelines.takedown.shard_sets import Changes, SetChange, carry_decision, carry_order, look_at_order, rewrite_shard
+from pipelines.takedown.shard_sets import (
+    Changes,
+    SetChange,
+    carry_copies,
+    carry_decision,
+    carry_order,
+    look_at_order,
+    rewrite_shard,
+)
 from pipelines.write.shard_set import describe
 from pipelines.write.write_shards import list_results
 from shards.finish import finish_shard_set
@@ -118,15 +126,15 @@ def _delete(workers: Workers, context: RunContext, manifest: Manifest, touched: 
 def _rewrite_set(workers: Workers, context: RunContext, manifest: Manifest, change: SetChange) -> int:
     """Bring a set to its new decision; return the number of shards that were rewritten."""
     folder, name = context.folder, change.name
-    copy_folder(change.old.file(context, "copies"), change.new.file(context, "copies"))
-    counters = Counter[str]()
+    counters, folds = Counter[str](), cut_folds(manifest.partitions)
+    if context.recipe.dedup is not None:
+        workers.finish(f"copies of {name}", [_task(f.name, carry_copies, context, change, f) for f in folds])
     groups = cut_folds(manifest.partitions, size=GROUP_PARTITIONS)
     for report in workers.run(f"decide {name}", [_task(g.name, carry_decision, context, change, g) for g in groups]):
         counters.update(report.counters)
     rejections = read_rejections(counters)
     counts = [[reason, what, number] for (reason, what), number in sorted(rejections.items())]
     write_json(change.new.file(context, COUNTS_FILE), {"made_from": change.new.fingerprint, "rejections": counts})
-    folds = cut_folds(manifest.partitions)
     shards: dict[int, Changes] = {}
     for report in workers.run(f"look at {name}", [_task(f.name, look_at_order, context, change, f) for f in folds]):
         for shard, changes in report.found.items():

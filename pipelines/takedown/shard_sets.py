@@ -2,22 +2,26 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.contract.ids import image_number
 from curate.contract.reasons import Stage
-from curate.contract.schemas import BLEND_ORDER, SHARD_INDEX
+from curate.contract.schemas import BLEND_ORDER, COPIES, SHARD_INDEX, table_from_rows
 from pipelines.decide.decision import Decision
+from pipelines.decide.facts_table import load_facts
 from pipelines.decide.finish import finish_group
 from pipelines.engine.loop import Report
 from pipelines.run.context import RunContext
 from pipelines.run.joins import keys_of
 from pipelines.run.manifest import Fold
 from pipelines.run.order import order_path, read_order
-from pipelines.run.splits import is_split_written, write_split
+from pipelines.run.splits import is_split_written, read_part, write_split
+from pipelines.takedown.partition import image_keys
 from pipelines.write.samples import load_samples
 from pipelines.write.spool import GATHER_BYTES, MAX_GATHERED
 from pipelines.write.write_shards import note_path, shard_path
@@ -29,6 +33,7 @@ from shards.scan import scan_shard
 from shards.storage import remove_file
 from shards.writer import shard_name, write_records
 
+KEY_COLUMNS = ["document", "position", "doc_id"]
 Changes = dict[str, tuple[int, str] | None]
 """doc_id -> number and name of its partition where a sample is other than before, None where it is gone."""
 
@@ -42,6 +47,49 @@ class SetChange:
     new: Decision
     touched: frozenset[str]
     """Partitions that hold something that is gone."""
+
+
+def carry_copies(context: RunContext, change: SetChange, fold: Fold) -> Report:
+    """Write which images of a fold fall as copies by the new decision: the same ones, but for those that are gone."""
+    path, _ = change.new.copies_path(context, fold.start)
+    if is_split_written(path, change.new.fingerprint):
+        return Report(stage=Stage.DEDUP, partition=fold.name, skipped=True)
+    found, parts = [COPIES.empty_table()], [np.zeros(0, np.int64)]
+    for part, name in enumerate(fold.partitions):
+        number = fold.start + part
+        is_touched = name in change.touched
+        found.append(_copies_of(context, change.old, number, name) if is_touched else _stored(context, change, number))
+        parts.append(np.full(found[-1].num_rows, part))
+    write_split(
+        path,
+        pa.concat_tables(found),
+        np.concatenate(parts),
+        num_parts=len(fold.partitions),
+        schema=COPIES,
+        made_from=change.new.fingerprint,
+    )
+    return Report(stage=Stage.DEDUP, partition=fold.name)
+
+
+def _stored(context: RunContext, change: SetChange, number: int) -> pa.Table:
+    return read_part(*change.old.copies_path(context, number))
+
+
+def _copies_of(context: RunContext, old: Decision, number: int, name: str) -> pa.Table:
+    """Return the copies of a partition by its old verdicts: pages that are gone left no rows, so others moved up."""
+    facts = load_facts(context, name, columns=KEY_COLUMNS)
+    row_of = {key: row for row, key in enumerate(image_keys(facts))}
+    verdicts = context.folder.read(old.verdicts, name)
+    rows = [
+        {
+            "image": image_number(number, row_of[verdict["doc_id"], verdict["position"]]),
+            "reason": verdict["reason"],
+            "original": verdict["detail"].removeprefix("of "),
+        }
+        for verdict in verdicts.filter(pc.equal(verdicts["stage"], str(Stage.DEDUP))).to_pylist()
+        if (verdict["doc_id"], verdict["position"]) in row_of
+    ]
+    return table_from_rows(sorted(rows, key=itemgetter("image")), COPIES)
 
 
 def carry_decision(context: RunContext, change: SetChange, group: Fold) -> Report:
