@@ -9,6 +9,7 @@ from curate.contract.schemas import IMAGES, table_from_rows
 from curate.fetch.outbox import Store
 from pipelines.engine.loop import Report
 from pipelines.recipes.load import parse_recipe
+from pipelines.run import segments as run_segments
 from pipelines.run import tables
 from pipelines.run.context import RunContext
 from pipelines.stages.refetch import fetch_missing, fetcher_config
@@ -197,14 +198,16 @@ def segments(context: RunContext) -> list[Path]:
     return sorted(Path(context.folder.path(tables.IMAGES, P)).with_suffix("").glob("*.parquet"))
 
 
-def test_a_damaged_segment_is_fetched_anew_and_no_other(context: RunContext, caplog: pytest.LogCaptureFixture) -> None:
-    web = FakeWeb()
+def test_a_damaged_segment_is_fetched_anew_and_no_other(context: RunContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    web, told = FakeWeb(), list[str]()
+    # Whether a record gets through depends on what other libraries in this process have done to logging.
+    monkeypatch.setattr(run_segments.logger, "warning", lambda text, *values: told.append(text % values))
     fetch(context, web, "a", "b", "c")
     path = segments(context)[0]
     path.write_bytes(path.read_bytes()[:100])
     assert fetch(context, web, "a", "b", "c").counters == {"fetched": 1, "ok": 1, "damaged_files": 1}
     assert web.asked[1:] == [["c"]]
-    assert path.name in caplog.text
+    assert any(path.name in one for one in told)
     assert fetch(context, web, "a", "b", "c").skipped
 
 
