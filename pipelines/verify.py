@@ -1,4 +1,4 @@
-"""Verify a run folder: every shard set, the ledgers' arithmetic, and each ledger against its shards; repair indexes."""
+"""Verify a run folder: shard sets, ledgers by themselves and against shards, what was taken down; repair indexes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from curate.contract.tasks import MapTasks
 from curate.report.ledger import check_ledger
 from pipelines.run.folder import read_json
 from pipelines.run.mapped import ClusterOptions, open_map
+from pipelines.takedown.proof import check_gone
 from shards.distinct import DocumentCounts, count_documents
 from shards.index import SHARD_PATTERN
 from shards.manifest import MANIFEST_NAME
@@ -54,7 +55,7 @@ def verify(path: str, *, deep: bool = False, cluster: ClusterOptions = HERE) -> 
             for name in names
             for fault in verify_shards(f"{path}/shards/{name}", deep=deep, map_tasks=map_tasks)
         ]
-        return [*faults, *_check_ledgers(path, names, map_tasks)]
+        return [*faults, *_check_ledgers(path, names, map_tasks), *check_gone(path, names, map_tasks=map_tasks)]
 
 
 def repair(path: str, *, cluster: ClusterOptions = HERE) -> list[str]:

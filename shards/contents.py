@@ -74,10 +74,3 @@ class SetContents:
         hashes = np.concatenate(self.documents)
         hashes.sort()  # np.unique makes a hash table of 48 bytes a number
         return int(np.count_nonzero(hashes[1:] != hashes[:-1])) + 1 if len(hashes) else 0
-
-
-def contents_of(index: pa.Table) -> SetContents:
-    """Return what rows of SHARD_INDEX say of their samples."""
-    found = SetContents()
-    found.add(index)
-    return found

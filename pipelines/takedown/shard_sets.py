@@ -1,6 +1,6 @@
 """What a takedown does to a shard set: its decision without what is gone, and only the shards that hold some of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -52,27 +52,14 @@ class SetChange:
 def carry_copies(context: RunContext, change: SetChange, fold: Fold) -> Report:
     """Write which images of a fold fall as copies by the new decision: the same ones, but for those that are gone."""
     path, _ = change.new.copies_path(context, fold.start)
-    if is_split_written(path, change.new.fingerprint):
-        return Report(stage=Stage.DEDUP, partition=fold.name, skipped=True)
-    found, parts = [COPIES.empty_table()], [np.zeros(0, np.int64)]
-    for part, name in enumerate(fold.partitions):
-        number = fold.start + part
-        is_touched = name in change.touched
-        found.append(_copies_of(context, change.old, number, name) if is_touched else _stored(context, change, number))
-        parts.append(np.full(found[-1].num_rows, part))
-    write_split(
-        path,
-        pa.concat_tables(found),
-        np.concatenate(parts),
-        num_parts=len(fold.partitions),
-        schema=COPIES,
-        made_from=change.new.fingerprint,
-    )
-    return Report(stage=Stage.DEDUP, partition=fold.name)
 
+    def copies(number: int, name: str) -> pa.Table:
+        if name in change.touched:
+            return _copies_of(context, change.old, number, name)
+        return read_part(*change.old.copies_path(context, number))
 
-def _stored(context: RunContext, change: SetChange, number: int) -> pa.Table:
-    return read_part(*change.old.copies_path(context, number))
+    is_there = _carry_fold(path, change, fold, copies, schema=COPIES)
+    return Report(stage=Stage.DEDUP, partition=fold.name, skipped=is_there)
 
 
 def _copies_of(context: RunContext, old: Decision, number: int, name: str) -> pa.Table:
@@ -118,25 +105,31 @@ def look_at_order(context: RunContext, change: SetChange, fold: Fold) -> Report:
 
 def carry_order(context: RunContext, change: SetChange, fold: Fold) -> Report:
     """Write what the set takes of a fold by the new decision; last, as it needs the order by the old one."""
-    path = order_path(context, change.name, fold.number)
+
+    def order(number: int, name: str) -> pa.Table:
+        own = read_order(context, change.name, number)
+        return _carry(context, change, (number, name), own, {}) if name in change.touched else own
+
+    is_there = _carry_fold(order_path(context, change.name, fold.number), change, fold, order, schema=BLEND_ORDER)
+    return Report(stage=Stage.BLEND, partition=fold.name, skipped=is_there)
+
+
+def _carry_fold(
+    path: str, change: SetChange, fold: Fold, rows_of: Callable[[int, str], pa.Table], *, schema: pa.Schema
+) -> bool:
+    """Write a split file of a fold from the rows of each partition; say whether it was there already."""
     if is_split_written(path, change.new.fingerprint):
-        return Report(stage=Stage.BLEND, partition=fold.name, skipped=True)
-    orders, parts = [BLEND_ORDER.empty_table()], [np.zeros(0, np.int64)]
-    for part, partition in enumerate(fold.partitions):
-        order = read_order(context, change.name, fold.start + part)
-        if partition in change.touched:
-            order = _carry(context, change, (fold.start + part, partition), order, {})
-        orders.append(order)
-        parts.append(np.full(order.num_rows, part))
+        return True
+    found = [rows_of(fold.start + part, name) for part, name in enumerate(fold.partitions)]
     write_split(
         path,
-        pa.concat_tables(orders),
-        np.concatenate(parts),
-        num_parts=len(fold.partitions),
-        schema=BLEND_ORDER,
+        pa.concat_tables(found),
+        np.repeat(np.arange(len(found)), [rows.num_rows for rows in found]),
+        num_parts=len(found),
+        schema=schema,
         made_from=change.new.fingerprint,
     )
-    return Report(stage=Stage.BLEND, partition=fold.name)
+    return False
 
 
 def _carry(

@@ -4,10 +4,10 @@ from pathlib import Path
 import yaml
 
 from shards.card import FilterYield, card_features, read_card_header, render_card
-from shards.contents import contents_of
 from shards.datasheet import CollectionFacts, DatasheetConfig
 from shards.reader import read_index
 from tests.shards.conftest import INFO
+from tests.shards.contents import contents_of
 
 
 def test_the_card_declares_as_many_images_as_the_largest_document_has(shard_set: Path) -> None:

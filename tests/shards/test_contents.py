@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shards.contents import SetContents, Spread, contents_of
+from shards.contents import SetContents, Spread
 from shards.reader import read_index
+from tests.shards.contents import contents_of
 
 
 @pytest.mark.parametrize("values", [[3], [1, 2], [5, 5, 5, 1], [0, 10, 20, 31], list(range(1000, 3001, 7))])

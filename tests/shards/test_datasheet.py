@@ -3,7 +3,6 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from shards.contents import contents_of
 from shards.datasheet import (
     CollectionFacts,
     Datasheet,
@@ -14,6 +13,7 @@ from shards.datasheet import (
     size_category,
 )
 from shards.reader import read_index
+from tests.shards.contents import contents_of
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,16 @@ from curate.contract.errors import CurateError
 from curate.contract.ids import sha256_hex
 from pipelines.account import account_for
 from pipelines.build import decide_and_write
+from pipelines.decide.facts_table import manifest_row
 from pipelines.recipes.load import dump_recipe, parse_recipe
 from pipelines.run import tables
 from pipelines.run.context import RunContext
 from pipelines.run.folder import read_json, write_text
-from pipelines.run.manifest import load_manifest
-from pipelines.run.removals import Removals, load_removals
+from pipelines.run.manifest import load_manifest, write_manifest
+from pipelines.run.removals import Removals, load_removals, store_removals
 from pipelines.run.stored import read_rows
 from pipelines.stages.images import fetch_admitted_images
+from pipelines.takedown.partition import delete_bytes
 from pipelines.takedown.remove import Removed, remove
 from pipelines.verify import verify
 from shards.reader import read_index
@@ -145,6 +147,24 @@ def test_its_bytes_go_wherever_else_they_are(kind: str, tmp_path: Path) -> None:
     assert corpus.doc_ids("main") == ["p1", "t"]
     assert verify(corpus.context.folder.root) == []
     assert corpus.remove(**{kind: [listed]}).rewritten == {"main": 0, "small": 0}
+
+
+def test_what_an_interrupted_takedown_has_left_is_told(corpus: Corpus) -> None:
+    context = corpus.context
+    removals = Removals.of({"hosts": ["bad.example"]})
+    store_removals(context.folder, removals)
+    faults = verify(context.folder.root)
+    for left in (f"{MMC4}: {BAD}/3.jpg", f"{COYO}: {BAD}/8.jpg", f"{BAD}/4.jpg in c", f"{BAD}/page"):
+        assert any(left in fault for fault in faults)
+    assert all(fault.endswith("give the same list to `curate remove` again") for fault in faults)
+    assert {fault.split("/")[1] for fault in faults if fault.startswith("shards/")} == {"main", "small"}
+    rows = {row["partition"]: row for row in load_manifest(context).table.to_pylist()}
+    own = replace(context, removed=removals.digest)
+    fresh = {name: manifest_row(delete_bytes(own, name)) for name in (MMC4, COYO)}
+    write_manifest(context, [fresh.get(name, row) for name, row in rows.items()])
+    assert {fault.split("/")[0] for fault in verify(context.folder.root)} == {"shards"}
+    corpus.remove(hosts=["bad.example"])
+    assert verify(context.folder.root) == []
 
 
 def test_both_ledgers_count_what_was_taken_down_and_add_up(corpus: Corpus) -> None:
