@@ -11,7 +11,7 @@ from curate.contract.tasks import MapTasks
 from curate.report.ledger import check_ledger
 from pipelines.run.folder import read_json
 from pipelines.run.mapped import ClusterOptions, open_map
-from pipelines.takedown.proof import check_gone
+from pipelines.run.removal_proof import check_gone
 from shards.distinct import DocumentCounts, count_documents
 from shards.index import SHARD_PATTERN
 from shards.manifest import MANIFEST_NAME

@@ -1,4 +1,4 @@
-"""Beside ``test_remove.py``, where whole takedowns are interrupted."""
+"""Beside ``takedown/test_remove.py``, where whole takedowns are interrupted."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from curate.contract.tasks import map_here
 from pipelines.build import decide_and_write
 from pipelines.run import tables
 from pipelines.run.context import RunContext
+from pipelines.run.removal_proof import check_gone, find_in_partition, find_in_shard
 from pipelines.run.removals import Removals, store_removals
 from pipelines.stages.images import fetch_admitted_images
-from pipelines.takedown.proof import check_gone, find_in_partition, find_in_shard
 from tests.pipelines.corpus import Picture, doc, jpeg, make_context, measured, write_partition
 from tests.pipelines.in_process import InProcess
 

@@ -14,8 +14,8 @@ from curate.contract.tasks import MapTasks
 from pipelines.run.folder import RunFolder
 from pipelines.run.manifest import Manifest
 from pipelines.run.removals import Removals, load_removals, removals_of
+from pipelines.run.stored import BATCH_BYTES, BATCH_ROWS
 from pipelines.run.tables import FACTS, MANIFEST
-from pipelines.write.spool import GATHER_BYTES, MAX_GATHERED
 from shards.cut import cut_shards
 from shards.index import SHARD_PATTERN
 from shards.reader import ShardReader
@@ -77,7 +77,7 @@ def _left_in_shard(folder: str, shard: str, removals: Removals) -> Iterator[str]
     index = scan_shard(folder, shard).index
     rows, sizes = index.to_pylist(), index["num_bytes"].to_numpy()
     with ShardReader(folder) as reader:
-        for batch in cut_shards(sizes, max_bytes=GATHER_BYTES, max_samples=MAX_GATHERED):
+        for batch in cut_shards(sizes, max_bytes=BATCH_BYTES, max_samples=BATCH_ROWS):
             for stored in reader.read_many(rows[batch.start : batch.stop]):
                 yield from _left_in_record(stored.record, removals)
 
