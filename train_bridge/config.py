@@ -5,84 +5,25 @@ Defaults that the VILA paper leaves open are those of its published training scr
 that runs them; the comment under a field says which.
 """
 
-from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, PlainSerializer, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from curate.blend.config import name_places
 from curate.blend.weights import Weight, check_weights
 from curate.contract.reasons import Kind
 from shards.cache import CacheSettings
+from train_bridge.model_config import FROZEN, SORTED, ModelConfig, Module
 
 LongDocuments = Literal["split", "with_images", "truncate"]
 Schedule = Literal["cosine", "linear", "constant", "wsd"]
-FROZEN = ConfigDict(frozen=True, extra="forbid")
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-_SORTED = PlainSerializer(lambda names: None if names is None else sorted(map(str, names)))  # sets have no order
-
-
-class Module(StrEnum):
-    """A part of the model that a stage may train."""
-
-    PROJECTOR = "projector"
-    LLM = "llm"
-    VISION = "vision"
-
-
-class TinyConfig(BaseModel):
-    """A small model with random weights, and a tokenizer learned from the shards: for tests and demonstrations."""
-
-    model_config = FROZEN
-
-    vocab_size: int = Field(1024, ge=300)
-    """Tokens of the byte-level BPE, its special tokens included."""
-    hidden_size: int = Field(128, ge=8)
-    """Width of the language model; heads are 32 wide where that divides it, else there are two."""
-    num_layers: int = Field(4, ge=1)
-    """Layers of the language model."""
-    vision_hidden_size: int = Field(96, ge=8)
-    """Width of the vision tower."""
-    vision_num_layers: int = Field(3, ge=2)
-    """Layers of the vision tower; the last is not used (VILA takes the features of the one before it)."""
-    image_size: int = Field(64, ge=8)
-    """Pixels per side that the vision tower sees."""
-    patch_size: int = Field(16, ge=4)
-    """Pixels per side of a patch; an image is (image_size / patch_size)**2 tokens."""
-    initializer_range: float = Field(0.05, gt=0)
-    """Standard deviation of the random weights."""
-    tokenizer_samples: int = Field(20_000, ge=1)
-    """The tokenizer learns from this many samples at the start of the shards."""
-
-    @model_validator(mode="after")
-    def _check_patches(self) -> Self:
-        if self.image_size % self.patch_size:
-            raise ValueError(f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}")
-        return self
-
-
-class ModelConfig(BaseModel):
-    """Where the weights come from, and which of them learn."""
-
-    model_config = FROZEN
-
-    vision: str | None = None
-    """Vision tower: a folder or a hub name, such as ``openai/clip-vit-large-patch14-336``."""
-    llm: str | None = None
-    """Causal language model and its tokenizer: a folder or a hub name, such as ``meta-llama/Llama-2-7b-hf``."""
-    tiny: TinyConfig | None = None
-    """Instead of both: a small random model."""
-    projector: Literal["linear", "mlp", "downsample_mlp"] = "linear"
-    """``linear`` is the paper's best (table 1); ``mlp`` is the two-layer GELU one of LLaVA-1.5 and VILA's scripts;
-    ``downsample_mlp`` joins 2x2 neighbours first, as VILA-1.5 does: a quarter of the tokens per image."""
-    trainable: Annotated[frozenset[Module], _SORTED] = frozenset({Module.PROJECTOR, Module.LLM})
-    """What learns; the rest is frozen."""
-    unfreeze: tuple[str, ...] = ()
-    """Patterns (``*`` is any text) of parameter names that learn too, such as ``*vision_tower.encoder.layers.2*``."""
-    freeze: tuple[str, ...] = ()
-    """Patterns of parameter names that stay frozen all the same, such as ``*.embed_tokens.*``; they win."""
-    vision_feature_layer: int = -2
-    """Hidden state of the vision tower that is projected. -2: LLaVA and VILA."""
 
 
 class ShardCacheConfig(BaseModel):
@@ -134,9 +75,9 @@ class DataConfig(BaseModel):
 
     shards: tuple[str, ...] = Field(min_length=1)
     """Folders or fsspec URLs of finished shard sets, read as one in this order. One string is a list of one."""
-    kinds: Annotated[frozenset[Kind] | None, _SORTED] = None
+    kinds: Annotated[frozenset[Kind] | None, SORTED] = None
     """Only documents of these kinds; null takes all."""
-    sources: Annotated[frozenset[str] | None, _SORTED] = None
+    sources: Annotated[frozenset[str] | None, SORTED] = None
     """Only documents of these sources; null takes all."""
     order: Literal["stored", "shuffled", "blocks"] = "stored"
     """``stored`` keeps the blended order of the shards; ``shuffled`` is a seeded permutation of each epoch; ``blocks``

@@ -19,9 +19,9 @@ from tests.integration.conftest import TIMEOUT_S
 from tests.integration.ports import free_port
 from tests.pipelines.corpus import SOURCES, jpeg
 from tests.pipelines.web import Web, serve
-from train_bridge.config import TinyConfig
 from train_bridge.data.lengths import count_lengths
 from train_bridge.model.tiny_model import build_tiny_processor
+from train_bridge.model_config import TinyConfig
 from train_bridge.tokens.encoder import TextEncoder, TextForm
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -26,11 +26,12 @@ from transformers import (
 from shards.reader import INDEX_NAME
 from shards.sample import Sample, SampleImage, SampleText
 from shards.writer import write_shard
-from train_bridge.config import StageConfig, TinyConfig
+from train_bridge.config import StageConfig
 from train_bridge.data.dataset import DatasetSpec
 from train_bridge.data.lengths import count_lengths
 from train_bridge.model.images import image_form
 from train_bridge.model.tiny_model import build_tiny_processor, shard_texts
+from train_bridge.model_config import TinyConfig
 from train_bridge.packing.plan import PlanSettings
 from train_bridge.packing.split import Capacity
 from train_bridge.tokens.encoder import TextEncoder, TextForm

@@ -6,7 +6,8 @@ import yaml
 from pydantic import ValidationError
 
 import train_bridge
-from train_bridge.config import DataConfig, Module, StageConfig
+from train_bridge.config import DataConfig, StageConfig
+from train_bridge.model_config import Module
 
 STAGES = Path(train_bridge.__file__).parent / "stages"
 VALID: dict[str, Any] = {

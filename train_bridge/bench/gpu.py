@@ -8,7 +8,8 @@ import statistics
 
 import torch
 
-from train_bridge.config import StageConfig, TinyConfig
+from train_bridge.config import StageConfig
+from train_bridge.model_config import TinyConfig
 from train_bridge.training.loop import train_stage
 from train_bridge.training.metrics import read_metrics
 from train_bridge.training.ranks import Ranks

@@ -37,13 +37,14 @@ from shards.reader import ShardReader
 from train_bridge.bench.peers import energon_images, energon_resume, peer_version, webdataset_images
 from train_bridge.bench.plan import SETTINGS as PLAN_SETTINGS
 from train_bridge.bench.plan import MadeUpCounts
-from train_bridge.config import DataConfig, PackConfig, TinyConfig
+from train_bridge.config import DataConfig, PackConfig
 from train_bridge.data.dataset import BatchDataset, DatasetSpec
 from train_bridge.data.lengths import count_lengths
 from train_bridge.data.read_packs import NUM_AHEAD_LOCAL
 from train_bridge.data.spec import dataset_spec, plan_settings, text_form
 from train_bridge.model.images import ImageForm, Pixels, decode_image
 from train_bridge.model.tiny_model import build_tiny_processor, shard_texts
+from train_bridge.model_config import TinyConfig
 from train_bridge.packing.plan import plan_packs
 from train_bridge.tokens.encoder import TextEncoder
 

@@ -1,7 +1,7 @@
 """Builds the model from parts, from an exported folder or at random, and says what learns.
 
-It is ``LlavaForConditionalGeneration``, so that what is trained is what a plain install loads. For ``downsample_mlp``
-it is a class derived from it, which an exported folder carries along (``downsample_llava.py``).
+It is ``LlavaForConditionalGeneration``, so that what is trained is what a plain install loads. For projectors that
+join patches it is a class derived from it, which an exported folder carries along (``vila_llava.py``).
 """
 
 from collections.abc import Collection, Sequence
@@ -20,20 +20,21 @@ from transformers import (
 )
 
 from curate.contract.errors import CurateError, RecipeError
-from train_bridge.config import Module, StageConfig
+from train_bridge.config import StageConfig
 from train_bridge.model import segment_attention
-from train_bridge.model.downsample_llava import DownsampleLlava, DownsampleLlavaConfig
 from train_bridge.model.mask import IMPLEMENTATIONS, Attention
 from train_bridge.model.parts import LlavaSettings, module_of, second_matrix, settings_of, unused_vision
 from train_bridge.model.processor import tokens_per_image, vision_config
 from train_bridge.model.tiny_model import tiny_configs
+from train_bridge.model.vila_llava import VilaLlava, VilaLlavaConfig
+from train_bridge.model_config import Module
 
-ACTIVATIONS = {"linear": "linear", "mlp": "gelu", "downsample_mlp": "gelu"}
-"""Of the projector. A linear one is a LLaVA projector whose activation is the identity and whose second matrix is kept
-at the identity: one matrix learns, and the folder still loads with the plain class."""
+ACTIVATIONS = {"linear": "linear", "mlp": "gelu"}
+"""Of the projectors that the plain class has. A linear one is a LLaVA projector whose activation is the identity and
+whose second matrix is kept at the identity: one matrix learns, and the folder still loads with the plain class."""
 CLASSES: dict[str, type[LlavaForConditionalGeneration]] = {
     "llava": LlavaForConditionalGeneration,
-    DownsampleLlavaConfig.model_type: DownsampleLlava,
+    VilaLlavaConfig.model_type: VilaLlava,
 }
 """By model type."""
 VOCAB_MULTIPLE = 64
@@ -103,8 +104,8 @@ def set_trainable(
 
 def projector_of(config: LlavaSettings) -> str:
     """Return which projector a model's configuration has."""
-    if config.model_type == DownsampleLlavaConfig.model_type:
-        return "downsample_mlp"
+    if config.model_type == VilaLlavaConfig.model_type:
+        return str(vars(config)["projector_type"])
     return "linear" if config.projector_hidden_act == ACTIVATIONS["linear"] else "mlp"
 
 
@@ -136,13 +137,17 @@ def enable_checkpointing(model: PreTrainedModel) -> None:
 def _model_config(
     config: StageConfig, processor: LlavaProcessor, *, vision: PreTrainedConfig, text: PreTrainedConfig
 ) -> LlavaConfig:
-    settings_class = DownsampleLlavaConfig if config.model.projector == "downsample_mlp" else LlavaConfig
-    return settings_class(
+    chosen = config.model
+    if is_plain := chosen.projector in ACTIVATIONS:
+        own = {"projector_hidden_act": ACTIVATIONS[chosen.projector]}
+    else:
+        own = {"projector_type": chosen.projector, "patch_order": chosen.patch_order or "rows"}
+    return (LlavaConfig if is_plain else VilaLlavaConfig)(
+        **own,
         vision_config=vision,
         text_config=text,
         image_token_index=processor.image_token_id,
         image_seq_length=tokens_per_image(processor),
-        projector_hidden_act=ACTIVATIONS[config.model.projector],
         vision_feature_select_strategy=processor.vision_feature_select_strategy,
         vision_feature_layer=config.model.vision_feature_layer,
         tie_word_embeddings=text.tie_word_embeddings,

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from torch import nn
 
-from train_bridge.config import Module
+from train_bridge.model_config import Module
 
 VISION_TOWER = "model.vision_tower"
 PROJECTOR = "model.multi_modal_projector"

@@ -7,10 +7,10 @@ from transformers import AutoConfig, AutoImageProcessor, AutoProcessor, AutoToke
 
 from curate.contract.errors import CurateError, RecipeError
 from train_bridge.config import ChatConfig, StageConfig
-from train_bridge.model.downsample_llava import FACTOR
 from train_bridge.model.images import image_form
 from train_bridge.model.names import check_model_name
 from train_bridge.model.tiny_model import build_tiny_processor, shard_texts
+from train_bridge.model.vila_llava import CHAINS
 from train_bridge.tokens.chat import PLAIN_TEMPLATE
 from train_bridge.tokens.encoder import IMAGE_MARK
 
@@ -47,8 +47,8 @@ def _build(config: StageConfig) -> LlavaProcessor:
         processor = build_tiny_processor(config.model.tiny, texts=texts)
     else:
         processor = _combine(str(config.model.vision), str(config.model.llm))
-    if config.model.projector == "downsample_mlp":
-        _join_patches(processor)
+    if config.model.projector in CHAINS:
+        join_patches(processor, projector=config.model.projector)
     return processor
 
 
@@ -93,18 +93,22 @@ def vision_config(name: str) -> PreTrainedConfig:
     return config
 
 
-def _join_patches(processor: LlavaProcessor) -> None:
-    """Let an image be a quarter of the tokens: the processor counts tokens as if patches were as much larger.
+def join_patches(processor: LlavaProcessor, *, projector: str) -> None:
+    """Let an image be fewer tokens: the processor counts them as if patches were as much larger.
+
+    Args:
+        processor: Changed.
+        projector: One of ``vila_llava.CHAINS``.
 
     Raises:
         CurateError: There is no size of patches that gives the projector's number of tokens.
     """
     form = image_form(processor.image_processor)
-    side = -(-(form.height // processor.patch_size) // FACTOR)
+    side = -(-(form.height // processor.patch_size) // CHAINS[projector][0])
     size = form.height // side
     if form.height != form.width or form.height // size != side:
         raise CurateError(
-            f"downsample_mlp gives {side} x {side} tokens for images of {form.height} x {form.width} px, and no "
+            f"{projector} gives {side} x {side} tokens for images of {form.height} x {form.width} px, and no "
             "LlavaProcessor writes that many; take mlp, or a tower for another size"
         )
     processor.patch_size = size

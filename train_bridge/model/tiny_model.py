@@ -6,7 +6,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import CLIPImageProcessor, CLIPVisionConfig, LlamaConfig, LlavaProcessor, PreTrainedTokenizerFast
 
 from shards.reader import ShardReader, read_index, read_json_part
-from train_bridge.config import TinyConfig
+from train_bridge.model_config import TinyConfig
 from train_bridge.tokens.chat import PLAIN_TEMPLATE
 
 SPECIALS = ("<s>", "</s>", "<pad>", "<image>")

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from train_bridge.config import Module
 from train_bridge.model.parts import (
     language_layers,
     module_of,
@@ -23,6 +22,7 @@ from train_bridge.model.parts import (
     unused_vision,
     vision_tower,
 )
+from train_bridge.model_config import Module
 
 PEAK_FLOPS = {
     "H200": 989e12,

@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from curate.contract.errors import RecipeError
-from train_bridge.config import Module, OptimConfig, Schedule
+from train_bridge.config import OptimConfig, Schedule
 from train_bridge.model.parts import module_of
+from train_bridge.model_config import Module
 
 
 def build_optimiser(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:

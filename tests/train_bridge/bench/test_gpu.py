@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from train_bridge.bench.gpu import LARGE, measure_steps
-from train_bridge.config import TinyConfig
 from train_bridge.model.tiny_model import tiny_configs
+from train_bridge.model_config import TinyConfig
 from train_bridge.training.ranks import joined_ranks
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ from transformers import (
 
 from curate.contract.errors import CurateError, RecipeError
 from tests.train_bridge.conftest import stage_config
-from train_bridge.config import Module, StageConfig
+from train_bridge.config import StageConfig
 from train_bridge.model.llava import (
     build_model,
     enable_checkpointing,
@@ -24,6 +24,7 @@ from train_bridge.model.llava import (
 )
 from train_bridge.model.parts import module_of
 from train_bridge.model.processor import build_processor
+from train_bridge.model_config import Module
 
 
 def tiny(shard_folder: str, output: Path, **model: Any) -> StageConfig:
@@ -39,7 +40,8 @@ def test_the_same_seed_gives_the_same_weights(shard_folder: str, processor: Llav
 
 
 def test_a_linear_projector_is_linear(shard_folder: str, processor: LlavaProcessor, tmp_path: Path) -> None:
-    projector = build_model(tiny(shard_folder, tmp_path), processor=processor).model.multi_modal_projector
+    model = build_model(tiny(shard_folder, tmp_path, projector="linear"), processor=processor)
+    projector = model.model.multi_modal_projector
     one, other = torch.randn(2, 5, 32)
     apart = projector(one) + projector(other) - projector(torch.zeros_like(one))
     assert torch.allclose(projector(one + other), apart, atol=1e-5)
@@ -106,7 +108,7 @@ def test_parts_make_a_model_that_answers(shard_folder: str, parts: dict[str, str
 
 
 def test_a_folder_loads_as_it_was_saved(shard_folder: str, processor: LlavaProcessor, tmp_path: Path) -> None:
-    model = build_model(tiny(shard_folder, tmp_path), processor=processor)
+    model = build_model(tiny(shard_folder, tmp_path, projector="linear"), processor=processor)
     model.save_pretrained(tmp_path / "saved")
     config = stage_config(shard_folder, tmp_path, model={"tiny": None}, init_from=str(tmp_path / "saved"))
     loaded = build_model(config, processor=processor)
@@ -149,7 +151,7 @@ def test_checkpointing_leaves_a_frozen_tower_without_gradients(
     assert model.model.multi_modal_projector.linear_1.weight.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize("projector", ["linear", "mlp", "downsample_mlp"])
+@pytest.mark.parametrize("projector", ["linear", "mlp", "mlp_downsample"])
 def test_a_projector_is_found_again_in_its_folder(shard_folder: str, tmp_path: Path, projector: str) -> None:
     config = tiny(shard_folder, tmp_path, projector=projector)
     processor = build_processor(config)
@@ -167,7 +169,7 @@ def test_a_projector_is_found_again_in_its_folder(shard_folder: str, tmp_path: P
 
 
 def test_a_projector_that_downsamples_learns_as_a_whole(shard_folder: str, tmp_path: Path) -> None:
-    config = tiny(shard_folder, tmp_path, projector="downsample_mlp")
+    config = tiny(shard_folder, tmp_path, projector="mlp_downsample")
     model = build_model(config, processor=build_processor(config))
     assert model.config.image_seq_length == 1  # 2 x 2 patches
     names = set_trainable(model, {Module.PROJECTOR})
@@ -179,7 +181,7 @@ def test_a_projector_that_downsamples_learns_as_a_whole(shard_folder: str, tmp_p
 def test_parts_can_be_joined_by_downsampling(
     shard_folder: str, parts: dict[str, str], tmp_path: Path, vision: str
 ) -> None:
-    config = tiny(shard_folder, tmp_path, tiny=None, vision=parts[vision], llm=parts["llm"], projector="downsample_mlp")
+    config = tiny(shard_folder, tmp_path, tiny=None, vision=parts[vision], llm=parts["llm"], projector="mlp_downsample")
     processor = build_processor(config)
     model = build_model(config, processor=processor)
     ids = torch.tensor([[0, processor.image_token_id, 50, 60]])

@@ -4,7 +4,6 @@ import pytest
 from transformers import LlavaForConditionalGeneration
 
 from tests.train_bridge.conftest import stage_config
-from train_bridge.config import Module
 from train_bridge.model.llava import build_model
 from train_bridge.model.parts import (
     VISION_TOWER,
@@ -22,6 +21,7 @@ from train_bridge.model.parts import (
     vision_tower,
 )
 from train_bridge.model.processor import build_processor
+from train_bridge.model_config import Module
 
 
 @pytest.fixture(params=["clip", "siglip"])

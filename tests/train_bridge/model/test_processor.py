@@ -52,13 +52,13 @@ def test_downsampling_quarters_the_tokens_of_an_image(
     shard_folder: str, tmp_path: Path, image_size: int, patch_size: int, num_tokens: int
 ) -> None:
     tiny = TINY.model_copy(update={"image_size": image_size, "patch_size": patch_size}).model_dump()
-    config = stage_config(shard_folder, tmp_path, model={"tiny": tiny, "projector": "downsample_mlp"})
+    config = stage_config(shard_folder, tmp_path, model={"tiny": tiny, "projector": "mlp_downsample"})
     assert tokens_per_image(build_processor(config)) == num_tokens
 
 
 def test_a_size_that_no_processor_can_count_is_refused(shard_folder: str, tmp_path: Path) -> None:
     tiny = TINY.model_copy(update={"image_size": 84, "patch_size": 4}).model_dump()  # 21 patches, 11 tokens a side
-    config = stage_config(shard_folder, tmp_path, model={"tiny": tiny, "projector": "downsample_mlp"})
+    config = stage_config(shard_folder, tmp_path, model={"tiny": tiny, "projector": "mlp_downsample"})
     with pytest.raises(CurateError, match="gives 11 x 11 tokens for images of 84 x 84 px"):
         build_processor(config)
 

@@ -19,7 +19,7 @@ from train_bridge.training.export import export_model
 from train_bridge.training.ranks import joined_ranks
 
 
-@pytest.mark.parametrize("projector", ["linear", "mlp", "downsample_mlp"])
+@pytest.mark.parametrize("projector", ["linear", "mlp", "mlp_downsample"])
 def test_plain_transformers_loads_it_and_answers_about_two_images(
     shard_folder: str, tmp_path: Path, projector: str
 ) -> None:
@@ -31,8 +31,8 @@ def test_plain_transformers_loads_it_and_answers_about_two_images(
     with joined_ranks() as ranks:
         export_model(str(tmp_path / "final"), model=model, processor=processor, ranks=ranks)
     assert not (tmp_path / "final" / "old.txt").exists()
-    carries_code = projector == "downsample_mlp"
-    assert (tmp_path / "final" / "downsample_llava.py").exists() is carries_code
+    carries_code = projector == "mlp_downsample"
+    assert (tmp_path / "final" / "vila_llava.py").exists() is carries_code
     loaded = AutoModelForImageTextToText.from_pretrained(tmp_path / "final", trust_remote_code=carries_code)
     weights = model.state_dict()
     assert all(torch.equal(weight, weights[name]) for name, weight in loaded.state_dict().items())

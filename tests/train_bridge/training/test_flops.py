@@ -5,8 +5,8 @@ import torch
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from tests.train_bridge.conftest import stage_config
-from train_bridge.config import Module
 from train_bridge.model.llava import build_model, set_trainable
+from train_bridge.model_config import Module
 from train_bridge.training.flops import ModelCost, cost_of, find_peak, peak_flops
 
 HIDDEN, LAYERS, VOCAB = 32, 2, 320
@@ -16,7 +16,8 @@ LAYER_WEIGHTS = 4 * HIDDEN * HIDDEN + 3 * HIDDEN * 3 * HIDDEN
 
 @pytest.fixture
 def model(shard_folder: str, processor: LlavaProcessor, tmp_path: Path) -> LlavaForConditionalGeneration:
-    return build_model(stage_config(shard_folder, tmp_path), processor=processor)
+    config = stage_config(shard_folder, tmp_path, model={"projector": "linear"})
+    return build_model(config, processor=processor)
 
 
 def cost(model: LlavaForConditionalGeneration, *modules: Module) -> ModelCost:

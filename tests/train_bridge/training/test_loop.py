@@ -144,7 +144,7 @@ def changed(before: dict[str, Any], after: dict[str, Any], ending: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"model": {"projector": "downsample_mlp"}}, {"optim": {"module_lr": {"llm": 1e-4}}}]
+    "changes", [{"model": {"projector": "mlp_downsample"}}, {"optim": {"module_lr": {"llm": 1e-4}}}]
 )
 def test_other_settings_train_and_resume_too(shard_folder: str, tmp_path: Path, changes: dict[str, Any]) -> None:
     whole = train(stage_config(shard_folder, tmp_path / "whole", **changes))

@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from curate.contract.errors import RecipeError
-from train_bridge.config import Module, OptimConfig
+from train_bridge.config import OptimConfig
+from train_bridge.model_config import Module
 from train_bridge.training.optimiser import build_optimiser, learning_rate, set_learning_rate
 
 CONFIG = OptimConfig(lr=2.0, global_batch=1, warmup_ratio=0.1, weight_decay=0.1)

@@ -1,0 +1,92 @@
+"""What is trained: where the weights come from, which projector stands between, and which of them learn."""
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+FROZEN = ConfigDict(frozen=True, extra="forbid")
+SORTED = PlainSerializer(lambda names: None if names is None else sorted(map(str, names)))  # sets have no order
+Projector = Literal[
+    "linear",
+    "mlp",
+    "mlp_downsample",
+    "mlp_downsample_2x2_fix",
+    "mlp_downsample_3x3_fix",
+    "mlp_downsample_3x3_s2",
+    "mlp_downsample_3x3_s2_new",
+]
+
+
+def _own_name(projector: object) -> object:
+    """Return our name of a projector that others call otherwise."""
+    return {"mlp2x_gelu": "mlp", "downsample_mlp": "mlp_downsample"}.get(str(projector), projector)
+
+
+class Module(StrEnum):
+    """A part of the model that a stage may train."""
+
+    PROJECTOR = "projector"
+    LLM = "llm"
+    VISION = "vision"
+
+
+class TinyConfig(BaseModel):
+    """A small model with random weights, and a tokenizer learned from the shards: for tests and demonstrations."""
+
+    model_config = FROZEN
+
+    vocab_size: int = Field(1024, ge=300)
+    """Tokens of the byte-level BPE, its special tokens included."""
+    hidden_size: int = Field(128, ge=8)
+    """Width of the language model; heads are 32 wide where that divides it, else there are two."""
+    num_layers: int = Field(4, ge=1)
+    """Layers of the language model."""
+    vision_hidden_size: int = Field(96, ge=8)
+    """Width of the vision tower."""
+    vision_num_layers: int = Field(3, ge=2)
+    """Layers of the vision tower; the last is not used (VILA takes the features of the one before it)."""
+    image_size: int = Field(64, ge=8)
+    """Pixels per side that the vision tower sees."""
+    patch_size: int = Field(16, ge=4)
+    """Pixels per side of a patch; an image is (image_size / patch_size)**2 tokens."""
+    initializer_range: float = Field(0.05, gt=0)
+    """Standard deviation of the random weights."""
+    tokenizer_samples: int = Field(20_000, ge=1)
+    """The tokenizer learns from this many samples at the start of the shards."""
+
+    @model_validator(mode="after")
+    def _check_patches(self) -> Self:
+        if self.image_size % self.patch_size:
+            raise ValueError(f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}")
+        return self
+
+
+class ModelConfig(BaseModel):
+    """Where the weights come from, and which of them learn."""
+
+    model_config = FROZEN
+
+    vision: str | None = None
+    """Vision tower: a folder or a hub name, such as ``openai/clip-vit-large-patch14-336``."""
+    llm: str | None = None
+    """Causal language model and its tokenizer: a folder or a hub name, such as ``meta-llama/Llama-2-7b-hf``."""
+    tiny: TinyConfig | None = None
+    """Instead of both: a small random model."""
+    projector: Annotated[Projector, BeforeValidator(_own_name)] = "mlp"
+    """``mlp`` is the two-layer GELU one of LLaVA-1.5 and VILA's scripts, which every server knows; ``linear`` is the
+    paper's best (table 1), which servers do not know. The others have the names of NVlabs/VILA and join 2x2 or 3x3
+    neighbours first, for a quarter or a ninth of the tokens per image: ``mlp_downsample`` is VILA-1.5's and NVILA's,
+    ``mlp_downsample_3x3_fix`` NVILA-Lite's."""
+    patch_order: Literal["rows", "columns"] | None = None
+    """Order of the joined squares of ``mlp_downsample``. VILA-1.5's code read them column by column, NVILA's row by
+    row, under one name. Null: that of the weights: ``columns`` for a folder written with transformers before 4.46, else
+    ``rows``."""
+    trainable: Annotated[frozenset[Module], SORTED] = frozenset({Module.PROJECTOR, Module.LLM})
+    """What learns; the rest is frozen."""
+    unfreeze: tuple[str, ...] = ()
+    """Patterns (``*`` is any text) of parameter names that learn too, such as ``*vision_tower.encoder.layers.2*``."""
+    freeze: tuple[str, ...] = ()
+    """Patterns of parameter names that stay frozen all the same, such as ``*.embed_tokens.*``; they win."""
+    vision_feature_layer: int = -2
+    """Hidden state of the vision tower that is projected. -2: LLaVA and VILA."""
