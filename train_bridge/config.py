@@ -19,7 +19,7 @@ from curate.blend.config import name_places
 from curate.blend.weights import Weight, check_weights
 from curate.contract.reasons import Kind
 from shards.cache import CacheSettings
-from train_bridge.model_config import FROZEN, SORTED, ModelConfig, Module
+from train_bridge.model_config import FROZEN, SORTED, ImageConfig, ModelConfig, Module
 
 LongDocuments = Literal["split", "with_images", "truncate"]
 Schedule = Literal["cosine", "linear", "constant", "wsd"]
@@ -292,6 +292,7 @@ class StageConfig(BaseModel):
     init_from: str | None = None
     """Exported folder of an earlier stage (or any LLaVA folder); then ``model`` names no weights."""
     model: ModelConfig
+    image: ImageConfig = ImageConfig()
     data: DataConfig
     pack: PackConfig
     optim: OptimConfig
@@ -301,8 +302,12 @@ class StageConfig(BaseModel):
     def _check_one_origin(self) -> Self:
         model = self.model
         parts = (model.vision is not None, model.llm is not None)
-        origins = (self.init_from is not None, model.tiny is not None, any(parts))
-        if sum(origins) != 1 or any(parts) != all(parts):
+        others = model.tiny is not None, model.llm is not None  # a tower may be named beside init_from
+        if self.init_from is not None:
+            is_one = not any(others)
+        else:
+            is_one = (model.tiny is not None) + any(parts) == 1 and any(parts) == all(parts)
+        if not is_one:
             raise ValueError(
                 "model: weights come from exactly one of: init_from; model.tiny; model.vision and model.llm"
             )

@@ -56,7 +56,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         config = load_stage(options.stage, overrides=tuple(options.set))
         processor = build_processor(config)
-        encoder = TextEncoder(processor.tokenizer, form=text_form(config.data), image_mark=processor.image_token)
+        encoder = TextEncoder(
+            processor.tokenizer, form=text_form(config.data, processor), image_mark=processor.image_token
+        )
         sets = [_CountedSet(folder, config, encoder, options.block_rows) for folder in config.data.shards]
         if options.list:
             for one in sets:

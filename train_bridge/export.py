@@ -68,7 +68,7 @@ def export_checkpoint(run: Path, checkpoint: Path, *, out: str) -> None:
     """
     config = load_stage(str(run / "stage.yaml"))
     processor = AutoProcessor.from_pretrained(run / PROCESSOR_FOLDER)
-    encoder = TextEncoder(processor.tokenizer, form=text_form(config.data), image_mark=processor.image_token)
+    encoder = TextEncoder(processor.tokenizer, form=text_form(config.data, processor), image_mark=processor.image_token)
     model = build_model(config, processor=processor)
     set_stop(model, find_stop_ids(encoder, config.data))
     set_trainable(model, config.model.trainable, unfreeze=config.model.unfreeze, freeze=config.model.freeze)

@@ -31,6 +31,33 @@ class Module(StrEnum):
     VISION = "vision"
 
 
+class ImageConfig(BaseModel):
+    """How an image becomes what the vision tower sees."""
+
+    model_config = FROZEN
+
+    mode: Literal["resize", "pad", "crop", "tiles", "s2"] | None = None
+    """``resize`` scales both sides, whatever the aspect (VILA); ``pad`` makes a square with bars of the mean colour
+    (LLaVA-1.5); ``crop`` takes the centre (CLIP); ``tiles`` are squares in the grid nearest to the image's shape, and
+    the whole image (NVILA-Lite); ``s2`` joins several scales (NVILA). Null: as the folder of the weights has it, or its
+    image processor."""
+    min_tiles: int = Field(1, ge=1)
+    max_tiles: int = Field(12, ge=1)
+    """Of an image; of ``s2``, at the largest scale, which has at least its square (NVlabs/VILA: 12)."""
+    s2_scales: tuple[int, ...] | None = None
+    """px: the vision tower's side and its multiples; null is once, twice and three times (NVILA)."""
+
+    @model_validator(mode="after")
+    def _check_tiles(self) -> Self:
+        scales = self.s2_scales or (1, 2, 3)
+        if list(scales) != sorted(set(scales)):
+            raise ValueError(f"s2_scales: {', '.join(map(str, scales))} do not rise")
+        least = self.min_tiles if self.mode != "s2" else (scales[-1] // scales[0]) ** 2
+        if self.max_tiles < least:
+            raise ValueError(f"max_tiles: {self.max_tiles}; expected at least {least}")
+        return self
+
+
 class TinyConfig(BaseModel):
     """A small model with random weights, and a tokenizer learned from the shards: for tests and demonstrations."""
 
@@ -68,7 +95,8 @@ class ModelConfig(BaseModel):
     model_config = FROZEN
 
     vision: str | None = None
-    """Vision tower: a folder or a hub name, such as ``openai/clip-vit-large-patch14-336``."""
+    """Vision tower: a folder or a hub name, such as ``openai/clip-vit-large-patch14-336``. With ``init_from`` of VILA
+    v1.0 or original LLaVA, in place of the name that the folder gives for its tower."""
     llm: str | None = None
     """Causal language model and its tokenizer: a folder or a hub name, such as ``meta-llama/Llama-2-7b-hf``."""
     tiny: TinyConfig | None = None

@@ -13,7 +13,7 @@ from transformers import LlavaProcessor
 from tests.train_bridge.conftest import TINY, TOKENS_PER_IMAGE, make_sample, write_set
 from train_bridge.data.dataset import DatasetSpec
 from train_bridge.data.lengths import count_lengths
-from train_bridge.model.images import image_form
+from train_bridge.model.image_modes import image_form
 from train_bridge.model.tiny_model import build_tiny_processor, shard_texts
 from train_bridge.packing.plan import PlanSettings
 from train_bridge.packing.split import Capacity

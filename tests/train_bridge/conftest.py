@@ -29,7 +29,7 @@ from shards.writer import write_shard
 from train_bridge.config import StageConfig
 from train_bridge.data.dataset import DatasetSpec
 from train_bridge.data.lengths import count_lengths
-from train_bridge.model.images import image_form
+from train_bridge.model.image_modes import image_form
 from train_bridge.model.tiny_model import build_tiny_processor, shard_texts
 from train_bridge.model_config import TinyConfig
 from train_bridge.packing.plan import PlanSettings

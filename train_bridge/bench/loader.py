@@ -91,7 +91,7 @@ def make_spec(shards: str, folder: str, *, tiny: TinyConfig = TINY) -> DatasetSp
     processor = build_tiny_processor(tiny, texts=shard_texts([shards], num_samples=1000))
     processor.save_pretrained(folder)
     data = DataConfig(shards=(shards,), order="shuffled")
-    encoder = TextEncoder(processor.tokenizer, form=text_form(data), image_mark=processor.image_token)
+    encoder = TextEncoder(processor.tokenizer, form=text_form(data, processor), image_mark=processor.image_token)
     plan = plan_settings(data, PackConfig(seq_length=SEQ_LENGTH), processor=processor, has_bos=True)
     paths = (count_lengths(shards, encoder=encoder, cache_dir=folder),)
     return dataset_spec(data, plan=plan, length_paths=paths, processor=processor, processor_folder=folder)

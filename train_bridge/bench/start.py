@@ -113,7 +113,7 @@ def planned_bytes(spec: DatasetSpec) -> float:
 def measure_counting(shards: str, *, folder: str, num_turns: int) -> dict[str, list[float]]:
     """Return the samples per second of all processors, and of one process."""
     processor = build_tiny_processor(SMALL, texts=shard_texts([shards], num_samples=1000))
-    form = text_form(DataConfig(shards=(shards,)))
+    form = text_form(DataConfig(shards=(shards,)), processor)
     encoder = TextEncoder(processor.tokenizer, form=form, image_mark=processor.image_token)
     values: dict[str, list[float]] = {"count-tokens": [], "count-tokens one": []}
     for turn in range(num_turns):

@@ -39,7 +39,8 @@ from train_bridge.bench.padding import PaddedRow, pad_rows, unpack_rows
 from train_bridge.config import StageConfig
 from train_bridge.data.collate import Batch
 from train_bridge.data.dataset import BatchDataset, load_batches
-from train_bridge.model.images import ImageForm, image_form, normalise
+from train_bridge.model.image_modes import image_form
+from train_bridge.model.images import ImageForm, normalise
 from train_bridge.model.llava import build_model, set_trainable
 from train_bridge.tokens.encoder import IGNORED
 from train_bridge.training.loop import train_stage

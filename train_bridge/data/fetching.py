@@ -82,7 +82,8 @@ class SampleFetcher:
         encoded = self._long.find(sample.row) if self._is_split(sample) else self._encode_alone(folder, row)
         if isinstance(encoded, SampleFault):
             return Fetched(encoded=encoded, images={})
-        wanted = sorted(set(images_of(encoded, sample, image_token_id=self._encoder.image_token_id)))
+        places = places_of_sample(encoded, sample, image_token_id=self._encoder.image_token_id)
+        wanted = sorted({encoded.images[place] for place in places})
         images = self._try_again(partial(reader.read_images, row, wanted))
         return Fetched(encoded=encoded, images=dict(zip(wanted, images, strict=True)))
 
@@ -127,7 +128,7 @@ class SampleFetcher:
         if self._is_split(sample):
             return False
         is_small = not self.is_local and row["num_bytes"] <= MAX_GAP_BYTES
-        return is_small or sample.span.num_images == len(row["parts"]) - 1
+        return is_small or sample.span.num_images >= len(row["parts"]) - 1  # more where images are cut into crops
 
     def _whole(self, record: dict[str, Any], images: Sequence[bytes]) -> Fetched:
         return Fetched(encoded=self._encoder.encode([record])[0], images=dict(enumerate(images)))
@@ -147,8 +148,8 @@ class SampleFetcher:
                 wait_s = min(2 * wait_s, MAX_WAIT_S)
 
 
-def images_of(encoded: Encoded, sample: PlannedSample, *, image_token_id: int) -> tuple[int, ...]:
-    """Return the images whose placeholders lie in a sample's part of its document."""
+def places_of_sample(encoded: Encoded, sample: PlannedSample, *, image_token_id: int) -> range:
+    """Return the numbers, counted over the document, of the placeholders that lie in a sample's part of it."""
     places = np.flatnonzero(encoded.ids == image_token_id)
     first, last = np.searchsorted(places, [sample.span.start, sample.span.stop])
-    return encoded.images[first:last]
+    return range(int(first), int(last))

@@ -1,7 +1,7 @@
 """Reads the samples of a plan: text to tokens, images to pixels, another document in place of a corrupt one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -12,13 +12,15 @@ from curate.contract.errors import ShardError, StorageError
 from curate.contract.ids import seed_for
 from shards.cache import CacheSettings
 from train_bridge.data.corpus import Corpus
-from train_bridge.data.fetching import Fetched, SampleFetcher, images_of
-from train_bridge.model.images import DECODE_ERRORS, ImageForm, Pixels, decode_image
+from train_bridge.data.fetching import Fetched, SampleFetcher, places_of_sample
+from train_bridge.data.shown_images import UnusableImageError, show_images
+from train_bridge.model.images import ImageForm, Pixels
 from train_bridge.packing.order import shuffled_rows
 from train_bridge.packing.plan import PlannedSample
 from train_bridge.packing.split import Capacity, Chunk
 from train_bridge.tokens.encoder import Encoded, TextEncoder, expand
 from train_bridge.tokens.faults import SampleFault
+from train_bridge.tokens.image_places import Grid
 
 Ints = npt.NDArray[np.int32]
 NUM_LOOKED_AT, NUM_REPLACEMENTS = 64, 3
@@ -34,9 +36,11 @@ class LoadedSample:
     labels: Ints
     """[L]"""
     pixels: list[Pixels]
-    """N times [3, H, W], in the order of the placeholders."""
+    """N times [3, H, W], in the order of the placeholders; crops where images are cut."""
     group: int
     """Place of its (source, kind) in ``Corpus.groups``."""
+    grids: list[Grid] = field(default_factory=list)
+    """Rows and columns of each image's crops, where several of ``pixels`` are one image (S2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,15 +201,14 @@ class SampleReader:
         ids, labels = self._tokens(encoded, sample)
         if len(ids) != sample.span.num_tokens:
             return SampleFault.CHANGED, f"{len(ids)} tokens instead of {sample.span.num_tokens}"
-        pixels: list[Pixels] = []
-        for ordinal in images_of(encoded, sample, image_token_id=self._encoder.image_token_id):
-            try:
-                pixels.append(decode_image(fetched.images[ordinal], form=self._form))
-            except KeyError:
-                return SampleFault.MALFORMED, f"image {ordinal} is not stored"
-            except DECODE_ERRORS as error:
-                return SampleFault.BROKEN_IMAGE, f"image {ordinal}: {error}"
-        return LoadedSample(ids=ids, labels=labels, pixels=pixels, group=sample.group)
+        places = places_of_sample(encoded, sample, image_token_id=self._encoder.image_token_id)
+        try:
+            shown = show_images(encoded, places, images=fetched.images, form=self._form)
+        except KeyError as error:
+            return SampleFault.MALFORMED, f"image {error} is not stored"
+        except UnusableImageError as error:
+            return SampleFault.BROKEN_IMAGE, str(error)
+        return LoadedSample(ids=ids, labels=labels, pixels=shown.pixels, group=sample.group, grids=shown.grids)
 
     def _tokens(self, encoded: Encoded, sample: PlannedSample) -> tuple[Ints, Ints]:
         span = slice(sample.span.start, sample.span.stop)

@@ -108,7 +108,7 @@ class ShardDataset(IterableDataset[ShardBatch]):
         """
         config = DataConfig(shards=(data,), order="shuffled") if isinstance(data, str) else data
         loaded = AutoProcessor.from_pretrained(processor)
-        encoder = TextEncoder(loaded.tokenizer, form=text_form(config), image_mark=loaded.image_token)
+        encoder = TextEncoder(loaded.tokenizer, form=text_form(config, loaded), image_mark=loaded.image_token)
         plan = plan_settings(
             config, pack or PackConfig(seq_length=4096), processor=loaded, has_bos=encoder.bos_id is not None
         )

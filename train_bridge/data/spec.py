@@ -5,16 +5,18 @@ from transformers import LlavaProcessor
 from curate.contract.errors import RecipeError
 from train_bridge.config import DataConfig, PackConfig
 from train_bridge.data.dataset import DatasetSpec
-from train_bridge.model.images import image_form
+from train_bridge.model.image_modes import has_newline, image_form
 from train_bridge.model.processor import tokens_per_image
 from train_bridge.packing.plan import PlanSettings
 from train_bridge.packing.split import Capacity
 from train_bridge.tokens.encoder import TextForm
 
 
-def text_form(data: DataConfig) -> TextForm:
-    """Return how documents are written."""
+def text_form(data: DataConfig, processor: LlavaProcessor) -> TextForm:
+    """Return how documents are written for a model."""
     return TextForm(
+        tiling=image_form(processor.image_processor).tiling,
+        image_newline=has_newline(processor.image_processor),
         placement=data.placement,
         max_images=data.max_images,
         text_separator=data.text_separator,
@@ -36,10 +38,16 @@ def plan_settings(data: DataConfig, pack: PackConfig, *, processor: LlavaProcess
         RecipeError: A sequence does not hold an image and two tokens of text.
     """
     num_image_tokens = tokens_per_image(processor)
-    if pack.seq_length < num_image_tokens + 2 + int(has_bos):
-        raise RecipeError((f"pack.seq_length: {pack.seq_length} is too short, an image is {num_image_tokens}",))
+    tiling = image_form(processor.image_processor).tiling
+    is_joined = tiling is not None and tiling.mode == "s2"
+    largest = num_image_tokens * (tiling.max_tiles if tiling is not None and is_joined else 1)
+    if pack.seq_length < largest + 2 + int(has_bos):
+        limit = "" if largest == num_image_tokens else "up to "
+        raise RecipeError((f"pack.seq_length: {pack.seq_length} is too short, an image is {limit}{largest}",))
     return PlanSettings(
-        capacity=Capacity(seq_length=pack.seq_length, tokens_per_image=num_image_tokens, has_bos=has_bos),
+        capacity=Capacity(
+            seq_length=pack.seq_length, tokens_per_image=num_image_tokens, has_bos=has_bos, keeps_runs=is_joined
+        ),
         order=data.order,
         block_shards=data.block_shards,
         seed=data.seed,
@@ -75,7 +83,7 @@ def dataset_spec(
         processor_folder=processor_folder,
         image_form=image_form(processor.image_processor),
         image_mark=processor.image_token,
-        text_form=text_form(data),
+        text_form=text_form(data, processor),
         plan=plan,
         kinds=data.kinds and frozenset(map(str, data.kinds)),
         sources=data.sources,

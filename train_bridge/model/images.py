@@ -2,39 +2,24 @@
 
 Pixels stay uint8 until they are on the device: a quarter of the memory and of the traffic of floats. The geometry is
 that of the exported image processor (CLIP: shorter side, then the centre; SigLIP: both sides), so that a model sees in
-training what it sees at inference.
+training what it sees at inference. How a form is read off such a processor: ``image_modes.py``.
 
 Shapes: see ``train_bridge.model``.
 """
 
 import io
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
 
-from curate.contract.errors import CurateError
+from train_bridge.tokens.tiling import Tiling
 
 Pixels = npt.NDArray[np.uint8]
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 """What Pillow raises for bytes that are no sound image."""
-
-
-class ImageProcessor(Protocol):
-    """What is read of a Hugging Face image processor; also ``crop_size`` and ``do_center_crop``, where it has them."""
-
-    size: Iterable[tuple[str, int | None]]
-    do_resize: bool
-    do_rescale: bool
-    do_normalize: bool
-    rescale_factor: float
-    resample: int
-    image_mean: Sequence[float]
-    image_std: Sequence[float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,35 +36,10 @@ class ImageForm:
     mean: tuple[float, ...]
     """Per channel, of values in 0..1."""
     std: tuple[float, ...]
-
-
-def image_form(processor: ImageProcessor) -> ImageForm:
-    """Read the form off a Hugging Face image processor.
-
-    Raises:
-        CurateError: It does something that is not done here (another size rule, another scale).
-    """
-    size, crop = dict(processor.size), dict(getattr(processor, "crop_size", None) or {})
-    size = {name: value for name, value in size.items() if value is not None}
-    if not (processor.do_resize and processor.do_rescale and processor.do_normalize):
-        raise CurateError("the image processor must resize, rescale and normalise")
-    if abs(processor.rescale_factor * 255 - 1) > 1e-6:  # noqa: PLR2004 - any other factor is off by far more
-        raise CurateError(f"the image processor scales by {processor.rescale_factor}; expected 1/255")
-    shorter_side = size.get("shortest_edge") if set(size) == {"shortest_edge"} else None
-    if getattr(processor, "do_center_crop", False):
-        target = crop
-    elif set(size) == {"height", "width"}:
-        target = size
-    else:
-        raise CurateError(f"the image processor's size {size} without a centre crop gives no fixed size")
-    return ImageForm(
-        height=int(target["height"]),
-        width=int(target["width"]),
-        shorter_side=None if shorter_side is None else int(shorter_side),
-        resample=int(processor.resample),
-        mean=tuple(processor.image_mean),
-        std=tuple(processor.image_std),
-    )
+    pads: bool = False
+    """Make the image a square first, with bars of the mean colour."""
+    tiling: Tiling | None = None
+    """Cut it into crops instead."""
 
 
 def decode_image(data: bytes, *, form: ImageForm) -> Pixels:
@@ -88,17 +48,71 @@ def decode_image(data: bytes, *, form: ImageForm) -> Pixels:
     Raises:
         One of ``DECODE_ERRORS``: the bytes are no sound image.
     """
-    with Image.open(io.BytesIO(data)) as file:
-        image = file.convert("RGB")
+    return _pixels(shape_image(_open(data), form=form))
+
+
+def decode_crops(data: bytes, *, form: ImageForm, grid: tuple[int, int]) -> list[Pixels]:
+    """Decode one image to the crops of its grid, each [3, H, W], in the order in which the model takes them.
+
+    Args:
+        data: Of the image.
+        form: Has a ``tiling``.
+        grid: Rows and columns, as they were when its tokens were counted.
+
+    Raises:
+        One of ``DECODE_ERRORS``: the bytes are no sound image.
+        ValueError: There is no tiling.
+    """
+    if form.tiling is None:
+        raise ValueError("an image form without a tiling has no crops")
+    image, tiling = _open(data), form.tiling
+    grids = [grid] if tiling.mode == "tiles" else [*((side, side) for side in tiling.scales[:-1]), grid]
+    crops = [crop for one in grids for crop in _cut(image, one, form=form)]
+    if tiling.mode == "tiles" and len(crops) > 1:
+        crops += _cut(image, (1, 1), form=form)  # the whole of it, small
+    return [_pixels(crop) for crop in crops]
+
+
+def shape_image(image: Image.Image, *, form: ImageForm) -> Image.Image:
+    """Scale, pad or crop an RGB image to the size that the vision tower takes, as one crop."""
     resample = Image.Resampling(form.resample)
+    if form.pads:
+        image = _to_square(image, colour=form.mean)
     if form.shorter_side is None:
-        image = image.resize((form.width, form.height), resample)
-    else:
-        scale = form.shorter_side / min(image.size)
-        image = image.resize((_scaled(image.width, scale), _scaled(image.height, scale)), resample)
-        left, top = (image.width - form.width) // 2, (image.height - form.height) // 2
-        image = image.crop((left, top, left + form.width, top + form.height))  # outside the image is black
+        return image.resize((form.width, form.height), resample)
+    scale = form.shorter_side / min(image.size)
+    image = image.resize((_scaled(image.width, scale), _scaled(image.height, scale)), resample)
+    left, top = (image.width - form.width) // 2, (image.height - form.height) // 2
+    return image.crop((left, top, left + form.width, top + form.height))  # outside the image is black
+
+
+def _open(data: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(data)) as file:
+        return file.convert("RGB")
+
+
+def _pixels(image: Image.Image) -> Pixels:
     return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+
+
+def _cut(image: Image.Image, grid: tuple[int, int], *, form: ImageForm) -> list[Image.Image]:
+    """Scale an image to a grid of crops and cut it, in reading order."""
+    rows, columns = grid
+    size = (columns * form.width, rows * form.height)
+    image = image.resize(size, Image.Resampling.BICUBIC)  # NVlabs/VILA: Pillow's default, whatever the processor's
+    return [
+        image.crop((x * form.width, y * form.height, (x + 1) * form.width, (y + 1) * form.height))
+        for y in range(rows)
+        for x in range(columns)
+    ]
+
+
+def _to_square(image: Image.Image, *, colour: tuple[float, ...]) -> Image.Image:
+    """Put bars on both sides of the shorter direction, as LLaVA does."""
+    side = max(image.size)
+    square = Image.new("RGB", (side, side), tuple(int(value * 255) for value in colour))
+    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    return square
 
 
 def normalise(pixels_nchw: torch.Tensor, *, form: ImageForm) -> torch.Tensor:

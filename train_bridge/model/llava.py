@@ -6,6 +6,7 @@ join patches it is a class derived from it, which an exported folder carries alo
 
 from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 import torch
 from torch import nn
@@ -22,33 +23,18 @@ from transformers import (
 from curate.contract.errors import CurateError, RecipeError
 from train_bridge.config import StageConfig
 from train_bridge.model import segment_attention
+from train_bridge.model.assembled import VOCAB_MULTIPLE, assemble, model_class
+from train_bridge.model.imported import foreign_model, import_model
 from train_bridge.model.mask import IMPLEMENTATIONS, Attention
 from train_bridge.model.parts import LlavaSettings, module_of, second_matrix, settings_of, unused_vision
 from train_bridge.model.processor import tokens_per_image, vision_config
 from train_bridge.model.tiny_model import tiny_configs
-from train_bridge.model.vila_llava import VilaLlava, VilaLlavaConfig
+from train_bridge.model.vila_llava import VilaLlavaConfig
 from train_bridge.model_config import Module
 
 ACTIVATIONS = {"linear": "linear", "mlp": "gelu"}
 """Of the projectors that the plain class has. A linear one is a LLaVA projector whose activation is the identity and
 whose second matrix is kept at the identity: one matrix learns, and the folder still loads with the plain class."""
-CLASSES: dict[str, type[LlavaForConditionalGeneration]] = {
-    "llava": LlavaForConditionalGeneration,
-    VilaLlavaConfig.model_type: VilaLlava,
-}
-"""By model type."""
-VOCAB_MULTIPLE = 64
-
-
-def model_class(model_type: str) -> type[LlavaForConditionalGeneration]:
-    """Return the class of a model's type.
-
-    Raises:
-        CurateError: None of those that are trained here.
-    """
-    if model_type not in CLASSES:
-        raise CurateError(f"a model of type {model_type} cannot be trained here; known are {', '.join(CLASSES)}")
-    return CLASSES[model_type]
 
 
 def build_model(config: StageConfig, *, processor: LlavaProcessor) -> LlavaForConditionalGeneration:
@@ -58,7 +44,7 @@ def build_model(config: StageConfig, *, processor: LlavaProcessor) -> LlavaForCo
         CurateError: The weights do not fit the processor, or the projector is another than the stage names.
     """
     if config.init_from is not None:
-        model = _from_folder(config, config.init_from)
+        model = _from_folder(config, config.init_from, processor=processor)
     elif config.model.tiny is not None:
         vision, text = tiny_configs(config.model.tiny, vocab_size=len(processor.tokenizer))
         torch.manual_seed(config.run.seed)
@@ -154,14 +140,23 @@ def _model_config(
     )
 
 
-def _from_folder(config: StageConfig, folder: str) -> LlavaForConditionalGeneration:
-    settings = PreTrainedConfig.get_config_dict(folder)[0]
-    found = model_class(settings.get("model_type", "none"))
-    model = found.from_pretrained(folder, dtype=torch.float32)
+def _from_folder(config: StageConfig, folder: str, *, processor: LlavaProcessor) -> LlavaForConditionalGeneration:
+    foreign = foreign_model(config)
+    if foreign is None:
+        model = _own_folder(folder, patch_order=config.model.patch_order)
+    else:
+        model = import_model(foreign, processor=processor, image_seq_length=tokens_per_image(processor))
     projector = projector_of(settings_of(model))
     if "projector" in config.model.model_fields_set and config.model.projector != projector:
         raise CurateError(f"{folder} has the projector {projector}; model.projector says {config.model.projector}")
     return model
+
+
+def _own_folder(folder: str, *, patch_order: str | None) -> LlavaForConditionalGeneration:
+    """Load a folder of transformers' LLaVA or of our own, whole or not at all."""
+    kind = str(PreTrainedConfig.get_config_dict(folder)[0].get("model_type"))
+    changes = {"patch_order": patch_order} if patch_order and kind == VilaLlavaConfig.model_type else {}
+    return _load(model_class(kind), folder, **changes)
 
 
 def _from_parts(config: StageConfig, processor: LlavaProcessor) -> LlavaForConditionalGeneration:
@@ -172,20 +167,16 @@ def _from_parts(config: StageConfig, processor: LlavaProcessor) -> LlavaForCondi
     if len(processor.tokenizer) > llm.config.vocab_size:
         # A new row is the image token's, which is never looked up: images replace it.
         llm.resize_token_embeddings(len(processor.tokenizer), pad_to_multiple_of=VOCAB_MULTIPLE, mean_resizing=False)
-    settings = _model_config(config, processor, vision=tower, text=llm.config)
-    with torch.device("meta"):
-        model = model_class(settings.model_type)(settings)
-    model.model.vision_tower, model.model.language_model, model.lm_head = vision, llm.model, llm.lm_head
-    projector = model.model.multi_modal_projector.to_empty(device="cpu")
+    model = assemble(_model_config(config, processor, vision=tower, text=llm.config), vision=vision, llm=llm)
     torch.manual_seed(config.run.seed)
-    for layer in projector.modules():
+    for layer in model.model.multi_modal_projector.modules():
         if isinstance(layer, nn.Linear | nn.LayerNorm):
             layer.reset_parameters()
     _prepare_projector(model)
     return model
 
 
-def _load(auto_class: type[AutoModel | AutoModelForCausalLM], name: str, **options: object) -> PreTrainedModel:
+def _load(auto_class: type[Any], name: str, **options: object) -> PreTrainedModel:
     """Load weights and insist on having all of them: a missing one would be random, and nobody would know."""
     model, info = auto_class.from_pretrained(name, dtype=torch.float32, output_loading_info=True, **options)
     if info["missing_keys"]:

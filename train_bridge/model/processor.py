@@ -1,19 +1,34 @@
 """The processor of a stage: tokenizer with an image token, image processor, and how many tokens an image is."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from transformers import AutoConfig, AutoImageProcessor, AutoProcessor, AutoTokenizer, LlavaProcessor, PreTrainedConfig
+from transformers import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoProcessor,
+    AutoTokenizer,
+    LlavaProcessor,
+    PreTrainedConfig,
+    PreTrainedTokenizerBase,
+)
 
 from curate.contract.errors import CurateError, RecipeError
+from train_bridge.checkpoints.foreign import ForeignModel
 from train_bridge.config import ChatConfig, StageConfig
-from train_bridge.model.images import image_form
+from train_bridge.model.image_modes import image_form, with_mode
+from train_bridge.model.imported import foreign_model, image_settings, imported_parts, tower_config
 from train_bridge.model.names import check_model_name
 from train_bridge.model.tiny_model import build_tiny_processor, shard_texts
 from train_bridge.model.vila_llava import CHAINS
+from train_bridge.model_config import ImageConfig
 from train_bridge.tokens.chat import PLAIN_TEMPLATE
 from train_bridge.tokens.encoder import IMAGE_MARK
 
+CLASS_TOKEN = {"clip_vision_model"}
+"""Vision towers whose first token is no patch."""
 SELECT_BY_MODEL = {"clip_vision_model": "default", "siglip_vision_model": "full"}
 """Which tokens of the vision tower are images: all but the class token, or, where there is none, all."""
 
@@ -37,19 +52,64 @@ def _build(config: StageConfig) -> LlavaProcessor:
     for where, name in origins.items():
         if name is not None:
             check_model_name(name, where=where)
+    if (foreign := foreign_model(config)) is not None:
+        return _of_foreign(foreign, config)
     if config.init_from is not None:
         processor = AutoProcessor.from_pretrained(config.init_from)
         if not isinstance(processor, LlavaProcessor):
             raise CurateError(f"{config.init_from}: its processor is {type(processor).__name__}, not LlavaProcessor")
+        settings = PreTrainedConfig.get_config_dict(config.init_from)[0]
+        _complete(processor, settings)
+        _set_images(processor, config.image, size_px=settings.get("vision_config", {}).get("image_size"))
         return processor
     if config.model.tiny is not None:
         texts = shard_texts(config.data.shards, num_samples=config.model.tiny.tokenizer_samples)
         processor = build_tiny_processor(config.model.tiny, texts=texts)
+        _set_images(processor, config.image, size_px=config.model.tiny.image_size)
     else:
-        processor = _combine(str(config.model.vision), str(config.model.llm))
+        processor = _combine(str(config.model.vision), str(config.model.llm), images=config.image)
     if config.model.projector in CHAINS:
         join_patches(processor, projector=config.model.projector)
     return processor
+
+
+def _complete(processor: LlavaProcessor, settings: Mapping[str, Any]) -> None:
+    """Let the processor of an older folder know what newer ones say: how many tokens an image is."""
+    vision = settings.get("vision_config", {})
+    if processor.patch_size is None:
+        processor.patch_size = vision.get("patch_size")
+    if processor.vision_feature_select_strategy is None:
+        processor.vision_feature_select_strategy = settings.get("vision_feature_select_strategy", "default")
+    if (kind := vision.get("model_type")) in SELECT_BY_MODEL:
+        processor.num_additional_image_tokens = int(kind in CLASS_TOKEN)
+
+
+def _of_foreign(foreign: ForeignModel, config: StageConfig) -> LlavaProcessor:
+    """Return the processor of a folder of the VILA family."""
+    tokenizer, image_processor = imported_parts(foreign)
+    tower = tower_config(foreign)
+    processor = LlavaProcessor(
+        image_processor=image_processor,
+        tokenizer=_with_image_token(tokenizer),
+        patch_size=tower.patch_size,
+        vision_feature_select_strategy=foreign.select,
+        image_token=IMAGE_MARK,
+        num_additional_image_tokens=int(tower.model_type in CLASS_TOKEN),
+    )
+    images = image_settings(foreign, config.image)
+    _set_images(processor, images, size_px=tower.image_size, newline=foreign.image_newline)
+    if foreign.projector in CHAINS:
+        join_patches(processor, projector=foreign.projector)
+    if foreign.chat_template is not None:
+        processor.tokenizer.chat_template = foreign.chat_template
+    return processor
+
+
+def _set_images(
+    processor: LlavaProcessor, images: ImageConfig, *, size_px: int | None, newline: bool | None = None
+) -> None:
+    side = size_px or image_form(processor.image_processor).height
+    processor.image_processor = with_mode(processor.image_processor, images, size_px=side, newline=newline)
 
 
 def _chat_template(chat: ChatConfig, own: str) -> str:
@@ -114,18 +174,24 @@ def join_patches(processor: LlavaProcessor, *, projector: str) -> None:
     processor.patch_size = size
 
 
-def _combine(vision: str, llm: str) -> LlavaProcessor:
+def _combine(vision: str, llm: str, *, images: ImageConfig) -> LlavaProcessor:
     tower = vision_config(vision)
     strategy = SELECT_BY_MODEL[tower.model_type]
-    tokenizer = AutoTokenizer.from_pretrained(llm)
-    tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE_MARK]}, replace_extra_special_tokens=False)
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
-    return LlavaProcessor(
+    processor = LlavaProcessor(
         image_processor=AutoImageProcessor.from_pretrained(vision),
-        tokenizer=tokenizer,
+        tokenizer=_with_image_token(AutoTokenizer.from_pretrained(llm)),
         patch_size=tower.patch_size,
         vision_feature_select_strategy=strategy,
         image_token=IMAGE_MARK,
         num_additional_image_tokens=1 if strategy == "default" else 0,
     )
+    _set_images(processor, images, size_px=tower.image_size)
+    return processor
+
+
+def _with_image_token(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """Let a tokenizer know images, and padding."""
+    tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE_MARK]}, replace_extra_special_tokens=False)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    return tokenizer

@@ -19,6 +19,8 @@ class Capacity:
     tokens_per_image: int
     has_bos: bool
     """Whether each sample starts with a begin token, the later chunks of a document too."""
+    keeps_runs: bool = False
+    """Never split between placeholders that are next to each other: they are one image (S2)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +71,8 @@ def split_document(document: Counted, capacity: Capacity) -> list[Chunk]:
         first_image = bisect_left(images, start)
         before = start + first_image * more
         stop, last_image = _longest(document, images, ends, limit=before + capacity.seq_length - begin, more=more)
+        if capacity.keeps_runs:
+            stop, last_image = _before_run(images, stop=stop, num_images=last_image, start=start)
         if stop < document.num_ids:
             stop = _last_break(breaks, start=start, stop=stop)
             last_image = bisect_left(images, stop)
@@ -94,6 +98,16 @@ def _longest(
     if num_images < len(images):
         stop = min(stop, images[num_images])  # never inside an image
     return min(stop, document.num_ids), num_images
+
+
+def _before_run(images: Sequence[int], *, stop: int, num_images: int, start: int) -> tuple[int, int]:
+    """Return where to stop, and the images before, so that no run of placeholders is cut that begins behind start."""
+    first = num_images
+    if first == len(images) or stop != images[first]:
+        return stop, num_images
+    while first and images[first - 1] + 1 == images[first]:
+        first -= 1
+    return (images[first], first) if images[first] > start else (stop, num_images)
 
 
 def _last_break(breaks: Sequence[int], *, start: int, stop: int) -> int:

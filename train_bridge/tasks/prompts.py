@@ -47,7 +47,7 @@ def build_prompt(
         turns: list[Turn] = []
         for shot in shots:
             turns += [_asked(shot, task=task), Turn(Role.ASSISTANT, (TextPiece(shot.answers[0]),))]
-        return ChatTemplate(tokenizer, image_mark=image_mark).prompt([*turns, _asked(example, task=task)])
+        return ChatTemplate(tokenizer, image_text=f"{image_mark}\n").prompt([*turns, _asked(example, task=task)])
     separator = " " if task == "caption" else "\n"
     parts = [_plain(shot, task=task, image_mark=image_mark) + answer_space(task) + shot.answers[0] for shot in shots]
     return separator.join([*parts, _plain(example, task=task, image_mark=image_mark)])

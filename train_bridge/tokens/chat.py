@@ -90,7 +90,7 @@ class ChatTemplate:
         self,
         tokenizer: ChatTokenizer,
         *,
-        image_mark: str,
+        image_text: str,
         specials: Collection[str] = (),
         folds_system: bool = True,
     ) -> None:
@@ -98,12 +98,12 @@ class ChatTemplate:
 
         Args:
             tokenizer: Has the template.
-            image_mark: How an image is written where content is a string.
+            image_text: How an image is written where content is a string.
             specials: Special tokens, which tell the marks of turns from each other.
             folds_system: What the system says goes into the user's first turn where the template takes no system, or
                 loses it; otherwise such conversations are faults.
         """
-        self._tokenizer, self._image_mark, self._folds_system = tokenizer, image_mark, folds_system
+        self._tokenizer, self._image_text, self._folds_system = tokenizer, image_text, folds_system
         self._specials = frozenset(specials)
         self._skeletons: dict[tuple[object, ...], list[str]] = {}
         self._probed = self._probe()
@@ -190,7 +190,7 @@ class ChatTemplate:
         return [*between, rest]
 
     def _apply(self, turns: Sequence[Turn], form: ContentForm, *, prompt: bool = False) -> str:
-        messages = write_messages(turns, form=form, image_mark=self._image_mark)
+        messages = write_messages(turns, form=form, image_text=self._image_text)
         try:
             return str(self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt))
         except (TemplateError, TypeError, KeyError, ValueError) as error:

@@ -8,8 +8,8 @@ count an image once until ``expand`` repeats the placeholder ``tokens_per_image`
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -21,7 +21,9 @@ from curate.contract.errors import CurateError
 from curate.contract.reasons import Role
 from train_bridge.tokens.chat import PLAIN_TEMPLATE, ChatError, ChatTemplate
 from train_bridge.tokens.faults import SampleFault
+from train_bridge.tokens.image_places import Grid, places_of, replace_placeholders
 from train_bridge.tokens.layout import ImagePiece, JsonObject, Layout, Placement, TextPiece, lay_out
+from train_bridge.tokens.tiling import Tiling
 from train_bridge.tokens.turns import Turn, gather_turns
 
 IMAGE_MARK = "<image>"
@@ -33,6 +35,8 @@ ENCODING_VERSION = 2
 
 JOINER = "\u2060"
 """WORD JOINER: stands in text that spells a special token, where nobody sees it and no tokenizer reads over it."""
+LATER = {"tiling", "image_newline"}
+"""Fields of ``TextForm`` that are younger than counts that are still good: they count where they are set."""
 PROBE_ANSWERS = ("A dog.", "42", "(b)", "\u00e9t\u00e9", "\u72ac")
 
 Ints = npt.NDArray[np.int32]
@@ -49,6 +53,10 @@ class TextForm:
     labels: Literal["all", "assistant"] = "all"
     folds_system: bool = True
     """Put what the system says into the user's first turn where the chat template takes no system."""
+    tiling: Tiling | None = None
+    """How images are cut into crops; None: an image is one placeholder."""
+    image_newline: bool = False
+    """A line break behind each image comes from the model's encoder, as NVILA has it, and not from the text."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +70,10 @@ class Encoded:
     breaks: Ints
     """Indices, rising, at which the document is best split: before an item with its images, or a user's turn."""
     images: tuple[int, ...]
-    """Of each placeholder, in order, the image's place in the record."""
+    """Of each placeholder, in order, the image's place in the record; one of several crops stands here several times,
+    one behind the other."""
+    grids: Mapping[int, Grid] = field(default_factory=dict)
+    """Rows and columns of crops of an image, by its place in the record, where images are cut."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +83,7 @@ class _Written:
     breaks: tuple[int, ...]
     images: tuple[int, ...]
     is_chat: bool
+    grids: Mapping[int, Grid] = field(default_factory=dict)
 
 
 class TextEncoder:
@@ -97,11 +109,13 @@ class TextEncoder:
             raise CurateError(f"{image_mark} is not one token of the tokenizer; add it as a special token")
         if not tokenizer.chat_template:
             tokenizer.chat_template = PLAIN_TEMPLATE
-        self._tokenizer, self._form, self._image_mark = tokenizer, form, image_mark
+        self._tokenizer, self._form = tokenizer, form
+        self._image_text = image_mark if form.image_newline else f"{image_mark}\n"
         self._backend = tokenizer.backend_tokenizer  # without the wrapper, which sets its state anew in each call
         self._backend.no_truncation()
         self._backend.no_padding()
         self.image_token_id = int(image_ids[0])
+        self._newline_ids = self._ids("\n") if form.tiling or form.image_newline else []
         self.eos_id = int(tokenizer.eos_token_id)
         # A begin token is written exactly where the tokenizer itself writes one at inference.
         begins = tokenizer.bos_token_id is not None and tokenizer("a").input_ids[0] == tokenizer.bos_token_id
@@ -109,7 +123,7 @@ class TextEncoder:
         added = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
         self._specials = tuple(sorted({*tokenizer.all_special_tokens, *added, image_mark}))
         self.chat = ChatTemplate(
-            tokenizer, image_mark=image_mark, specials=self._specials, folds_system=form.folds_system
+            tokenizer, image_text=self._image_text, specials=self._specials, folds_system=form.folds_system
         )
         self.answer_end_id = self._find_answer_end()
         """The token that answers end with: what a server has to stop at."""
@@ -121,7 +135,7 @@ class TextEncoder:
             "tokenizer": self._backend.to_str(),
             "template": self._tokenizer.chat_template,
             "specials": self._specials,
-            "form": asdict(self._form),
+            "form": {n: v for n, v in asdict(self._form).items() if n not in LATER or v},
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -137,22 +151,25 @@ class TextEncoder:
     def _write(self, record: JsonObject) -> _Written | SampleFault:
         try:
             layout = lay_out(record, placement=self._form.placement, max_images=self._form.max_images)
-        except (KeyError, TypeError, AttributeError):
+            images = tuple(piece.ordinal for piece in layout if isinstance(piece, ImagePiece))
+            grids = self._grids(record, images)
+        except (KeyError, TypeError, AttributeError, ValueError, ZeroDivisionError):
             return SampleFault.MALFORMED
         layout = [TextPiece(self._escape(p.text), p.role) if isinstance(p, TextPiece) else p for p in layout]
-        images = tuple(piece.ordinal for piece in layout if isinstance(piece, ImagePiece))
         if not any(isinstance(piece, TextPiece) and piece.text.strip() for piece in layout):
             return SampleFault.NO_TEXT
         roles = {piece.role for piece in layout if isinstance(piece, TextPiece)}
         if self._form.labels == "assistant" and "assistant" not in roles:
             return SampleFault.NO_ASSISTANT
         if roles == {None}:
-            return self._write_plain(layout, images)
+            return replace(self._write_plain(layout, images), grids=grids)
         try:
             chat = self.chat.render(gather_turns(layout))
         except ChatError as error:
             return error.fault
-        return _Written(text=chat.text, labelled=chat.labelled, breaks=chat.breaks, images=images, is_chat=True)
+        return _Written(
+            text=chat.text, labelled=chat.labelled, breaks=chat.breaks, images=images, is_chat=True, grids=grids
+        )
 
     def _write_plain(self, layout: Layout, images: tuple[int, ...]) -> _Written:
         """Join items; a new unit starts at the first image before a text, or at the text itself."""
@@ -162,7 +179,7 @@ class TextEncoder:
                 breaks.append(len(text))
                 text += self._form.text_separator
             after_image = isinstance(piece, ImagePiece)
-            text += f"{self._image_mark}\n" if isinstance(piece, ImagePiece) else piece.text
+            text += self._image_text if isinstance(piece, ImagePiece) else piece.text
         return _Written(text=text, labelled=((0, len(text)),), breaks=tuple(breaks), images=images, is_chat=False)
 
     def _escape(self, text: str) -> str:
@@ -215,7 +232,44 @@ class TextEncoder:
             if not labelled.any():
                 return SampleFault.ANSWER_NOT_FOUND
         breaks += len(before)
-        return Encoded(ids=array, labelled=labelled, breaks=breaks.astype(np.int32), images=written.images)
+        encoded = Encoded(ids=array, labelled=labelled, breaks=breaks.astype(np.int32), images=written.images)
+        return self._with_places(encoded, written.grids) if self._newline_ids and written.images else encoded
+
+    def _with_places(self, encoded: Encoded, grids: Mapping[int, Grid]) -> Encoded:
+        """Let each image take the places that it has in the model."""
+        places = {
+            ordinal: places_of(
+                grids.get(ordinal, (1, 1)),
+                tiling=self._form.tiling,
+                image_token_id=self.image_token_id,
+                newline_ids=self._newline_ids,
+                adds_newline=self._form.image_newline,
+            )
+            for ordinal in encoded.images
+        }
+        ids, labelled, breaks = replace_placeholders(
+            encoded.ids,
+            encoded.labelled,
+            encoded.breaks,
+            image_token_id=self.image_token_id,
+            places=[places[ordinal] for ordinal in encoded.images],
+        )
+        repeated = tuple(
+            ordinal for ordinal in encoded.images for _ in range(places[ordinal].count(self.image_token_id))
+        )
+        return Encoded(ids=ids, labelled=labelled, breaks=breaks, images=repeated, grids=grids)
+
+    def _grids(self, record: JsonObject, images: Sequence[int]) -> dict[int, Grid]:
+        """Return the grids of images, by the sizes that the record has for them.
+
+        Raises:
+            KeyError, TypeError: It has none.
+        """
+        tiling = self._form.tiling
+        if tiling is None:
+            return {}
+        items = [item for item in record["items"] if item["type"] != "text"]
+        return {one: tiling.grid(int(items[one]["width"]), int(items[one]["height"])) for one in images}
 
 
 def expand(ids: Ints, labelled: Bools, *, image_token_id: int, tokens_per_image: int) -> tuple[Ints, Ints]:

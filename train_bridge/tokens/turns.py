@@ -50,12 +50,12 @@ def fold_system(turns: Sequence[Turn]) -> list[Turn]:
     return [Turn(Role.USER, pieces), *turns[2:]]
 
 
-def write_messages(turns: Sequence[Turn], *, form: ContentForm, image_mark: str) -> list[Message]:
-    """Return turns as messages; in a string an image is ``image_mark`` and a line break, as in LLaVA's prompts."""
-    return [{"role": turn.role, "content": _content(turn, form, image_mark)} for turn in turns]
+def write_messages(turns: Sequence[Turn], *, form: ContentForm, image_text: str) -> list[Message]:
+    """Return turns as messages; in a string an image is ``image_text``: a mark and a line break in LLaVA's prompts."""
+    return [{"role": turn.role, "content": _content(turn, form, image_text)} for turn in turns]
 
 
-def _content(turn: Turn, form: ContentForm, image_mark: str) -> object:
+def _content(turn: Turn, form: ContentForm, image_text: str) -> object:
     if form == "parts":
         return [
             {"type": "text", "text": piece.text} if isinstance(piece, TextPiece) else {"type": "image"}
@@ -63,8 +63,8 @@ def _content(turn: Turn, form: ContentForm, image_mark: str) -> object:
         ]
     content = ""
     for piece in turn.pieces:
-        joint = "" if not content or content.endswith("\n") else "\n"
-        content += joint + (piece.text if isinstance(piece, TextPiece) else f"{image_mark}\n")
+        joint = "" if not content or content.endswith(("\n", image_text)) else "\n"
+        content += joint + (piece.text if isinstance(piece, TextPiece) else image_text)
     return content
 
 

@@ -11,7 +11,7 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from curate.contract.errors import CurateError
-from train_bridge.model.llava import model_class
+from train_bridge.model.assembled import model_class
 from train_bridge.model.vila_llava import VilaLlava
 from train_bridge.training.ranks import Ranks, failing_together
 

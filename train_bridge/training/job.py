@@ -8,7 +8,8 @@ from transformers import LlavaForConditionalGeneration
 
 from curate.contract.errors import RecipeError
 from train_bridge.config import StageConfig
-from train_bridge.model.images import ImageForm, image_form
+from train_bridge.model.image_modes import image_form
+from train_bridge.model.images import ImageForm
 from train_bridge.model.llava import build_model, enable_checkpointing, set_attention, set_stop, set_trainable
 from train_bridge.model.mask import Attention, resolve_attention
 from train_bridge.model.processor import tokens_per_image

@@ -67,7 +67,7 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
         if ranks.is_first:
             build_processor(config).save_pretrained(folder)
     processor = AutoProcessor.from_pretrained(folder)
-    encoder = TextEncoder(processor.tokenizer, form=text_form(config.data), image_mark=processor.image_token)
+    encoder = TextEncoder(processor.tokenizer, form=text_form(config.data, processor), image_mark=processor.image_token)
     plan = plan_settings(config.data, config.pack, processor=processor, has_bos=encoder.bos_id is not None)
     paths = _count(config, encoder, ranks)
     if len({Path(path).name for path in paths}) < len(paths):

@@ -16,7 +16,7 @@ from train_bridge.data.fetching import SampleFetcher
 from train_bridge.data.lengths import count_lengths
 from train_bridge.data.read_packs import read_packs
 from train_bridge.data.samples import LoadedSample, SampleReader, SkippedSample
-from train_bridge.model.images import image_form
+from train_bridge.model.image_modes import image_form
 from train_bridge.packing.plan import Pack, PlanSettings, plan_packs
 from train_bridge.packing.split import Capacity
 from train_bridge.tokens.encoder import Encoded, TextEncoder, TextForm

@@ -35,7 +35,7 @@ def test_every_setting_arrives(processor: LlavaProcessor) -> None:
     spec = dataset_spec(data, plan=plan, length_paths=("a", "b"), processor=processor, processor_folder="p")
     assert (spec.folders, spec.length_paths, spec.processor_folder) == (("one", "two"), ("a", "b"), "p")
     assert (spec.image_form.height, spec.image_mark) == (16, "<image>")
-    assert spec.text_form == text_form(data)
+    assert spec.text_form == text_form(data, processor)
     assert (spec.text_form.placement, spec.text_form.max_images, spec.text_form.labels) == ("matched", 4, "assistant")
     assert (spec.weights, spec.validation_share) == ({"pair": 1}, 0.25)
 
@@ -51,12 +51,10 @@ def test_answers_keep_their_pictures_unless_the_stage_says_otherwise(
     assert plan_settings(data, PACK, processor=processor, has_bos=True).long_documents == cut
 
 
-def test_a_system_turn_is_folded_unless_it_shall_be_refused() -> None:
-    refuse = ChatConfig(system="refuse")
-    assert [text_form(DataConfig(shards=("one",), chat=chat)).folds_system for chat in (ChatConfig(), refuse)] == [
-        True,
-        False,
-    ]
+def test_a_system_turn_is_folded_unless_it_shall_be_refused(processor: LlavaProcessor) -> None:
+    chats = (ChatConfig(), ChatConfig(system="refuse"))
+    forms = [text_form(DataConfig(shards=("one",), chat=chat), processor) for chat in chats]
+    assert [form.folds_system for form in forms] == [True, False]
 
 
 def test_a_sequence_must_hold_an_image(processor: LlavaProcessor) -> None:

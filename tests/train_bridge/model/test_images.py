@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,8 +7,9 @@ import torch
 from PIL import Image
 from transformers import CLIPImageProcessor, SiglipImageProcessor
 
-from curate.contract.errors import CurateError
-from train_bridge.model.images import DECODE_ERRORS, ImageForm, decode_image, image_form, normalise
+from train_bridge.model.image_modes import image_form
+from train_bridge.model.images import DECODE_ERRORS, ImageForm, decode_crops, decode_image, normalise, shape_image
+from train_bridge.tokens.tiling import Tiling
 
 RNG = np.random.default_rng(0)
 CLIP = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
@@ -57,13 +59,41 @@ def test_bytes_that_are_no_image(data: bytes) -> None:
         decode_image(data, form=image_form(CLIP))
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"do_normalize": False}, {"rescale_factor": 1 / 127}, {"do_center_crop": False, "size": {"shortest_edge": 32}}],
-)
-def test_processors_that_do_something_else_are_refused(options: dict[str, object]) -> None:
-    with pytest.raises(CurateError, match="image processor"):
-        image_form(CLIPImageProcessor(**options))
+def quarters() -> bytes:
+    image = Image.new("RGB", (32, 16))
+    for place, colour in enumerate(((200, 0, 0), (0, 200, 0), (0, 0, 200), (200, 200, 0))):
+        image.paste(Image.new("RGB", (16, 8), colour), (16 * (place % 2), 8 * (place // 2)))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def tiled(mode: str) -> ImageForm:
+    tiling = Tiling(mode="s2" if mode == "s2" else "tiles", size_px=8, scales=(1, 2))
+    return replace(image_form(SQUARE), height=8, width=8, tiling=tiling)
+
+
+def test_tiles_are_in_reading_order_and_the_whole_comes_last() -> None:
+    crops = decode_crops(quarters(), form=tiled("tiles"), grid=(2, 2))
+    assert [crop[:, 4, 4].tolist() for crop in crops[:4]] == [[200, 0, 0], [0, 200, 0], [0, 0, 200], [200, 200, 0]]
+    assert np.array_equal(crops[4], decode_image(quarters(), form=replace(tiled("tiles"), tiling=None)))
+    assert len(decode_crops(quarters(), form=tiled("tiles"), grid=(1, 1))) == 1
+
+
+def test_scales_begin_with_the_whole_image() -> None:
+    crops = decode_crops(quarters(), form=tiled("s2"), grid=(1, 2))
+    assert len(crops) == 3
+    assert np.array_equal(crops[0], decode_image(quarters(), form=replace(tiled("s2"), tiling=None)))
+    assert crops[1][0].mean() > 90 > crops[2][0].mean() - 20
+    with pytest.raises(ValueError, match="without a tiling"):
+        decode_crops(quarters(), form=image_form(SQUARE), grid=(1, 1))
+
+
+def test_padding_keeps_the_shape_of_what_is_shown() -> None:
+    form = replace(image_form(CLIP), pads=True, mean=(0.5, 0.0, 1.0))
+    wide = shape_image(Image.new("RGB", (64, 32), "white"), form=form)
+    assert wide.size == (32, 32)
+    assert [wide.getpixel((16, y)) for y in (2, 16, 30)] == [(127, 0, 255), (255, 255, 255), (127, 0, 255)]
 
 
 def test_normalise_is_per_channel() -> None:

@@ -13,11 +13,11 @@ from transformers import (
 from curate.contract.errors import CurateError, RecipeError
 from tests.train_bridge.conftest import stage_config
 from train_bridge.config import StageConfig
+from train_bridge.model.assembled import model_class
 from train_bridge.model.llava import (
     build_model,
     enable_checkpointing,
     is_linear,
-    model_class,
     projector_of,
     set_attention,
     set_trainable,

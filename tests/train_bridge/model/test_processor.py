@@ -16,7 +16,7 @@ def test_a_tiny_processor_learns_from_the_shards(shard_folder: str, processor: L
 
 def test_a_folder_gives_its_own(shard_folder: str, processor: LlavaProcessor, tmp_path: Path) -> None:
     processor.save_pretrained(tmp_path / "done")
-    (tmp_path / "done" / "config.json").write_text("{}")
+    (tmp_path / "done" / "config.json").write_text('{"model_type": "llava", "text_config": {}}')
     config = stage_config(shard_folder, tmp_path, init_from=str(tmp_path / "done"), model={"tiny": None})
     assert build_processor(config).image_token_id == processor.image_token_id
 

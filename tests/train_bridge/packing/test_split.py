@@ -56,3 +56,12 @@ def test_parts_without_labels_say_so() -> None:
 )
 def test_label_spans(labelled: list[int], spans: list[int]) -> None:
     assert label_spans(np.array(labelled, dtype=np.bool_)).tolist() == spans
+
+
+def test_a_run_of_places_is_one_image_where_that_is_said() -> None:
+    runs = Capacity(seq_length=10, tokens_per_image=2, has_bos=False, keeps_runs=True)
+    document = counted(10, image_at=[4, 5, 6, 7], breaks=[])
+    apart = Capacity(seq_length=10, tokens_per_image=2, has_bos=False)
+    assert [(c.start, c.stop) for c in split_document(document, apart)] == [(0, 7), (7, 10)]
+    chunks = split_document(document, runs)
+    assert [(c.start, c.stop, c.num_images, c.num_tokens) for c in chunks] == [(0, 4, 0, 4), (4, 10, 4, 10)]

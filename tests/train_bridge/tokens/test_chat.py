@@ -35,7 +35,7 @@ class FakeTokenizer:
 
 
 def template(processor: LlavaProcessor, text: str, *, folds_system: bool = True) -> ChatTemplate:
-    return ChatTemplate(FakeTokenizer(processor, text), image_mark="<image>", folds_system=folds_system)
+    return ChatTemplate(FakeTokenizer(processor, text), image_text="<image>\n", folds_system=folds_system)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_labels_are_answers_with_their_end_mark(
 ) -> None:
     chat = ChatTemplate(
         processor.tokenizer if text is None else FakeTokenizer(processor, text),
-        image_mark="<image>",
+        image_text="<image>\n",
         specials=["<s>", "</s>", "<|end|>"],
     )
     written = chat.render([SYSTEM, ASK, ANSWER, ASK, ANSWER])
@@ -126,7 +126,7 @@ def test_the_assistant_may_not_speak_first(processor: LlavaProcessor) -> None:
 
 def test_conversations_of_one_shape_are_drawn_once(processor: LlavaProcessor) -> None:
     fake = FakeTokenizer(processor, CHATML)
-    chat = ChatTemplate(fake, image_mark="<image>")
+    chat = ChatTemplate(fake, image_text="<image>\n")
     chat.render([ASK, ANSWER])
     before = fake.num_calls
     for number in range(5):

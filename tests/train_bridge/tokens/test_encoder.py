@@ -8,6 +8,7 @@ from transformers import LlavaProcessor, PreTrainedTokenizerFast
 from curate.contract.errors import CurateError
 from train_bridge.tokens.encoder import IGNORED, Encoded, TextEncoder, TextForm, expand
 from train_bridge.tokens.faults import SampleFault
+from train_bridge.tokens.tiling import Tiling
 
 TOKENS_PER_IMAGE = 4
 
@@ -125,3 +126,35 @@ def test_a_tokenizer_without_an_end_token_is_refused(processor: LlavaProcessor) 
 def test_an_image_token_of_several_tokens_is_refused(processor: LlavaProcessor) -> None:
     with pytest.raises(CurateError, match="not one token"):
         TextEncoder(processor.tokenizer, form=TextForm(), image_mark="<picture>")
+
+
+def sized(width: int, height: int) -> dict[str, Any]:
+    return IMAGE | {"width": width, "height": height}
+
+
+def test_tiles_are_images_of_their_own(processor: LlavaProcessor) -> None:
+    tiling = Tiling(mode="tiles", size_px=16, max_tiles=4)
+    encoder = TextEncoder(processor.tokenizer, form=TextForm(tiling=tiling))
+    encoded = encode(encoder, {"items": [text("One."), sized(64, 32), text("Two.")]})
+    assert decode(processor, encoded.ids) == "<s>One. <image>\n<image>\n<image>\nTwo.</s>"
+    assert (encoded.images, encoded.grids) == ((0, 0, 0), {0: (1, 2)})
+    assert decode(processor, encoded.ids[encoded.breaks[0] :]).lstrip().startswith("<image>")
+    assert encoder.fingerprint() != TextEncoder(processor.tokenizer, form=TextForm()).fingerprint()
+
+
+def test_a_line_break_of_the_model_stands_behind_each_image(processor: LlavaProcessor) -> None:
+    tiling = Tiling(mode="s2", size_px=16, max_tiles=9)
+    for own, places in ((None, 1), (tiling, 9)):
+        encoder = TextEncoder(processor.tokenizer, form=TextForm(tiling=own, image_newline=True))
+        encoded = encode(encoder, {"items": [sized(16, 16), text("\nTwo.")]})
+        newline = processor.tokenizer.encode("\n", add_special_tokens=False)
+        image = [processor.image_token_id] * places
+        tail = processor.tokenizer.encode("\nTwo.", add_special_tokens=False)
+        assert encoded.ids.tolist() == [0, *image, *newline, *tail, 1]
+        assert encoded.labelled[: 1 + places + len(newline)].sum() == 0
+
+
+def test_an_image_without_a_size_cannot_be_cut(processor: LlavaProcessor) -> None:
+    encoder = TextEncoder(processor.tokenizer, form=TextForm(tiling=Tiling(mode="tiles", size_px=16)))
+    assert encoder.encode([{"items": [IMAGE, text("Two.")]}]) == [SampleFault.MALFORMED]
+    assert encoder.encode([{"items": [sized(0, 0), text("Two.")]}]) == [SampleFault.MALFORMED]

@@ -8,7 +8,7 @@ SYSTEM = TextPiece("Be kind.", "system")
 
 
 def strings(layout: list[TextPiece | ImagePiece]) -> list[Message]:
-    return write_messages(gather_turns(layout), form="string", image_mark="<image>")
+    return write_messages(gather_turns(layout), form="string", image_text="<image>\n")
 
 
 def test_neighbours_of_one_role_are_one_turn() -> None:
@@ -36,7 +36,7 @@ def test_a_last_image_is_a_turn_of_its_own() -> None:
 
 def test_content_as_parts_names_each_image_and_text() -> None:
     turns = gather_turns([ImagePiece(0), ASK, TextPiece("Now.", "user"), ImagePiece(1), ANSWER])
-    assert write_messages(turns, form="parts", image_mark="<image>")[0] == {
+    assert write_messages(turns, form="parts", image_text="<image>\n")[0] == {
         "role": "user",
         "content": [{"type": "image"}, {"type": "text", "text": "What?\nNow."}, {"type": "image"}],
     }

@@ -1,0 +1,188 @@
+"""A model of the VILA family in a folder: its parts, what its configuration says of them, and their tensors when asked.
+
+Names of settings are those of NVlabs/VILA's ``config.json``. What a configuration asks for and this trainer does not do
+is refused here, by name, before any weight is read.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from transformers import AutoConfig
+
+from curate.contract.errors import CurateError
+from train_bridge.checkpoints.conversations import conversation_of
+from train_bridge.checkpoints.layouts import CONFIG_NAME, FLAT_TYPES, SUBFOLDERS, Layout, read_json
+from train_bridge.checkpoints.tensors import Tensors, read_tensors, tensor_names
+
+PatchOrder = Literal["rows", "columns"]
+ROWS_SINCE = (4, 46)
+"""transformers of the NVILA release, whose code reads joined squares row by row; VILA-1.5 (4.36) went by columns."""
+OUTSIDE_TEXT = ("model.mm_projector.", "model.vision_tower.", "model.image_newline")
+"""Of the flat layout: what is not the language model's."""
+SELECT = {"patch": "default", "cls_patch": "full"}
+MODES = {"resize": "resize", "pad": "pad", "dynamic": "tiles", "dynamic_s2": "s2", None: None, "square": None}
+"""Our names of ``image_aspect_ratio``; None leaves an image to the image processor."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ForeignModel:
+    """A model as its folder has it."""
+
+    layout: Layout
+    folder: str
+    root: Mapping[str, Any]
+    """Its ``config.json``."""
+    parts: Mapping[str, Mapping[str, Any]]
+    """Configurations of its ``SUBFOLDERS``."""
+    projector: str
+    """Type, as NVlabs/VILA calls it."""
+    patch_order: PatchOrder
+    select: str
+    """``default`` without the class token, or ``full``."""
+    select_layer: int
+    image_mode: str | None
+    s2_scales: tuple[int, ...] | None
+    chat_template: str | None
+    """None: the tokenizer's own."""
+    image_newline: bool
+    """Whether the embedding of a line break stands behind each image, besides what the text says."""
+    tokenizer: str
+    """Folder."""
+    tower: str
+    """Folder or hub name with the vision tower's image processor; its weights too, if ``read_vision`` is None."""
+    read_text: Callable[[], Tensors]
+    """As the causal model alone has them."""
+    read_projector: Callable[[], Tensors]
+    """As ``vila_llava.projector_layers`` has them."""
+    read_vision: Callable[[], Tensors] | None
+    """As the tower alone has them."""
+
+    @property
+    def text_config(self) -> Mapping[str, Any]:
+        """Of the language model."""
+        return self.parts["llm"]
+
+
+def read_foreign(
+    folder: str, layout: Layout, *, patch_order: PatchOrder | None = None, tower: str | None = None
+) -> ForeignModel:
+    """Read what a folder's configuration says.
+
+    Args:
+        folder: Of the model.
+        layout: Of ``find_layout``; not that of transformers.
+        patch_order: ``model.patch_order``; by the version that wrote the folder where it is None.
+        tower: ``model.vision``, in place of the one that the folder names.
+
+    Raises:
+        CurateError: It asks for something that is not done here, or does not say what has to be known.
+    """
+    root = read_json(Path(folder, CONFIG_NAME))
+    if unknown := _refused(root):
+        raise CurateError(f"{folder}: {unknown}")
+    parts = _parts(folder, layout, root)
+    projector = str(parts["mm_projector"].get("mm_projector_type") or root.get("mm_projector_type") or "linear")
+    select = root.get("mm_vision_select_feature", "cls_patch" if layout is not Layout.VILA_V1 else "patch")
+    mode = root.get("image_aspect_ratio")
+    if mode not in MODES or select not in SELECT:
+        named = f"image_aspect_ratio {mode}" if mode not in MODES else f"mm_vision_select_feature {select}"
+        raise CurateError(f"{folder}: {named} is not known; known are {', '.join(map(str, [*MODES, *SELECT]))}")
+    is_newer = layout is Layout.NVILA or version_of(root) >= ROWS_SINCE or root.get("model_type") == "vila"
+    return ForeignModel(
+        layout=layout,
+        folder=folder,
+        root=root,
+        parts=parts,
+        projector=projector,
+        patch_order=patch_order or _patch_order(folder, root, projector, is_newer=is_newer),
+        select=SELECT[select],
+        select_layer=int(root.get("mm_vision_select_layer", -2)),
+        image_mode="s2" if layout is Layout.NVILA and projector == "mlp_downsample" else MODES[mode],
+        s2_scales=_scales(root, layout, projector),
+        chat_template=None if is_newer else conversation_of(parts["llm"]),
+        image_newline=is_newer,
+        tokenizer=str(Path(folder, "llm")) if layout is Layout.VILA else folder,
+        **_sources(folder, layout, root, tower=tower),
+    )
+
+
+def version_of(root: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return major and minor version of the transformers that wrote a configuration; nothing where it is not said."""
+    return tuple(int(part) for part in re.findall(r"\d+", str(root.get("transformers_version", "")))[:2])
+
+
+def _patch_order(folder: str, root: Mapping[str, Any], projector: str, *, is_newer: bool) -> PatchOrder:
+    if projector != "mlp_downsample" or is_newer:
+        return "rows"
+    if not version_of(root):
+        raise CurateError(
+            f"{folder}: {CONFIG_NAME} names no transformers_version, so it is not known whether its projector reads "
+            "joined squares by columns (VILA-1.5) or by rows (NVILA); say so with model.patch_order"
+        )
+    return "columns"
+
+
+def _refused(root: Mapping[str, Any]) -> str | None:
+    if root.get("s2"):
+        return "s2 of VILA-1.5 (every image at fixed scales) is not done here; dynamic_s2 is"
+    if root.get("ps3") or "ps3" in str(root.get("vision_tower_cfg", "")).lower():
+        return "the PS3 tower of VILA-HD is not known here"
+    if root.get("mm_use_im_start_end"):
+        return "mm_use_im_start_end puts tokens around images, which is not done here"
+    if root.get("quantization_config") or root.get("fp8_llm_cfg"):
+        return "its weights are quantised; take the folder with whole ones"
+    return None
+
+
+def _parts(folder: str, layout: Layout, root: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    if layout is Layout.VILA:
+        return {name: read_json(Path(folder, name, CONFIG_NAME)) for name in SUBFOLDERS}
+    if layout is Layout.NVILA:
+        kind = "mlp_downsample_3x3_fix" if root["model_type"] == "nvila_lite" else "mlp_downsample"
+        vision = {"model_type": "siglip_vision_model", **root["vision_config"]}
+        text = {"model_type": "qwen2", **root["text_config"]}
+        return {"llm": text, "vision_tower": vision, "mm_projector": {"mm_projector_type": kind}}
+    kind = FLAT_TYPES[str(root["model_type"])]
+    known = AutoConfig.for_model(kind).to_dict().keys() | {"rope_theta", "rope_scaling", "torch_dtype", "head_dim"}
+    text = {name: value for name, value in root.items() if name in known} | {"model_type": kind}
+    return {"llm": text, "vision_tower": {}, "mm_projector": {"mm_projector_type": root.get("mm_projector_type")}}
+
+
+def _scales(root: Mapping[str, Any], layout: Layout, projector: str) -> tuple[int, ...] | None:
+    if layout is Layout.NVILA and projector == "mlp_downsample":
+        size = int(root["vision_config"]["image_size"])
+        return size, 2 * size, 3 * size  # SGLang's code knows no others
+    if not root.get("dynamic_s2"):
+        return None
+    scales = root["s2_scales"]
+    numbers = map(int, scales.split(",") if isinstance(scales, str) else scales)
+    return tuple(sorted(numbers))
+
+
+def _sources(folder: str, layout: Layout, root: Mapping[str, Any], *, tower: str | None) -> dict[str, Any]:
+    if layout is Layout.VILA:
+        own = str(Path(folder, "vision_tower"))
+        return {
+            "tower": tower or own,
+            "read_text": lambda: read_tensors(str(Path(folder, "llm"))),
+            "read_projector": lambda: read_tensors(str(Path(folder, "mm_projector")), prefix="layers."),
+            "read_vision": None if tower else lambda: read_tensors(own),
+        }
+    if layout is Layout.NVILA:
+        return {
+            "tower": tower or folder,
+            "read_text": lambda: read_tensors(folder, prefix="llm."),
+            "read_projector": lambda: read_tensors(folder, prefix="mm_projector.layers."),
+            "read_vision": None if tower else lambda: read_tensors(folder, prefix="vision_tower."),
+        }
+    inside = "model.vision_tower.vision_tower."
+    trained = tower is None and any(name.startswith(inside) for name in tensor_names(folder))
+    return {
+        "tower": tower or str(root["mm_vision_tower"]),
+        "read_text": lambda: read_tensors(folder, without=OUTSIDE_TEXT),
+        "read_projector": lambda: read_tensors(folder, prefix="model.mm_projector."),
+        "read_vision": (lambda: read_tensors(folder, prefix=inside)) if trained else None,
+    }

@@ -1,0 +1,41 @@
+"""Puts towers that are there into one LLaVA model; only its projector is then without weights."""
+
+import torch
+from transformers import LlavaConfig, LlavaForConditionalGeneration, PreTrainedModel
+
+from curate.contract.errors import CurateError
+from train_bridge.model.vila_llava import VilaLlava, VilaLlavaConfig
+
+CLASSES: dict[str, type[LlavaForConditionalGeneration]] = {
+    "llava": LlavaForConditionalGeneration,
+    VilaLlavaConfig.model_type: VilaLlava,
+}
+"""By model type."""
+VOCAB_MULTIPLE = 64
+"""Rows of embeddings are padded to it where tokens are added."""
+
+
+def model_class(model_type: str) -> type[LlavaForConditionalGeneration]:
+    """Return the class of a model's type.
+
+    Raises:
+        CurateError: None of those that are trained here.
+    """
+    if model_type not in CLASSES:
+        raise CurateError(f"a model of type {model_type} cannot be trained here; known are {', '.join(CLASSES)}")
+    return CLASSES[model_type]
+
+
+def assemble(settings: LlavaConfig, *, vision: PreTrainedModel, llm: PreTrainedModel) -> LlavaForConditionalGeneration:
+    """Return a model of both towers, on the CPU; the projector has memory and no values.
+
+    Args:
+        settings: With the towers' configurations.
+        vision: Tower.
+        llm: Causal language model.
+    """
+    with torch.device("meta"):
+        model = model_class(settings.model_type)(settings)
+    model.model.vision_tower, model.model.language_model, model.lm_head = vision, llm.model, llm.lm_head
+    model.model.multi_modal_projector.to_empty(device="cpu")
+    return model
