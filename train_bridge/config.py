@@ -22,6 +22,8 @@ from shards.cache import CacheSettings
 from train_bridge.model_config import FROZEN, SORTED, ImageConfig, ModelConfig, Module
 
 LongDocuments = Literal["split", "with_images", "truncate"]
+Target = Literal["transformers", "transformers4", "vllm", "vila", "vila_v1", "nvila"]
+"""For whom a model is exported: plain transformers 5 or 4.57, vLLM, NVlabs/VILA, its version 1.0, SGLang's NVILA."""
 Schedule = Literal["cosine", "linear", "constant", "wsd"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -278,6 +280,12 @@ class RunConfig(BaseModel):
     the first step is waited for without end. A rank that does not move for 300 s is named."""
     tensorboard: bool = True
     """Also write TensorBoard files."""
+    export_for: tuple[Target, ...] | None = None
+    """Folders beside ``OUTPUT/final``, which is what the next stage begins from: ``OUTPUT/final-TARGET`` each. What a
+    target cannot hold is refused before the first step. Null: the layout that ``init_from`` came in, if it is one of
+    the VILA family's."""
+    export_dtype: Literal["base", "fp32", "bf16"] = "base"
+    """Of exported weights; ``base`` is that of the weights that the model began with."""
     cache_dir: str | None = None
     """Where token lengths are kept between runs; null is ``OUTPUT/cache``."""
 

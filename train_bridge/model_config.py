@@ -16,6 +16,8 @@ Projector = Literal[
     "mlp_downsample_3x3_s2",
     "mlp_downsample_3x3_s2_new",
 ]
+IMAGE_MODES = {"resize": "resize", "pad": "pad", "crop": None, "tiles": "dynamic", "s2": "dynamic_s2"}
+"""Our names of how images are made, and NVlabs/VILA's ``image_aspect_ratio``; None leaves it to the processor."""
 
 
 def _own_name(projector: object) -> object:

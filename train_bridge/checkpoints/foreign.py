@@ -16,6 +16,7 @@ from curate.contract.errors import CurateError
 from train_bridge.checkpoints.conversations import conversation_of
 from train_bridge.checkpoints.layouts import CONFIG_NAME, FLAT_TYPES, SUBFOLDERS, Layout, read_json
 from train_bridge.checkpoints.tensors import Tensors, read_tensors, tensor_names
+from train_bridge.model_config import IMAGE_MODES
 
 PatchOrder = Literal["rows", "columns"]
 ROWS_SINCE = (4, 46)
@@ -23,7 +24,7 @@ ROWS_SINCE = (4, 46)
 OUTSIDE_TEXT = ("model.mm_projector.", "model.vision_tower.", "model.image_newline")
 """Of the flat layout: what is not the language model's."""
 SELECT = {"patch": "default", "cls_patch": "full"}
-MODES = {"resize": "resize", "pad": "pad", "dynamic": "tiles", "dynamic_s2": "s2", None: None, "square": None}
+MODES = {theirs: ours for ours, theirs in IMAGE_MODES.items() if theirs} | {None: None, "square": None}
 """Our names of ``image_aspect_ratio``; None leaves an image to the image processor."""
 
 

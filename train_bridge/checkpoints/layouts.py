@@ -5,6 +5,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import snapshot_download
+
 from curate.contract.errors import CurateError
 
 CONFIG_NAME = "config.json"
@@ -53,6 +55,15 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise CurateError(f"{path} holds no JSON object")
     return content
+
+
+def local_folder(name: str) -> str:
+    """Return the folder of a model: itself, or where the hub's copy of it lies.
+
+    Raises:
+        OSError: The hub has no such model, or cannot be asked.
+    """
+    return name if Path(name).is_dir() else snapshot_download(name)
 
 
 def find_layout(folder: str) -> Layout:

@@ -1,5 +1,8 @@
 """Puts towers that are there into one LLaVA model; only its projector is then without weights."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from transformers import LlavaConfig, LlavaForConditionalGeneration, PreTrainedModel
 
@@ -11,6 +14,8 @@ CLASSES: dict[str, type[LlavaForConditionalGeneration]] = {
     VilaLlavaConfig.model_type: VilaLlava,
 }
 """By model type."""
+BASE_DTYPE = "base_dtype"
+"""Of a model's configuration: the dtype of the weights that it began with, such as ``bfloat16``."""
 VOCAB_MULTIPLE = 64
 """Rows of embeddings are padded to it where tokens are added."""
 
@@ -39,3 +44,16 @@ def assemble(settings: LlavaConfig, *, vision: PreTrainedModel, llm: PreTrainedM
     model.model.vision_tower, model.model.language_model, model.lm_head = vision, llm.model, llm.lm_head
     model.model.multi_modal_projector.to_empty(device="cpu")
     return model
+
+
+def stored_dtype(settings: Mapping[str, Any]) -> str:
+    """Return the dtype of the weights of a folder, by its configuration; ``float32`` where that says nothing.
+
+    Args:
+        settings: Of the model or its language model, as they stand in ``config.json``.
+    """
+    text = settings.get("text_config") or {}
+    places = ((settings, "dtype"), (settings, "torch_dtype"), (text, "dtype"), (text, "torch_dtype"))
+    own = next((where[name] for where, name in places if where.get(name)), None)
+    found = str(own or settings.get("model_dtype") or "float32").removeprefix("torch.")
+    return found if found in ("bfloat16", "float16", "float32") else "float32"

@@ -6,6 +6,7 @@ write the same layout again, many stages on.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from transformers import (
 
 from curate.contract.errors import CurateError
 from train_bridge.checkpoints.foreign import ForeignModel, read_foreign
-from train_bridge.checkpoints.layouts import Layout, find_layout
+from train_bridge.checkpoints.layouts import Layout, find_layout, local_folder
 from train_bridge.checkpoints.tensors import Tensors
 from train_bridge.config import StageConfig
 from train_bridge.model.assembled import VOCAB_MULTIPLE, assemble
@@ -32,7 +33,7 @@ from train_bridge.model.vila_llava import VilaLlavaConfig
 from train_bridge.model_config import ImageConfig
 
 ORIGIN = "vila_origin"
-"""Of a model's configuration: ``layout``, ``folder``, ``root``, ``parts``, ``vocab_size``, ``dtype``."""
+"""Of a model's configuration: ``layout``, ``folder``, ``root``, ``parts``, ``vocab_size``, ``has_tower``."""
 PLAIN = {"linear": "linear", "mlp2x_gelu": "gelu"}
 """Projectors that the plain class has, with their activation."""
 
@@ -43,8 +44,10 @@ def foreign_model(config: StageConfig) -> ForeignModel | None:
     Raises:
         CurateError: The folder is of no layout that is known, or asks for what is not done here.
     """
-    folder = config.init_from
-    if folder is None or (layout := find_layout(folder)) is Layout.LLAVA:
+    if config.init_from is None:
+        return None
+    folder = local_folder(config.init_from)
+    if (layout := find_layout(folder)) is Layout.LLAVA:
         return None
     return read_foreign(folder, layout, patch_order=config.model.patch_order, tower=config.model.vision)
 
@@ -89,10 +92,11 @@ def import_model(foreign: ForeignModel, *, processor: LlavaProcessor, image_seq_
     vision = _tower(foreign)
     origin = {
         "layout": str(foreign.layout),
-        "folder": foreign.folder,
+        "folder": str(Path(foreign.folder).resolve()),
         "root": dict(foreign.root),
         "parts": {name: dict(part) for name, part in foreign.parts.items()},
         "vocab_size": llm.config.vocab_size,
+        "has_tower": foreign.read_vision is not None,
     }
     if len(processor.tokenizer) > llm.config.vocab_size:
         llm.resize_token_embeddings(len(processor.tokenizer), pad_to_multiple_of=VOCAB_MULTIPLE, mean_resizing=False)

@@ -23,7 +23,7 @@ from transformers import (
 from curate.contract.errors import CurateError, RecipeError
 from train_bridge.config import StageConfig
 from train_bridge.model import segment_attention
-from train_bridge.model.assembled import VOCAB_MULTIPLE, assemble, model_class
+from train_bridge.model.assembled import BASE_DTYPE, VOCAB_MULTIPLE, assemble, model_class, stored_dtype
 from train_bridge.model.imported import foreign_model, import_model
 from train_bridge.model.mask import IMPLEMENTATIONS, Attention
 from train_bridge.model.parts import LlavaSettings, module_of, second_matrix, settings_of, unused_vision
@@ -53,6 +53,7 @@ def build_model(config: StageConfig, *, processor: LlavaProcessor) -> LlavaForCo
         _prepare_projector(model)
     else:
         model = _from_parts(config, processor)
+    setattr(model.config, BASE_DTYPE, _base_dtype(config))
     taken, written = settings_of(model).image_seq_length, tokens_per_image(processor)
     if taken != written:
         raise CurateError(f"the model takes {taken} tokens per image, the processor writes {written}")
@@ -138,6 +139,11 @@ def _model_config(
         vision_feature_layer=config.model.vision_feature_layer,
         tie_word_embeddings=text.tie_word_embeddings,
     )
+
+
+def _base_dtype(config: StageConfig) -> str:
+    origin = config.init_from or config.model.llm
+    return "float32" if origin is None else stored_dtype(PreTrainedConfig.get_config_dict(origin)[0])
 
 
 def _from_folder(config: StageConfig, folder: str, *, processor: LlavaProcessor) -> LlavaForConditionalGeneration:

@@ -1,56 +1,116 @@
-"""Writes the trained model as an ordinary folder, which plain ``transformers`` loads.
-
-With a projector of the VILA family, which no plain class has, it does so with ``trust_remote_code=True``.
-"""
+"""Writes the trained model: the folder that the next stage begins from, and one for each target that is asked for."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
+from transformers.core_model_loading import revert_weight_conversion
 
 from curate.contract.errors import CurateError
-from train_bridge.model.assembled import model_class
-from train_bridge.model.vila_llava import VilaLlava
+from train_bridge.checkpoints.exported import ExportedModel
+from train_bridge.checkpoints.targets import write_target
+from train_bridge.config import Target
+from train_bridge.model import vila_llava
+from train_bridge.model.assembled import BASE_DTYPE, model_class
 from train_bridge.training.ranks import Ranks, failing_together
 
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
-def export_model(folder: str, *, model: LlavaForConditionalGeneration, processor: LlavaProcessor, ranks: Ranks) -> None:
+
+def export_model(
+    folder: str,
+    *,
+    model: LlavaForConditionalGeneration,
+    processor: LlavaProcessor,
+    ranks: Ranks,
+    targets: Sequence[Target] = (),
+    dtype: str = "base",
+) -> list[str]:
     """Gather the weights and save model and processor; all ranks call this.
 
     Args:
-        folder: Replaced as a whole.
+        folder: Replaced as a whole; each target's is beside it, ``FOLDER-TARGET``.
         model: Sharded or not.
         processor: Of the stage.
         ranks: The callers.
+        targets: For whom it is written besides.
+        dtype: ``run.export_dtype``.
+
+    Returns:
+        On the first rank, what a person should know of what was written.
 
     Raises:
         CurateError: The plain class has other weights, so it could not load them; or the folder cannot be written.
     """
     state = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
     weights = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+    notes: list[str] = []
     with failing_together():
         if ranks.is_first:
-            _write(Path(folder), weights=weights, model=model, processor=processor)
+            exported = prepare_export(model, processor=processor, weights=weights, dtype=dtype)
+            notes = _write(Path(folder), exported, "transformers")
+            for target in targets:
+                notes += _write(Path(f"{folder}-{target}"), exported, target)
+    return notes
 
 
-def _write(
-    target: Path, *, weights: dict[str, torch.Tensor], model: LlavaForConditionalGeneration, processor: LlavaProcessor
-) -> None:
-    config, partial = model.config, target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+def prepare_export(
+    model: LlavaForConditionalGeneration,
+    *,
+    processor: LlavaProcessor,
+    weights: dict[str, torch.Tensor] | None = None,
+    dtype: str = "base",
+) -> ExportedModel:
+    """Return what writers take.
+
+    Args:
+        model: Sharded or not.
+        processor: Of the stage.
+        weights: Whole, on the CPU; None for settings alone, where there is nothing to write yet.
+        dtype: ``run.export_dtype``.
+
+    Raises:
+        CurateError: The plain class has other weights.
+    """
+    config = model.config
     plain_class = model_class(config.model_type)
     with torch.device("meta"):  # sharding has changed the class of the model itself
         plain = plain_class(config)
-    if plain_class is VilaLlava:  # the folder gets a copy of its source, and says so in config.json
-        config.__class__.register_for_auto_class()
-        plain_class.register_for_auto_class("AutoModelForImageTextToText")
-    strange = sorted(plain.state_dict().keys() ^ weights.keys())
-    if strange:
-        raise CurateError(f"{type(plain).__name__} of plain transformers cannot hold these weights: {strange[0]}, ...")
-    plain.generation_config = model.generation_config
-    plain.save_pretrained(partial, state_dict=weights)
-    processor.save_pretrained(partial)
+    if weights is not None and (strange := sorted(plain.state_dict().keys() ^ weights.keys())):
+        raise CurateError(f"{plain_class.__name__} of plain transformers cannot hold these weights: {strange[0]}, ...")
+    base = getattr(torch, str(getattr(config, BASE_DTYPE, None) or "float32"))
+    wanted = DTYPES.get(dtype, base)
+    settings = config.to_dict() | {"architectures": [plain_class.__name__]}
+    return ExportedModel(
+        settings=settings,
+        weights={name: value.to(wanted) for name, value in _as_saved(plain, weights or {}).items()},
+        processor=processor,
+        generation=model.generation_config.to_dict(),
+        code=Path(vila_llava.__file__) if plain_class is vila_llava.VilaLlava else None,
+    )
+
+
+def _as_saved(plain: LlavaForConditionalGeneration, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Undo what transformers changes in weights when it loads some families, such as experts that become one tensor.
+
+    It renames plain LLaVA's parts too, which writers do by themselves.
+    """
+    names = {"language_model.lm_head.": "lm_head.", "language_model.model.": "model.language_model."}
+    names |= {"vision_tower.": "model.vision_tower.", "multi_modal_projector.": "model.multi_modal_projector."}
+    found = {}
+    for name, value in revert_weight_conversion(plain, weights).items():
+        theirs = next((theirs for theirs in names if name.startswith(theirs)), None)
+        found[name if theirs is None else names[theirs] + name.removeprefix(theirs)] = value
+    return found
+
+
+def _write(target: Path, model: ExportedModel, kind: Target) -> list[str]:
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    notes = write_target(kind, partial, model)
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
+    return notes
