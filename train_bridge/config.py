@@ -20,6 +20,7 @@ from curate.blend.weights import Weight, check_weights
 from curate.contract.reasons import Kind
 from shards.cache import CacheSettings
 from train_bridge.model_config import FROZEN, SORTED, ImageConfig, ModelConfig, Module
+from train_bridge.parallel import ParallelConfig
 
 LongDocuments = Literal["split", "with_images", "truncate"]
 Target = Literal["transformers", "transformers4", "vllm", "vila", "vila_v1", "nvila"]
@@ -305,6 +306,7 @@ class StageConfig(BaseModel):
     pack: PackConfig
     optim: OptimConfig
     run: RunConfig = RunConfig()
+    parallel: ParallelConfig = ParallelConfig()
 
     @model_validator(mode="after")
     def _check_one_origin(self) -> Self:

@@ -18,8 +18,9 @@ from train_bridge.training.few_shot import FewShotTask, read_tasks
 from train_bridge.training.flops import ModelCost, cost_of, peak_flops
 from train_bridge.training.optimiser import build_optimiser
 from train_bridge.training.prepare import Prepared, prepare
-from train_bridge.training.ranks import Ranks, compute_dtype, failing_together, layers_of, spread_model
+from train_bridge.training.ranks import Ranks, compute_dtype, failing_together
 from train_bridge.training.shared_output import check_shared_output
+from train_bridge.training.spread import layers_of, mesh_shape, share_model, spread_model
 from train_bridge.training.validation import held_out_spec
 from train_bridge.training.watchdog import Watchdog
 
@@ -51,6 +52,7 @@ def start_job(config: StageConfig, ranks: Ranks) -> Job:
     Raises:
         CurateError: Something about data, weights or settings cannot be used.
     """
+    shape = mesh_shape(config.parallel, world_size=ranks.world_size)
     check_shared_output(config.output, ranks=ranks)
     prepared = prepare(config, ranks=ranks)
     with failing_together(may_take_long=True):
@@ -67,14 +69,13 @@ def start_job(config: StageConfig, ranks: Ranks) -> Job:
     if attention == "flex" and ranks.device.type == "cpu":
         raise RecipeError(("run.attention: flex attention has no backward pass on the CPU; take segments",))
     with failing_together(may_take_long=True):
-        model = build_model(config, processor=prepared.processor)
-        chosen = config.model
-        set_stop(model, prepared.stop_ids)
-        if not set_trainable(model, chosen.trainable, unfreeze=chosen.unfreeze, freeze=chosen.freeze):
-            raise RecipeError(("model.trainable: nothing learns",))
+        source = build_model(config, processor=prepared.processor) if ranks.is_first else None
+    model = share_model(source, ranks=ranks)
+    _set_up(model, config, prepared, attention=attention)
     cost = cost_of(model, tokens_per_image=tokens_per_image(prepared.processor))
     dtype = compute_dtype(config.run.precision, device=ranks.device)
-    _spread(model, config, ranks=ranks, dtype=dtype, attention=attention)
+    spread_model(model, source, ranks=ranks, dtype=dtype, shape=shape)
+    del source
     num_learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     num_all = sum(parameter.numel() for parameter in model.parameters())
     say(ranks, f"{num_learning:,} of {num_all:,} weights learn; {prepared.num_steps} steps on {ranks.world_size} ranks")
@@ -94,15 +95,14 @@ def start_job(config: StageConfig, ranks: Ranks) -> Job:
     )
 
 
-def _spread(
-    model: LlavaForConditionalGeneration,
-    config: StageConfig,
-    *,
-    ranks: Ranks,
-    dtype: torch.dtype,
-    attention: Attention,
+def _set_up(
+    model: LlavaForConditionalGeneration, config: StageConfig, prepared: Prepared, *, attention: Attention
 ) -> None:
-    """Make a model ready to train on all ranks."""
+    """Say what learns, and how layers run."""
+    chosen = config.model
+    set_stop(model, prepared.stop_ids)
+    if not set_trainable(model, chosen.trainable, unfreeze=chosen.unfreeze, freeze=chosen.freeze):
+        raise RecipeError(("model.trainable: nothing learns",))
     set_attention(model, attention)
     if config.run.gradient_checkpointing:
         enable_checkpointing(model)
@@ -110,7 +110,6 @@ def _spread(
     if config.run.compile:
         for layer in layers_of(model):
             layer.compile()
-    spread_model(model, ranks=ranks, dtype=dtype)
 
 
 def say(ranks: Ranks, text: str) -> None:

@@ -26,12 +26,8 @@ from train_bridge.training.metrics import MetricsLog, model_share, step_record
 from train_bridge.training.not_finite import describe_packs
 from train_bridge.training.optimiser import learning_rate, set_learning_rate
 from train_bridge.training.prepare import CHECKPOINTS, run_identity
-from train_bridge.training.ranks import (
-    Ranks,
-    autocast,
-    gather,
-    sum_over_ranks,
-)
+from train_bridge.training.ranks import Ranks, autocast, gather, sum_over_ranks
+from train_bridge.training.spread import set_gradient_sync
 from train_bridge.training.step import StepTotals, accumulate, checksums, update
 from train_bridge.training.stopping import StopRequest
 from train_bridge.training.validation import held_out_loss, held_out_spec
@@ -245,7 +241,8 @@ def _one_step(
     totals = StepTotals(num_groups=len(job.prepared.corpus.groups))
     scale = 1.0 / job.config.pack.seq_length
     cursor = Cursor()
-    for _ in range(optim.global_batch // (ranks.world_size * optim.micro_batch)):
+    num_micro_steps = optim.global_batch // (ranks.world_size * optim.micro_batch)
+    for micro_step in range(num_micro_steps):
         job.watchdog.at(step + 1, "reads its batch")
         start = time.perf_counter()
         batch = next(batches)
@@ -256,6 +253,8 @@ def _one_step(
         job.watchdog.at(step + 1, "computes")
         context = autocast(ranks=ranks, dtype=job.dtype)
         batch = batch.to(ranks.device)
+        is_last = micro_step + 1 == num_micro_steps
+        set_gradient_sync(job.model, is_last=is_last, defers=job.config.parallel.defer_reduce)
         accumulate(job.model, batch, totals, form=job.form, scale=scale, context=context, attention=job.attention)
         totals.num_places += optim.micro_batch * job.config.pack.seq_length
     totals.stop = float(asked())

@@ -1,4 +1,4 @@
-"""Processes of a run: their group, their devices, and the model spread over them."""
+"""Processes of a run: their group, their devices, and what they tell each other."""
 
 import os
 from collections.abc import Iterator
@@ -11,12 +11,10 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch._C._distributed_c10d import HashStore, Store
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import FSDPModule
 
 from curate.contract.errors import CurateError
 from train_bridge.failures import LIBRARY_ERRORS, one_line
-from train_bridge.model.parts import language_layers, vision_layers
 
 T = TypeVar("T")
 DEFAULT_TIMEOUT_S = 1800
@@ -71,27 +69,6 @@ def compute_dtype(precision: str, *, device: torch.device) -> torch.dtype:
     if precision == "auto":
         precision = "bf16" if device.type == "cuda" else "fp32"
     return torch.bfloat16 if precision == "bf16" else torch.float32
-
-
-def layers_of(model: nn.Module) -> list[nn.Module]:
-    """Return the layers of both towers: the units that are sharded and compiled."""
-    return [*vision_layers(model), *language_layers(model)]
-
-
-def spread_model(model: nn.Module, *, ranks: Ranks, dtype: torch.dtype) -> None:
-    """Move the model to its device and, with several ranks, shard it with FSDP2: each layer, then the rest.
-
-    Weights stay fp32; with bf16 each layer is gathered in bf16, and gradients are summed in fp32.
-    """
-    if ranks.world_size > 1:
-        mesh = init_device_mesh(ranks.device.type, (ranks.world_size,))
-        policy = MixedPrecisionPolicy()
-        if dtype != torch.float32:
-            policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
-        for layer in layers_of(model):
-            fully_shard(layer, mesh=mesh, mp_policy=policy)
-        fully_shard(model, mesh=mesh, mp_policy=policy)
-    model.to(ranks.device)
 
 
 @contextmanager
