@@ -76,7 +76,8 @@ class CollateSettings:
     pad_id: int
     tokens_per_image: int
     always_image: bool
-    """Give a batch without images a dummy one: under FSDP every rank must run the vision tower, or all wait for one."""
+    """Give a batch without images a dummy one, which makes it longer by the tokens of an image: for trainers of others,
+    whose ranks must all run the vision tower. Ours needs none, see ``training.idle_towers``."""
 
 
 def collate(packs: Sequence[tuple[Pack, Content]], *, settings: CollateSettings, cursor: Cursor | None = None) -> Batch:

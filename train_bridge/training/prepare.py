@@ -79,7 +79,6 @@ def prepare(config: StageConfig, *, ranks: Ranks) -> Prepared:
         round_packs=optim.global_batch,
         read_ahead=config.run.read_ahead,
         cache_dir=config.cache_dir,
-        always_image=ranks.world_size > 1,
         reading=ReadSettings(
             cache=None if (cache := config.run.shard_cache) is None else cache.settings,
             patience_s=float(config.run.read_patience_s),

@@ -8,11 +8,12 @@ Shapes: see ``train_bridge.model``; M labels, G groups of (source, kind).
 
 import zlib
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
+from torch.distributed.fsdp import FSDPModule
 from torch.nn import functional
 from transformers import LlavaForConditionalGeneration
 
@@ -22,6 +23,8 @@ from train_bridge.model.images import ImageForm, normalise
 from train_bridge.model.mask import BLOCK, Attention, packed_mask
 from train_bridge.tokens.encoder import IGNORED
 from train_bridge.tokens.faults import SampleFault
+from train_bridge.training.chunked_loss import losses_for_logits
+from train_bridge.training.idle_towers import running_idle_towers
 
 SUMS = (
     "loss",
@@ -107,18 +110,18 @@ def token_losses(
     places_k = (targets_bl != IGNORED).any(dim=0).nonzero()[:, 0]
     if not len(places_k):
         places_k = torch.zeros(1, dtype=torch.int64, device=targets_bl.device)  # every rank must run backward
-    logits_bkv = model(
-        input_ids=batch.input_ids,
-        pixel_values=normalise(batch.pixel_values, form=form) if len(batch.pixel_values) else None,
-        attention_mask=packed_mask(batch.segment_ids, attention=attention),
-        position_ids=batch.position_ids,
-        use_cache=False,
-        logits_to_keep=places_k,
-    ).logits
     targets_bk = targets_bl[:, places_k]
-    losses_bk = functional.cross_entropy(
-        logits_bkv.float().flatten(0, 1), targets_bk.flatten(), reduction="none", ignore_index=IGNORED
-    ).view_as(targets_bk)
+    has_images = len(batch.pixel_values) > 0
+    is_idle = isinstance(model, FSDPModule) and not has_images
+    with losses_for_logits(model, targets_bk), running_idle_towers(model, form=form) if is_idle else nullcontext():
+        losses_bk = model(
+            input_ids=batch.input_ids,
+            pixel_values=normalise(batch.pixel_values, form=form) if has_images else None,
+            attention_mask=packed_mask(batch.segment_ids, attention=attention),
+            position_ids=batch.position_ids,
+            use_cache=False,
+            logits_to_keep=places_k,
+        ).logits
     return losses_bk, targets_bk != IGNORED, batch.groups[:, places_k]
 
 
@@ -140,7 +143,7 @@ def pad_to_blocks(batch: Batch) -> Batch:
 
 
 def checksums(batch: Batch) -> list[tuple[int, int]]:
-    """Return each pack's number and the CRC-32 of its labels, which padding and dummy images do not change."""
+    """Return each pack's number and the CRC-32 of its labels, which padding does not change."""
     rows = zip(batch.packs, batch.labels.cpu(), strict=True)
     return [(number, zlib.crc32(labels_l[labels_l != IGNORED].numpy().tobytes())) for number, labels_l in rows]
 
@@ -193,7 +196,7 @@ def update(model: nn.Module, optimiser: torch.optim.Optimizer, *, divisor: float
     """Divide the gradients, clip them, and let the optimiser use them.
 
     What learns but had no part in the step, as the projector in one of text alone, has a gradient of zero: its momentum
-    goes on and its weights decay. Sharded models have that zero from a dummy image, so both learn the same.
+    goes on and its weights decay. Sharded models have that zero from a black image, so both learn the same.
 
     Args:
         model: Its gradients are those of sums.

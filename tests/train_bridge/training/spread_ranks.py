@@ -15,10 +15,12 @@ from torch.distributed.tensor.debug import CommDebugMode
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
 
 from tests.integration.ports import free_port
+from train_bridge.model.images import ImageForm
 from train_bridge.training.ranks import Ranks, gather, joined_ranks
 from train_bridge.training.spread import set_gradient_sync, share_model, spread_model
 
 DEADLINE_S = 150
+FORM = ImageForm(height=16, width=16, shorter_side=None, resample=3, mean=(0.5,) * 3, std=(0.5,) * 3)
 Results: TypeAlias = "multiprocessing.Queue[object]"
 
 
@@ -53,11 +55,13 @@ def built(config: LlavaConfig) -> LlavaForConditionalGeneration:
     return LlavaForConditionalGeneration(config)
 
 
-def spread(config: LlavaConfig, ranks: Ranks, *, shape: tuple[int, int]) -> LlavaForConditionalGeneration:
+def spread(
+    config: LlavaConfig, ranks: Ranks, *, shape: tuple[int, int], dtype: torch.dtype = torch.float32
+) -> LlavaForConditionalGeneration:
     """Start as a run does: the first rank has the weights."""
     source = built(config) if ranks.is_first else None
     model = share_model(source, ranks=ranks)
-    spread_model(model, source, ranks=ranks, dtype=torch.float32, shape=shape)
+    spread_model(model, source, ranks=ranks, dtype=dtype, shape=shape)
     return model
 
 
@@ -119,8 +123,7 @@ def gradients_and_sums(
         "reduce_scatter": sum(count for name, count in by_name.items() if "reduce_scatter" in name),
         "all_reduce": sum(count for name, count in by_name.items() if "allreduce" in name),
     }
-    grads = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
-    return {name: g.full_tensor() if isinstance(g, DTensor) else g for name, g in grads.items()}, counts
+    return full_gradients(model), counts
 
 
 def compare_sums(ranks: Ranks) -> dict[str, dict[str, int]]:
@@ -139,6 +142,11 @@ def compare_sums(ranks: Ranks) -> dict[str, dict[str, int]]:
         for weight, gradient in gradients.items():
             torch.testing.assert_close(gradient, expected[weight])
     return found
+
+
+def full_gradients(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    grads = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    return {name: g.full_tensor() if isinstance(g, DTensor) else g for name, g in grads.items()}
 
 
 def _run(
