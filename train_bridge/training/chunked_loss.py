@@ -49,11 +49,11 @@ def losses_for_logits(
 
 
 def _chunked_losses(head: nn.Module, hidden_bkd: torch.Tensor, targets_bk: torch.Tensor, *, size: int) -> torch.Tensor:
-    if targets_bk.shape[1] <= size:
-        return _losses(head, hidden_bkd, targets_bk)
-    parts = zip(torch.split(hidden_bkd, size, dim=1), torch.split(targets_bk, size, dim=1), strict=True)
-    # There is nothing random in it.
-    chunks = [checkpoint(_losses, head, *part, use_reentrant=False, preserve_rng_state=False) for part in parts]
+    parts = list(zip(torch.split(hidden_bkd, size, dim=1), torch.split(targets_bk, size, dim=1), strict=True))
+    if len(parts) == 1:
+        chunks = [_losses(head, *parts[0])]
+    else:  # there is nothing random in it
+        chunks = [checkpoint(_losses, head, *part, use_reentrant=False, preserve_rng_state=False) for part in parts]
     return torch.cat(chunks, dim=1)
 
 
