@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -22,6 +22,8 @@ from train_bridge.stage_file import load_stage
 from train_bridge.training.stopping import STOP_FILE_VARIABLE
 
 DEFAULT_OPTIONS = ("--standalone", "--nproc-per-node=1")
+ALLOCATOR_VARIABLES = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF")
+"""The last two are the older names of the first."""
 LEFT_TO_TORCHRUN = "SIGINT,SIGHUP,SIGQUIT"
 
 
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         return tell_failure(error, debug=options.debug)
     with tempfile.TemporaryDirectory() as folder:
         stop_file = Path(folder, "stop")
-        environment = os.environ | {STOP_FILE_VARIABLE: str(stop_file)}
+        environment = with_allocator(os.environ) | {STOP_FILE_VARIABLE: str(stop_file)}
         # torchrun inherits that these are ignored, and so keeps its ranks when a scheduler signals every process.
         with started_deaf():
             process = subprocess.Popen(build_command(arguments), env=environment)  # noqa: S603 - our own module
@@ -52,6 +54,15 @@ def main(arguments: Sequence[str]) -> int:
             for number in STOP_SIGNALS:
                 signal.signal(number, note)
             return process.wait()
+
+
+def with_allocator(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which CUDA memory grows in place, unless it says how already.
+
+    Packs have other lengths and numbers of images each: blocks of fixed size would leave gaps that nothing fits in.
+    """
+    chosen = any(name in environment for name in ALLOCATOR_VARIABLES)
+    return {**environment, **({} if chosen else {ALLOCATOR_VARIABLES[0]: "expandable_segments:True"})}
 
 
 def build_command(arguments: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tests.train_bridge.conftest import stage_config
-from train_bridge.launch import DEFAULT_OPTIONS, build_command, main
+from train_bridge.launch import DEFAULT_OPTIONS, build_command, main, with_allocator
 
 
 def test_what_stands_before_the_stage_is_torchruns() -> None:
@@ -21,6 +21,12 @@ def test_what_stands_before_the_stage_is_torchruns() -> None:
 def test_one_rank_is_the_default() -> None:
     assert tuple(build_command(["stage.yml", "--resume"])[4:6]) == DEFAULT_OPTIONS
     assert build_command(["--help"])[-1] == "--help"
+
+
+@pytest.mark.parametrize("name", ["PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF"])
+def test_memory_of_the_gpu_grows_in_place_unless_the_user_says_how(name: str) -> None:
+    assert with_allocator({"A": "b"}) == {"A": "b", "PYTORCH_ALLOC_CONF": "expandable_segments:True"}
+    assert with_allocator({name: "max_split_size_mb:64"}) == {name: "max_split_size_mb:64"}
 
 
 def test_what_is_wrong_with_options_or_stage_is_told_once_before_a_process_starts(
