@@ -200,6 +200,8 @@ class OptimConfig(BaseModel):
     """AdamW's (Hugging Face Trainer)."""
     eps: float = Field(1e-8, gt=0)
     """AdamW's (Hugging Face Trainer)."""
+    optimiser: Literal["adamw", "adamw_8bit"] = "adamw"
+    """``adamw_8bit`` (extra ``adam8bit``) keeps the two moments in 2 bytes per weight instead of 8."""
     clip_norm: float | None = Field(1.0, gt=0)
     """Largest gradient norm (Hugging Face Trainer); null does not clip."""
 
@@ -240,8 +242,11 @@ class RunConfig(BaseModel):
     """Of random weights and of dropout."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of the computation; weights and optimiser are fp32. ``auto``: bf16 on CUDA, fp32 on the CPU."""
-    gradient_checkpointing: bool = True
-    """Recompute activations instead of keeping them (VILA's scripts)."""
+    gradient_checkpointing: bool | tuple[Literal["llm", "vision"], ...] = True
+    """Recompute activations instead of keeping them (VILA's scripts): of all layers, of none, or of ``[llm]`` or
+    ``[vision]`` alone."""
+    activation_offload: bool = False
+    """Keep what the recomputation starts from, the input of each layer, in host memory."""
     attention: Literal["auto", "mask", "flex", "segments"] = "auto"
     """How packed samples are kept apart: a boolean mask of four dimensions; flex attention's block mask, which skips
     what no sample sees; or a call per sample. ``auto``: flex on CUDA, segments on the CPU."""
@@ -289,6 +294,12 @@ class RunConfig(BaseModel):
     """Of exported weights; ``base`` is that of the weights that the model began with."""
     cache_dir: str | None = None
     """Where token lengths are kept between runs; null is ``OUTPUT/cache``."""
+
+    @model_validator(mode="after")
+    def _check_offload(self) -> Self:
+        if self.activation_offload and not self.gradient_checkpointing:
+            raise ValueError("activation_offload: only what gradient_checkpointing keeps is offloaded; switch that on")
+        return self
 
 
 class StageConfig(BaseModel):

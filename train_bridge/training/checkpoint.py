@@ -36,14 +36,15 @@ from curate.contract.errors import CurateError
 from shards.storage import write_bytes
 from train_bridge.packing.cursor import Cursor
 from train_bridge.training.identity import find_changes
+from train_bridge.training.moments import fill_state, plain_state
 from train_bridge.training.ranks import Ranks, failing_together
 
 PROGRESS_NAME = "progress.json"
 LEARNING = StateDictOptions(ignore_frozen_params=True, strict=False)
 """Of a 7B model's first stage 20 MB learn and 28 GB do not."""
 PREFIX = "step-"
-GROUP_OPTIONS = {"lr_share", "weight_decay"}
-"""Of a group of weights in the optimiser: the run's own, not the checkpoint's."""
+GROUP_OPTIONS = {"lr_share", "weight_decay", "fused"}
+"""Of a group of weights in the optimiser: the run's own, not the checkpoint's, which may be another device's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,7 +138,8 @@ class CheckpointWriter:
                 shutil.rmtree(partial, ignore_errors=True)
                 partial.mkdir(parents=True)
         weights, state = get_state_dict(model, optimiser, options=LEARNING)
-        written = async_save({"model": weights, "optimiser": state}, checkpoint_id=partial, process_group=self._group)
+        content = {"model": weights, "optimiser": plain_state(state)}
+        written = async_save(content, checkpoint_id=partial, process_group=self._group)
         self._pending = self._pool.submit(self._finish, written, partial, target, progress, is_healthy)
 
     def wait(self) -> None:
@@ -239,10 +241,12 @@ def load_checkpoint(
         )
     options = [{name: group[name] for name in group.keys() & GROUP_OPTIONS} for group in optimiser.param_groups]
     weights, state = get_state_dict(model, optimiser, options=LEARNING)
+    plain = plain_state(state)
     try:
-        load({"model": weights, "optimiser": state}, checkpoint_id=path)
+        load({"model": weights, "optimiser": plain}, checkpoint_id=path)
     except CheckpointException as error:
         raise UnreadableCheckpointError(f"{path} cannot be read: {_causes(error)}") from error
+    state = fill_state(state, plain)
     set_state_dict(model, optimiser, model_state_dict=weights, optim_state_dict=state, options=LEARNING)
     for group, own in zip(optimiser.param_groups, options, strict=True):
         group.update(own)  # the checkpoint's are those of its own settings

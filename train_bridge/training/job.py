@@ -10,15 +10,16 @@ from curate.contract.errors import RecipeError
 from train_bridge.config import StageConfig
 from train_bridge.model.image_modes import image_form
 from train_bridge.model.images import ImageForm
-from train_bridge.model.llava import build_model, enable_checkpointing, set_attention, set_stop, set_trainable
+from train_bridge.model.llava import build_model, set_attention, set_stop, set_trainable
 from train_bridge.model.mask import Attention, resolve_attention
 from train_bridge.model.processor import tokens_per_image
 from train_bridge.training.data_use import check_used
 from train_bridge.training.few_shot import FewShotTask, read_tasks
 from train_bridge.training.flops import ModelCost, cost_of, peak_flops
-from train_bridge.training.optimiser import build_optimiser
+from train_bridge.training.optimiser import build_optimiser, check_optimiser
 from train_bridge.training.prepare import Prepared, prepare
 from train_bridge.training.ranks import Ranks, compute_dtype, failing_together
+from train_bridge.training.recompute import in_host_memory, recompute_activations, recomputed_modules
 from train_bridge.training.shared_output import check_shared_output
 from train_bridge.training.spread import layers_of, mesh_shape, share_model, spread_model
 from train_bridge.training.validation import held_out_spec
@@ -53,6 +54,7 @@ def start_job(config: StageConfig, ranks: Ranks) -> Job:
         CurateError: Something about data, weights or settings cannot be used.
     """
     shape = mesh_shape(config.parallel, world_size=ranks.world_size)
+    check_optimiser(config.optim)
     check_shared_output(config.output, ranks=ranks)
     prepared = prepare(config, ranks=ranks)
     with failing_together(may_take_long=True):
@@ -104,8 +106,8 @@ def _set_up(
     if not set_trainable(model, chosen.trainable, unfreeze=chosen.unfreeze, freeze=chosen.freeze):
         raise RecipeError(("model.trainable: nothing learns",))
     set_attention(model, attention)
-    if config.run.gradient_checkpointing:
-        enable_checkpointing(model)
+    keeping = in_host_memory if config.run.activation_offload else None
+    recompute_activations(model, recomputed_modules(config.run), keeping=keeping)
     model.train()
     if config.run.compile:
         for layer in layers_of(model):

@@ -1,6 +1,10 @@
 """AdamW, and the learning rate of each step."""
 
+import importlib
+import importlib.util
 import math
+from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import nn
@@ -10,11 +14,32 @@ from train_bridge.config import OptimConfig, Schedule
 from train_bridge.model.parts import module_of
 from train_bridge.model_config import Module
 
+EIGHT_BIT = "torchao"
+"""Has an AdamW with moments of 8 bits (arXiv 2110.02861), sharded as its weights are; that of bitsandbytes takes no
+sharded weights."""
 
-def build_optimiser(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
+
+def check_optimiser(config: OptimConfig, *, find: Callable[[str], object] = importlib.util.find_spec) -> None:
+    """Check that the optimiser is installed.
+
+    Args:
+        config: Names it.
+        find: Returns None for a package that is not there.
+
+    Raises:
+        RecipeError: It is not; names the extra that it comes with.
+    """
+    if config.optimiser == "adamw_8bit" and find(EIGHT_BIT) is None:
+        raise RecipeError(
+            (f"optim.optimiser: adamw_8bit needs {EIGHT_BIT}; pip install 'vila-curate[adam8bit]', or take adamw",)
+        )
+
+
+def build_optimiser(model: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
     """Return AdamW over the parameters that learn; only matrices decay, as in the Hugging Face Trainer.
 
-    Modules of ``config.module_lr`` are groups of their own; ``lr_share`` of a group is its rate over ``config.lr``.
+    On CUDA it is fused: one kernel for many weights. Modules of ``config.module_lr`` are groups of their own;
+    ``lr_share`` of a group is its rate over ``config.lr``.
 
     Raises:
         RecipeError: A module with a rate has nothing that learns.
@@ -38,7 +63,11 @@ def build_optimiser(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
         for decays in (True, False)
         if (module, decays) in members
     ]
-    return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps)
+    if config.optimiser == "adamw_8bit":
+        eight_bit = importlib.import_module(f"{EIGHT_BIT}.optim").AdamW8bit
+        return cast("torch.optim.Optimizer", eight_bit(groups, lr=config.lr, betas=config.betas, eps=config.eps))
+    is_fused = next(weight for found in members.values() for weight in found).is_cuda or None
+    return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=is_fused)
 
 
 def learning_rate(step: int, *, num_steps: int, config: OptimConfig) -> float:
@@ -70,4 +99,8 @@ def _height(progress: float, *, schedule: Schedule) -> float:
 def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     """Use ``rate`` in the next step, and the same share of it as ever where a module has its own."""
     for group in optimiser.param_groups:
-        group["lr"] = rate * group.get("lr_share", 1.0)
+        own = rate * group.get("lr_share", 1.0)
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(own)  # where the step is compiled
+        else:
+            group["lr"] = own

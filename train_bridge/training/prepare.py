@@ -159,6 +159,8 @@ def _settings(config: StageConfig, spec: DatasetSpec) -> dict[str, object]:
     del content["optim"]["micro_batch"], content["data"]["shards"]
     # What is left out is replaced where it stood: the plan is the same. A template is known by what it writes.
     del content["data"]["exclude"], content["data"]["chat"], content["data"]["max_unused"]
+    if config.optim.optimiser == "adamw":  # of which checkpoints older than the choice say nothing
+        del content["optim"]["optimiser"]
     counted = [Path(path).name for path in spec.length_paths]  # names hash the index and the tokenizer
     return {**content, "seed": config.run.seed, "counted": counted}
 

@@ -5,7 +5,7 @@ from torch import nn
 from curate.contract.errors import RecipeError
 from train_bridge.config import OptimConfig
 from train_bridge.model_config import Module
-from train_bridge.training.optimiser import build_optimiser, learning_rate, set_learning_rate
+from train_bridge.training.optimiser import build_optimiser, check_optimiser, learning_rate, set_learning_rate
 
 CONFIG = OptimConfig(lr=2.0, global_batch=1, warmup_ratio=0.1, weight_decay=0.1)
 
@@ -54,6 +54,52 @@ def test_set_learning_rate() -> None:
     optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     set_learning_rate(optimiser, 0.5)
     assert optimiser.param_groups[0]["lr"] == 0.5
+
+
+def test_a_rate_that_is_a_tensor_stays_the_one_that_a_compiled_step_knows() -> None:
+    rate = torch.tensor(1.0)
+    optimiser = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=rate, foreach=False, capturable=True)
+    set_learning_rate(optimiser, 0.5)
+    assert optimiser.param_groups[0]["lr"] is rate
+    assert rate.item() == 0.5
+
+
+def test_on_the_cpu_adamw_is_not_fused() -> None:
+    assert build_optimiser(nn.Linear(2, 2), CONFIG).defaults["fused"] is None
+
+
+def test_an_optimiser_that_is_not_installed_is_refused_with_its_extra() -> None:
+    eight_bit = CONFIG.model_copy(update={"optimiser": "adamw_8bit"})
+    check_optimiser(CONFIG, find=lambda _name: None)
+    check_optimiser(eight_bit, find=lambda name: name)
+    with pytest.raises(RecipeError, match=r"optim\.optimiser: adamw_8bit needs torchao; pip install .*\[adam8bit\]"):
+        check_optimiser(eight_bit, find=lambda _name: None)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the library
+def test_moments_of_8_bits_learn_nearly_the_same() -> None:
+    pytest.importorskip("torchao")
+    weights = []
+    for optimiser in ("adamw", "adamw_8bit"):
+        torch.manual_seed(0)
+        layer = nn.Linear(64, 64)
+        config = OptimConfig.model_validate({"lr": 0.01, "global_batch": 1, "optimiser": optimiser})
+        built = build_optimiser(layer, config)
+        for _ in range(5):
+            layer.zero_grad()
+            torch.autograd.backward((layer(torch.eye(64)) - 1).square().sum())
+            set_learning_rate(built, 0.01)
+            built.step()
+        weights.append(layer.weight.detach().clone())
+    one, other = weights
+    assert 0 < (one - other).abs().max() < 0.01
+    assert sum(tensor.dtype == torch.uint8 for tensor in codes_of(built)) == 2
+
+
+def codes_of(optimiser: torch.optim.Optimizer) -> list[torch.Tensor]:
+    values = [value for state in optimiser.state.values() for value in state.values()]
+    return [value.codes for value in values if hasattr(value, "codes")]
 
 
 class Towers(nn.Module):
