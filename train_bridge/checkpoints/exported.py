@@ -14,6 +14,8 @@ VISION, PROJECTOR = "model.vision_tower.", "model.multi_modal_projector."
 LANGUAGE, HEAD = "model.language_model.", "lm_head."
 WRAPPED_TOWERS = ("clip_vision_model", "siglip_vision_model")
 """Towers whose tensors stood under ``vision_model.`` before transformers 5, and do for every server."""
+TOWER_NAME = "vision_name"
+"""Of a model's configuration: the folder or hub name that its vision tower came from."""
 EMBEDDINGS = ("embed_tokens.weight", "lm_head.weight")
 
 

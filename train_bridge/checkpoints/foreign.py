@@ -149,7 +149,8 @@ def _parts(folder: str, layout: Layout, root: Mapping[str, Any]) -> dict[str, Ma
     kind = FLAT_TYPES[str(root["model_type"])]
     known = AutoConfig.for_model(kind).to_dict().keys() | {"rope_theta", "rope_scaling", "torch_dtype", "head_dim"}
     text = {name: value for name, value in root.items() if name in known} | {"model_type": kind}
-    return {"llm": text, "vision_tower": {}, "mm_projector": {"mm_projector_type": root.get("mm_projector_type")}}
+    projector = {"mm_projector_type": root.get("mm_projector_type")}
+    return {"llm": text, "vision_tower": root.get("vision_config", {}), "mm_projector": projector}
 
 
 def _scales(root: Mapping[str, Any], layout: Layout, projector: str) -> tuple[int, ...] | None:
@@ -182,7 +183,7 @@ def _sources(folder: str, layout: Layout, root: Mapping[str, Any], *, tower: str
     inside = "model.vision_tower.vision_tower."
     trained = tower is None and any(name.startswith(inside) for name in tensor_names(folder))
     return {
-        "tower": tower or str(root["mm_vision_tower"]),
+        "tower": tower or (folder if trained and "vision_config" in root else str(root["mm_vision_tower"])),
         "read_text": lambda: read_tensors(folder, without=OUTSIDE_TEXT),
         "read_projector": lambda: read_tensors(folder, prefix="model.mm_projector."),
         "read_vision": (lambda: read_tensors(folder, prefix=inside)) if trained else None,

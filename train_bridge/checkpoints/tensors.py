@@ -64,9 +64,13 @@ def write_tensors(folder: Path, tensors: Mapping[str, torch.Tensor]) -> None:
         tensors: On the CPU; none may share memory with another.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    save_torch_state_dict(
-        {name: value.contiguous() for name, value in tensors.items()}, folder, max_shard_size=SHARD_SIZE
-    )
+    save_torch_state_dict({name: _alone(value) for name, value in tensors.items()}, folder, max_shard_size=SHARD_SIZE)
+
+
+def _alone(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor that has its memory for itself: the first rows of a larger one do not."""
+    whole = tensor.contiguous()
+    return whole if whole.untyped_storage().nbytes() == whole.nbytes else whole.clone()
 
 
 def has_tensors(folder: Path) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train_bridge.checkpoints.exported import ExportedModel
+from train_bridge.checkpoints.exported import TOWER_NAME, ExportedModel
 from train_bridge.checkpoints.layouts import CONFIG_NAME, FLAT_TYPES, SUBFOLDERS, Layout
 from train_bridge.checkpoints.older_words import soften_tokenizer, with_older_words, write_json
 from train_bridge.checkpoints.tensors import Tensors, write_tensors
@@ -27,6 +27,8 @@ TOKENIZER_FILES = (
 )
 VERSIONS = {"rows": "4.46.0", "columns": "4.36.2"}
 """transformers of the code that reads joined patches so: whoever loads the folder goes by it."""
+UNNAMED_TOWER = "clip"
+"""For a tower that has no name on a hub; its weights are in the folder, as those of any tower that learned."""
 SELECT = {"default": "patch", "full": "cls_patch"}
 
 
@@ -150,7 +152,8 @@ def _flat_root(model: ExportedModel) -> dict[str, Any]:
         **_shared_root(model),
         "architectures": ["LlavaLlamaForCausalLM"],
         "model_type": "llava_llama" if text["model_type"] == "llama" else kinds[text["model_type"]],
-        "mm_vision_tower": model.vision_config.get("_name_or_path") or "openai/clip-vit-large-patch14-336",
+        "mm_vision_tower": model.settings.get(TOWER_NAME) or UNNAMED_TOWER,
+        "vision_config": with_older_words(model.vision_config, dtype=model.dtype),  # which others pass over
         "mm_projector_type": model.projector,
         "use_mm_proj": True,
     }

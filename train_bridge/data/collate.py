@@ -5,7 +5,7 @@ after row.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -46,6 +46,9 @@ class Batch:
     skipped: tuple[SkippedSample, ...]
     cursor: str
     """The plan cursor to go on with once all ranks have had their batch of this turn, as JSON."""
+    image_grids: torch.Tensor = field(default_factory=lambda: torch.zeros((0, 2), dtype=torch.int64))
+    """int64 [I, 2]: rows and columns of crops of each image, where several of ``pixel_values`` are one (S2); else
+    [0, 2]"""
 
     def to(self, device: torch.device) -> Self:
         """Return the batch with its tensors on ``device``."""
@@ -64,6 +67,7 @@ class Batch:
             segment_ids=change(self.segment_ids),
             groups=change(self.groups),
             pixel_values=change(self.pixel_values),
+            image_grids=change(self.image_grids),
         )
 
 
@@ -101,10 +105,12 @@ def collate(packs: Sequence[tuple[Pack, Content]], *, settings: CollateSettings,
     for i, row in enumerate(rows):
         _fill_row(arrays_bl, i, row)
     images_chw = [image_chw for row in rows for sample in row for image_chw in sample.pixels]
+    grids = [grid for row in rows for sample in row for grid in sample.grids]
     empty_nchw = np.zeros((0, 3, settings.form.height, settings.form.width), dtype=np.uint8)
     return Batch(
         **{name: torch.from_numpy(array) for name, array in arrays_bl.items()},
         pixel_values=torch.from_numpy(np.stack(images_chw) if images_chw else empty_nchw),
+        image_grids=torch.tensor(grids, dtype=torch.int64).reshape(-1, 2),
         num_tokens=num_tokens,
         packs=tuple(pack.number for pack, _ in packs),
         skipped=tuple(sample for _, content in packs for sample in content if isinstance(sample, SkippedSample)),

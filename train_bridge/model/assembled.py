@@ -46,6 +46,24 @@ def assemble(settings: LlavaConfig, *, vision: PreTrainedModel, llm: PreTrainedM
     return model
 
 
+def grow_vocabulary(llm: PreTrainedModel, *, num_tokens: int) -> None:
+    """Give a causal model rows for added tokens: zeros, so that the same folder is the same model each time.
+
+    The image's row is never looked up, for images replace it.
+
+    Args:
+        llm: Changed; larger ones stay as they are.
+        num_tokens: Of its tokenizer.
+    """
+    before = llm.config.vocab_size
+    if num_tokens <= before:
+        return
+    llm.resize_token_embeddings(num_tokens, pad_to_multiple_of=VOCAB_MULTIPLE, mean_resizing=False)
+    with torch.no_grad():
+        for table in (llm.get_input_embeddings(), llm.get_output_embeddings()):
+            table.weight[before:].zero_()
+
+
 def stored_dtype(settings: Mapping[str, Any]) -> str:
     """Return the dtype of the weights of a folder, by its configuration; ``float32`` where that says nothing.
 

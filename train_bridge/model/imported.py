@@ -28,7 +28,7 @@ from train_bridge.checkpoints.foreign import ForeignModel, read_foreign
 from train_bridge.checkpoints.layouts import Layout, find_layout, local_folder
 from train_bridge.checkpoints.tensors import Tensors
 from train_bridge.config import StageConfig
-from train_bridge.model.assembled import VOCAB_MULTIPLE, assemble
+from train_bridge.model.assembled import assemble, grow_vocabulary
 from train_bridge.model.vila_llava import VilaLlavaConfig
 from train_bridge.model_config import ImageConfig
 
@@ -72,7 +72,15 @@ def tower_config(foreign: ForeignModel) -> PreTrainedConfig:
 
 def imported_parts(foreign: ForeignModel) -> tuple[Any, Any]:
     """Return tokenizer and image processor as the folder has them."""
-    return AutoTokenizer.from_pretrained(foreign.tokenizer), AutoImageProcessor.from_pretrained(foreign.tower)
+    # With a configuration at hand it does not look for one: that of a flat folder is of a type that it does not know.
+    tokenizer = AutoTokenizer.from_pretrained(foreign.tokenizer, config=text_settings(foreign))
+    return tokenizer, AutoImageProcessor.from_pretrained(foreign.tower)
+
+
+def text_settings(foreign: ForeignModel) -> PreTrainedConfig:
+    """Return the configuration of the language model."""
+    settings = dict(foreign.text_config)
+    return AutoConfig.for_model(settings.pop("model_type"), **settings)
 
 
 def import_model(foreign: ForeignModel, *, processor: LlavaProcessor, image_seq_length: int) -> Any:
@@ -86,9 +94,9 @@ def import_model(foreign: ForeignModel, *, processor: LlavaProcessor, image_seq_
     Raises:
         CurateError: Tensors are missing, unexpected, or of another shape.
     """
-    settings = dict(foreign.text_config)
-    text = AutoConfig.for_model(settings.pop("model_type"), **settings)
-    llm = _whole(AutoModelForCausalLM, text, foreign.read_text(), place=f"{foreign.folder}, language model")
+    llm = _whole(
+        AutoModelForCausalLM, text_settings(foreign), foreign.read_text(), place=f"{foreign.folder}, language model"
+    )
     vision = _tower(foreign)
     origin = {
         "layout": str(foreign.layout),
@@ -98,8 +106,7 @@ def import_model(foreign: ForeignModel, *, processor: LlavaProcessor, image_seq_
         "vocab_size": llm.config.vocab_size,
         "has_tower": foreign.read_vision is not None,
     }
-    if len(processor.tokenizer) > llm.config.vocab_size:
-        llm.resize_token_embeddings(len(processor.tokenizer), pad_to_multiple_of=VOCAB_MULTIPLE, mean_resizing=False)
+    grow_vocabulary(llm, num_tokens=len(processor.tokenizer))
     model = assemble(_settings(foreign, processor, llm, vision, image_seq_length), vision=vision, llm=llm)
     setattr(model.config, ORIGIN, origin)
     _fill_projector(model.model.multi_modal_projector, foreign)

@@ -21,9 +21,10 @@ from transformers import (
 )
 
 from curate.contract.errors import CurateError, RecipeError
+from train_bridge.checkpoints.exported import TOWER_NAME
 from train_bridge.config import StageConfig
 from train_bridge.model import segment_attention
-from train_bridge.model.assembled import BASE_DTYPE, VOCAB_MULTIPLE, assemble, model_class, stored_dtype
+from train_bridge.model.assembled import BASE_DTYPE, assemble, grow_vocabulary, model_class, stored_dtype
 from train_bridge.model.imported import foreign_model, import_model
 from train_bridge.model.mask import IMPLEMENTATIONS, Attention
 from train_bridge.model.parts import LlavaSettings, module_of, second_matrix, settings_of, unused_vision
@@ -54,6 +55,8 @@ def build_model(config: StageConfig, *, processor: LlavaProcessor) -> LlavaForCo
     else:
         model = _from_parts(config, processor)
     setattr(model.config, BASE_DTYPE, _base_dtype(config))
+    if config.model.vision is not None:
+        setattr(model.config, TOWER_NAME, config.model.vision)
     taken, written = settings_of(model).image_seq_length, tokens_per_image(processor)
     if taken != written:
         raise CurateError(f"the model takes {taken} tokens per image, the processor writes {written}")
@@ -170,9 +173,7 @@ def _from_parts(config: StageConfig, processor: LlavaProcessor) -> LlavaForCondi
     tower = vision_config(str(config.model.vision))
     vision = _load(AutoModel, str(config.model.vision), config=tower)
     llm = _load(AutoModelForCausalLM, str(config.model.llm))
-    if len(processor.tokenizer) > llm.config.vocab_size:
-        # A new row is the image token's, which is never looked up: images replace it.
-        llm.resize_token_embeddings(len(processor.tokenizer), pad_to_multiple_of=VOCAB_MULTIPLE, mean_resizing=False)
+    grow_vocabulary(llm, num_tokens=len(processor.tokenizer))
     model = assemble(_model_config(config, processor, vision=tower, text=llm.config), vision=vision, llm=llm)
     torch.manual_seed(config.run.seed)
     for layer in model.model.multi_modal_projector.modules():

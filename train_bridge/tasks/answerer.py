@@ -6,10 +6,12 @@ from collections.abc import Sequence
 import torch
 from PIL import Image
 from torch.nn import functional
-from transformers import AutoProcessor, BatchFeature, LlavaForConditionalGeneration, LlavaProcessor
+from transformers import BatchFeature, LlavaForConditionalGeneration, LlavaProcessor
 
 from train_bridge.config import StageConfig
 from train_bridge.model.llava import build_model
+from train_bridge.model.processor import build_processor
+from train_bridge.model.prompt_inputs import is_cut, prompt_inputs
 
 
 class Answerer:
@@ -59,6 +61,9 @@ class Answerer:
         return -float(functional.cross_entropy(logits_kv, ids_1l[0, len(start_l) :], reduction="sum"))
 
     def _inputs(self, prompt: str, images: Sequence[bytes], *, has_begin: bool) -> BatchFeature:
+        if is_cut(self.processor.image_processor):
+            inputs = prompt_inputs(self.processor, prompt, images, has_begin=has_begin)
+            return BatchFeature(inputs).to(self._model.device)
         pictures = []
         for data in images:
             with Image.open(io.BytesIO(data)) as file:
@@ -75,5 +80,5 @@ def load_answerer(config: StageConfig, *, device: torch.device | None = None) ->
     Raises:
         CurateError: It is no model that is trained here.
     """
-    processor = AutoProcessor.from_pretrained(config.init_from)
+    processor = build_processor(config)
     return Answerer(build_model(config, processor=processor), processor, device=device)

@@ -11,8 +11,8 @@ from transformers.core_model_loading import revert_weight_conversion
 
 from curate.contract.errors import CurateError
 from train_bridge.checkpoints.exported import ExportedModel
-from train_bridge.checkpoints.targets import write_target
-from train_bridge.config import Target
+from train_bridge.checkpoints.targets import check_targets, resolve_targets, write_target
+from train_bridge.config import RunConfig, Target
 from train_bridge.model import vila_llava
 from train_bridge.model.assembled import BASE_DTYPE, model_class
 from train_bridge.training.ranks import Ranks, failing_together
@@ -26,7 +26,7 @@ def export_model(
     model: LlavaForConditionalGeneration,
     processor: LlavaProcessor,
     ranks: Ranks,
-    targets: Sequence[Target] = (),
+    targets: Sequence[Target] | None = (),
     dtype: str = "base",
 ) -> list[str]:
     """Gather the weights and save model and processor; all ranks call this.
@@ -36,7 +36,7 @@ def export_model(
         model: Sharded or not.
         processor: Of the stage.
         ranks: The callers.
-        targets: For whom it is written besides.
+        targets: For whom it is written besides; None: see ``run.export_for``.
         dtype: ``run.export_dtype``.
 
     Returns:
@@ -51,10 +51,20 @@ def export_model(
     with failing_together():
         if ranks.is_first:
             exported = prepare_export(model, processor=processor, weights=weights, dtype=dtype)
-            notes = _write(Path(folder), exported, "transformers")
-            for target in targets:
-                notes += _write(Path(f"{folder}-{target}"), exported, target)
+            notes = write_folder(Path(folder), exported, "transformers")
+            for target in resolve_targets(targets, exported):
+                notes += write_folder(Path(f"{folder}-{target}"), exported, target)
     return notes
+
+
+def check_export(config: RunConfig, model: LlavaForConditionalGeneration, processor: LlavaProcessor) -> None:
+    """Refuse targets that cannot hold a model, before it is trained.
+
+    Raises:
+        RecipeError: See ``check_targets``.
+    """
+    exported = prepare_export(model, processor=processor, dtype=config.export_dtype)
+    check_targets(resolve_targets(config.export_for, exported), exported)
 
 
 def prepare_export(
@@ -88,7 +98,7 @@ def prepare_export(
         settings=settings,
         weights={name: value.to(wanted) for name, value in _as_saved(plain, weights or {}).items()},
         processor=processor,
-        generation=model.generation_config.to_dict(),
+        generation=model.generation_config.to_diff_dict(),
         code=Path(vila_llava.__file__) if plain_class is vila_llava.VilaLlava else None,
     )
 
@@ -107,7 +117,17 @@ def _as_saved(plain: LlavaForConditionalGeneration, weights: dict[str, torch.Ten
     return found
 
 
-def _write(target: Path, model: ExportedModel, kind: Target) -> list[str]:
+def write_folder(target: Path, model: ExportedModel, kind: Target) -> list[str]:
+    """Write a model's folder, which is there whole or not at all.
+
+    Args:
+        target: Replaced as a whole.
+        model: Whole.
+        kind: For whom.
+
+    Returns:
+        What a person should know of it.
+    """
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     notes = write_target(kind, partial, model)

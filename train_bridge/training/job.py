@@ -14,6 +14,7 @@ from train_bridge.model.llava import build_model, set_attention, set_stop, set_t
 from train_bridge.model.mask import Attention, resolve_attention
 from train_bridge.model.processor import tokens_per_image
 from train_bridge.training.data_use import check_used
+from train_bridge.training.export import check_export
 from train_bridge.training.few_shot import FewShotTask, read_tasks
 from train_bridge.training.flops import ModelCost, cost_of, peak_flops
 from train_bridge.training.optimiser import build_optimiser, check_optimiser
@@ -72,6 +73,8 @@ def start_job(config: StageConfig, ranks: Ranks) -> Job:
         raise RecipeError(("run.attention: flex attention has no backward pass on the CPU; take segments",))
     with failing_together(may_take_long=True):
         source = build_model(config, processor=prepared.processor) if ranks.is_first else None
+        if source is not None:
+            check_export(config.run, source, prepared.processor)
     model = share_model(source, ranks=ranks)
     _set_up(model, config, prepared, attention=attention)
     cost = cost_of(model, tokens_per_image=tokens_per_image(prepared.processor))

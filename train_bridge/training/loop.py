@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import torch
 from torch.utils.data import DataLoader
@@ -76,8 +77,18 @@ def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] 
         if not is_done:
             say(ranks, f"stopped after step {progress.step}, saved")
             return progress
-    export_model(f"{config.output}/{FINAL}", model=job.model, processor=job.prepared.processor, ranks=ranks)
-    say(ranks, f"exported to {config.output}/{FINAL}")
+    notes = export_model(
+        f"{config.output}/{FINAL}",
+        model=job.model,
+        processor=job.prepared.processor,
+        ranks=ranks,
+        targets=config.run.export_for,
+        dtype=config.run.export_dtype,
+    )
+    for note in notes:
+        say(ranks, f"note: {note}")
+    for written in sorted(Path(config.output).glob(f"{FINAL}*")):
+        say(ranks, f"exported to {written}")
     return progress
 
 

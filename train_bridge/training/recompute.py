@@ -10,9 +10,9 @@ from torch.autograd.graph import save_on_cpu
 from transformers import PreTrainedModel
 
 from train_bridge.config import RunConfig
-from train_bridge.model_config import Module
 from train_bridge.model.llava import enable_checkpointing
 from train_bridge.model.parts import module_of
+from train_bridge.model_config import Module
 
 LAYERED = frozenset({Module.LLM, Module.VISION})
 """Modules that consist of layers."""

@@ -117,6 +117,7 @@ def token_losses(
         losses_bk = model(
             input_ids=batch.input_ids,
             pixel_values=normalise(batch.pixel_values, form=form) if has_images else None,
+            image_sizes=batch.image_grids if len(batch.image_grids) else None,
             attention_mask=packed_mask(batch.segment_ids, attention=attention),
             position_ids=batch.position_ids,
             use_cache=False,
