@@ -33,7 +33,7 @@ def chats(folder: Path) -> str:
     samples = []
     for number in range(6):
         size = ((40, 30), (90, 30), (28, 28))[number % 3]
-        items = [
+        items: list[SampleText | SampleImage] = [
             *(picture(colour, size) for colour in ("red", "blue")[: 1 + number % 2]),
             SampleText("Which colour?", "user"),
             SampleText(f"It is red, number {number}.", "assistant"),
