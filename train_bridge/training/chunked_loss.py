@@ -8,23 +8,29 @@ Shapes: see ``train_bridge.model``.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
-from transformers import LlavaForConditionalGeneration
 
 from train_bridge.tokens.encoder import IGNORED
+
+
+class HasHead(Protocol):
+    """A causal language model, of which mypy knows nothing."""
+
+    def get_output_embeddings(self) -> Any:
+        """Return the output matrix."""
+
 
 CHUNK_BYTES = 256 << 20
 """Of a chunk's logits in fp32."""
 
 
 @contextmanager
-def losses_for_logits(
-    model: LlavaForConditionalGeneration, targets_bk: torch.Tensor, *, chunk_bytes: int = CHUNK_BYTES
-) -> Iterator[None]:
+def losses_for_logits(model: HasHead, targets_bk: torch.Tensor, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[None]:
     """Let forward passes return losses [B, K] as their ``logits``, in fp32; 0 where there is no target.
 
     The output matrix is used inside the model's own forward pass, in which FSDP has it gathered.

@@ -21,12 +21,14 @@ def test_steps_are_measured_on_the_cpu_too(shard_folder: str, tmp_path: Path) ->
             seq_length=128,
             global_batch=2,
             num_steps=4,
-            num_workers=0,
+            changes={"run": {"num_workers": 0}},
         )
     assert found["tokens_per_s"] > 0
+    assert not (tmp_path / "final").exists()
     assert 0.3 < found["fill"] <= 1
     assert 0 <= found["data_wait"] <= 1
-    assert set(found) == {"tokens_per_s", "mfu", "data_wait", "fill", "peak_memory_bytes"}
+    assert (found["peak_memory_bytes"], found["memory_growth_bytes"]) == (0, 0)
+    assert found["last_loss"] < found["first_loss"]
 
 
 def test_the_large_model_is_as_large_as_said() -> None:
