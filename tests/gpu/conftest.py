@@ -16,6 +16,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.gpu)
             item.add_marker(pytest.mark.slow)
             item.add_marker(pytest.mark.timeout(600))
+            item.add_marker(pytest.mark.filterwarnings("ignore"))  # of compilers, about the machine
             if not torch.cuda.is_available():
                 item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 

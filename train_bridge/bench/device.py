@@ -141,7 +141,7 @@ class Report:
             return
         try:
             found = part()
-        except (CurateError, RuntimeError, ValueError) as error:  # such as no memory: the others are worth having
+        except (CurateError, OSError, RuntimeError, ValueError) as error:  # no memory: the others are worth having
             found = {"failed": " ".join(str(error).split())[:500]}
         seconds = time.monotonic() - start_s
         self._longest_s = max(self._longest_s, seconds)
