@@ -26,8 +26,8 @@ from train_bridge.bench.attention import compare_attentions
 from train_bridge.bench.gpu import LARGE, measure_steps
 from train_bridge.bench.head import measure_head
 from train_bridge.bench.train import write_documents
-from train_bridge.config import TinyConfig
 from train_bridge.model.mask import Attention
+from train_bridge.model_config import TinyConfig
 from train_bridge.training.ranks import Ranks, joined_ranks
 
 Changes = dict[str, dict[str, object]]
