@@ -94,4 +94,4 @@ def test_to_moves_every_tensor() -> None:
     moved = batch_of([loaded([0, 5])]).to(torch.device("meta"))
     tensors = [value for field in fields(moved) if isinstance(value := getattr(moved, field.name), torch.Tensor)]
     assert {tensor.device.type for tensor in tensors} == {"meta"}
-    assert len(tensors) == 6
+    assert len(tensors) == 7
