@@ -16,6 +16,8 @@ Projector = Literal[
     "mlp_downsample_3x3_s2",
     "mlp_downsample_3x3_s2_new",
 ]
+RANDOM = "random"
+"""Of ``projector_from``: random weights, on purpose."""
 IMAGE_MODES = {"resize": "resize", "pad": "pad", "crop": None, "tiles": "dynamic", "s2": "dynamic_s2"}
 """Our names of how images are made, and NVlabs/VILA's ``image_aspect_ratio``; None leaves it to the processor."""
 
@@ -108,6 +110,10 @@ class ModelConfig(BaseModel):
     paper's best (table 1), which servers do not know. The others have the names of NVlabs/VILA and join 2x2 or 3x3
     neighbours first, for a quarter or a ninth of the tokens per image: ``mlp_downsample`` is VILA-1.5's and NVILA's,
     ``mlp_downsample_3x3_fix`` NVILA-Lite's."""
+    projector_from: str | None = None
+    """Where the projector's first weights are: a file (``mm_projector.bin``), a folder or a hub name of a model. Null:
+    random ones, which a stage refuses where the language model learns from its first step on; ``random`` says that they
+    are meant."""
     patch_order: Literal["rows", "columns"] | None = None
     """Order of the joined squares of ``mlp_downsample``. VILA-1.5's code read them column by column, NVILA's row by
     row, under one name. Null: that of the weights: ``columns`` for a folder written with transformers before 4.46, else

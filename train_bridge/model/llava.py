@@ -22,20 +22,25 @@ from transformers import (
 
 from curate.contract.errors import CurateError, RecipeError
 from train_bridge.checkpoints.exported import TOWER_NAME
+from train_bridge.checkpoints.projector_file import read_projector
 from train_bridge.config import StageConfig
 from train_bridge.model import segment_attention
 from train_bridge.model.assembled import BASE_DTYPE, assemble, grow_vocabulary, model_class, stored_dtype
-from train_bridge.model.imported import foreign_model, import_model
+from train_bridge.model.imported import fill_projector, foreign_model, import_model
 from train_bridge.model.mask import IMPLEMENTATIONS, Attention
 from train_bridge.model.parts import LlavaSettings, module_of, second_matrix, settings_of, unused_vision
 from train_bridge.model.processor import tokens_per_image, vision_config
 from train_bridge.model.tiny_model import tiny_configs
 from train_bridge.model.vila_llava import VilaLlavaConfig
-from train_bridge.model_config import Module
+from train_bridge.model_config import RANDOM, Module
 
 ACTIVATIONS = {"linear": "linear", "mlp": "gelu"}
 """Of the projectors that the plain class has. A linear one is a LLaVA projector whose activation is the identity and
 whose second matrix is kept at the identity: one matrix learns, and the folder still loads with the plain class."""
+
+
+FOREIGN_NAMES = {"mlp": "mlp2x_gelu"}
+"""Projectors that NVlabs/VILA calls otherwise."""
 
 
 def build_model(config: StageConfig, *, processor: LlavaProcessor) -> LlavaForConditionalGeneration:
@@ -180,6 +185,11 @@ def _from_parts(config: StageConfig, processor: LlavaProcessor) -> LlavaForCondi
         if isinstance(layer, nn.Linear | nn.LayerNorm):
             layer.reset_parameters()
     _prepare_projector(model)
+    if (place := config.model.projector_from) not in (None, RANDOM):
+        kind = FOREIGN_NAMES.get(config.model.projector, config.model.projector)
+        fill_projector(
+            model.model.multi_modal_projector, read_projector(str(place), kind=kind), kind=kind, place=str(place)
+        )
     return model
 
 

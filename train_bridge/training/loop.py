@@ -15,6 +15,7 @@ from curate.contract.ids import seed_for
 from train_bridge.config import StageConfig
 from train_bridge.data.collate import Batch
 from train_bridge.data.dataset import BatchDataset, load_batches
+from train_bridge.model.beginning import check_beginning
 from train_bridge.packing.cursor import Cursor
 from train_bridge.signals import started_deaf
 from train_bridge.tokens.faults import SampleFault
@@ -51,6 +52,7 @@ def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] 
         CurateError: Something about data, weights or settings cannot be used.
         RunStoppedError: Too much went wrong on the way; what was learned is saved.
     """
+    check_beginning(config)
     with StopRequest() as request:
         job = start_job(config, ranks)
         identity = run_identity(config, job.prepared)
