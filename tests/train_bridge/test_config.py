@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,9 @@ from pydantic import ValidationError
 
 import train_bridge
 from train_bridge.config import DataConfig, StageConfig
+from train_bridge.model.vila_llava import CHAINS
 from train_bridge.model_config import Module
+from train_bridge.stage_file import load_stage
 
 STAGES = Path(train_bridge.__file__).parent / "stages"
 VALID: dict[str, Any] = {
@@ -87,3 +90,21 @@ def test_values_that_cannot_work_are_refused(section: str, values: dict[str, Any
 def test_sets_are_written_in_order() -> None:
     stage = StageConfig.model_validate(VALID | {"data": {"shards": "a", "kinds": ["text", "pair", "interleaved"]}})
     assert stage.model_dump(mode="json")["data"]["kinds"] == ["interleaved", "pair", "text"]
+
+
+@pytest.mark.parametrize("path", sorted(STAGES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_stage_that_ships_is_valid(path: Path) -> None:
+    assert load_stage(str(path)).output
+
+
+@pytest.mark.parametrize(
+    ("name", "side_px", "patch_px", "tokens"),
+    [("stage0_projector", 336, 14, 576), ("vila15_stage0", 384, 14, 196), ("nvila_lite_stage0", 448, 14, 121)],
+)
+def test_stages_say_how_many_tokens_an_image_is(name: str, side_px: int, patch_px: int, tokens: int) -> None:
+    config = load_stage(str(STAGES / f"{name}.yaml"))
+    factor = CHAINS.get(config.model.projector, (1,))[0]
+    assert math.ceil(side_px // patch_px / factor) ** 2 == tokens
+    tiles = config.image.max_tiles + 1 if config.image.mode == "tiles" else 1
+    assert config.pack.seq_length > tiles * tokens
+    assert f"{tokens} tokens per" in (STAGES / f"{name}.yaml").read_text()
