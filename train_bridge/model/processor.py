@@ -55,9 +55,7 @@ def _build(config: StageConfig) -> LlavaProcessor:
     if (foreign := foreign_model(config)) is not None:
         return _of_foreign(foreign, config)
     if config.init_from is not None:
-        processor = AutoProcessor.from_pretrained(config.init_from)
-        if not isinstance(processor, LlavaProcessor):
-            raise CurateError(f"{config.init_from}: its processor is {type(processor).__name__}, not LlavaProcessor")
+        processor = _stored_processor(config.init_from)
         settings = PreTrainedConfig.get_config_dict(config.init_from)[0]
         _complete(processor, settings)
         _set_images(processor, config.image, size_px=settings.get("vision_config", {}).get("image_size"))
@@ -70,6 +68,20 @@ def _build(config: StageConfig) -> LlavaProcessor:
         processor = _combine(str(config.model.vision), str(config.model.llm), images=config.image)
     if config.model.projector in CHAINS:
         join_patches(processor, projector=config.model.projector)
+    return processor
+
+
+def _stored_processor(folder: str) -> LlavaProcessor:
+    """Return the processor of a folder; the first ones of LLaVA have its parts and do not say what they make together.
+
+    Raises:
+        CurateError: It is another's.
+    """
+    processor = AutoProcessor.from_pretrained(folder)
+    if isinstance(processor, PreTrainedTokenizerBase):
+        return LlavaProcessor(AutoImageProcessor.from_pretrained(folder), _with_image_token(processor))
+    if not isinstance(processor, LlavaProcessor):
+        raise CurateError(f"{folder}: its processor is {type(processor).__name__}, not LlavaProcessor")
     return processor
 
 

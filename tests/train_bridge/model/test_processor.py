@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,10 @@ from transformers import AutoProcessor, CLIPImageProcessor, LlavaProcessor, Sigl
 
 from curate.contract.errors import CurateError, RecipeError
 from tests.train_bridge.conftest import TINY, stage_config
+from train_bridge.model.image_modes import image_form
+from train_bridge.model.llava import build_model
 from train_bridge.model.processor import build_processor, tokens_per_image, vision_config
+from train_bridge.model_config import ImageConfig
 
 
 def test_a_tiny_processor_learns_from_the_shards(shard_folder: str, processor: LlavaProcessor, tmp_path: Path) -> None:
@@ -79,3 +83,51 @@ def test_a_template_that_is_not_there_is_a_fault_of_the_stage(shard_folder: str,
     config = stage_config(shard_folder, tmp_path, data={"chat": {"template": "none.jinja"}})
     with pytest.raises(RecipeError, match=r"data\.chat\.template: none\.jinja cannot be read"):
         build_processor(config)
+
+
+def age(folder: Path, *, keeps_processor: bool) -> None:
+    """Make a folder of LLaVA as old as the first ones: no patch_size, no count of other tokens, old tokenizer words."""
+    config = json.loads((folder / "processor_config.json").read_text())
+    (folder / "preprocessor_config.json").write_text(json.dumps(config.pop("image_processor")))
+    if keeps_processor:
+        (folder / "processor_config.json").write_text(json.dumps({"processor_class": "LlavaProcessor"}))
+    else:
+        (folder / "processor_config.json").unlink()
+    tokenizer = json.loads((folder / "tokenizer_config.json").read_text())
+    for name in ("processor_class", "extra_special_tokens", "backend", "image_token"):
+        tokenizer.pop(name, None)
+    tokenizer |= {"tokenizer_class": "PreTrainedTokenizerFast", "additional_special_tokens": ["<image>"]}
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+
+
+@pytest.mark.parametrize("keeps_processor", [True, False])
+@pytest.mark.parametrize("vision", ["clip", "siglip"])
+def test_llava_folders_of_every_age_say_how_many_tokens_an_image_is(
+    shard_folder: str, parts: dict[str, str], tmp_path: Path, vision: str, *, keeps_processor: bool
+) -> None:
+    towers = {"tiny": None, "vision": parts[vision], "llm": parts["llm"]}
+    config = stage_config(shard_folder, tmp_path, model=towers)
+    processor = build_processor(config)
+    model = build_model(config, processor=processor)
+    model.save_pretrained(tmp_path / "old")
+    processor.save_pretrained(tmp_path / "old")
+    age(tmp_path / "old", keeps_processor=keeps_processor)
+    old = stage_config(shard_folder, tmp_path, model={"tiny": None}, init_from=str(tmp_path / "old"))
+    read = build_processor(old)
+    assert tokens_per_image(read) == tokens_per_image(processor) == 4
+    assert (read.patch_size, read.image_token_id) == (8, processor.image_token_id)
+    assert read.tokenizer("A <image> b").input_ids == processor.tokenizer("A <image> b").input_ids
+    assert build_model(old, processor=read).config.image_seq_length == 4
+
+
+def test_padding_of_llava_is_kept(shard_folder: str, parts: dict[str, str], tmp_path: Path) -> None:
+    towers = {"tiny": None, "vision": parts["clip"], "llm": parts["llm"]}
+    config = stage_config(shard_folder, tmp_path, model=towers, image={"mode": "pad"})
+    processor = build_processor(config)
+    assert image_form(processor.image_processor).pads
+    build_model(config, processor=processor).save_pretrained(tmp_path / "padded")
+    processor.save_pretrained(tmp_path / "padded")
+    again = stage_config(shard_folder, tmp_path, model={"tiny": None}, init_from=str(tmp_path / "padded"))
+    assert image_form(build_processor(again).image_processor).pads
+    cropped = again.model_copy(update={"image": ImageConfig(mode="crop")})
+    assert not image_form(build_processor(cropped).image_processor).pads
