@@ -3,19 +3,24 @@
 import json
 from pathlib import Path
 
-from transformers import AutoConfig, AutoImageProcessor, AutoProcessor, AutoTokenizer, LlavaProcessor, PreTrainedConfig
+from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer, LlavaProcessor
 
 from curate.contract.errors import CurateError, RecipeError
-from train_bridge.config import ChatConfig, StageConfig
+from train_bridge.config import ChatConfig, ModelConfig, StageConfig
 from train_bridge.model.downsample_llava import FACTOR
 from train_bridge.model.images import image_form
 from train_bridge.model.names import check_model_name
 from train_bridge.model.tiny_model import build_tiny_processor, shard_texts
+from train_bridge.model.towers import (
+    check_feature_layer,
+    check_image_size,
+    choose_tokens,
+    num_tokens_beside,
+    side_of,
+    vision_config,
+)
 from train_bridge.tokens.chat import PLAIN_TEMPLATE
 from train_bridge.tokens.encoder import IMAGE_MARK
-
-SELECT_BY_MODEL = {"clip_vision_model": "default", "siglip_vision_model": "full"}
-"""Which tokens of the vision tower are images: all but the class token, or, where there is none, all."""
 
 
 def build_processor(config: StageConfig) -> LlavaProcessor:
@@ -46,7 +51,7 @@ def _build(config: StageConfig) -> LlavaProcessor:
         texts = shard_texts(config.data.shards, num_samples=config.model.tiny.tokenizer_samples)
         processor = build_tiny_processor(config.model.tiny, texts=texts)
     else:
-        processor = _combine(str(config.model.vision), str(config.model.llm))
+        processor = _combine(config.model)
     if config.model.projector == "downsample_mlp":
         _join_patches(processor)
     return processor
@@ -79,20 +84,6 @@ def tokens_per_image(processor: LlavaProcessor) -> int:
     return int(patches + processor.num_additional_image_tokens - dropped)
 
 
-def vision_config(name: str) -> PreTrainedConfig:
-    """Return the configuration of a vision tower, also from a folder that holds its text tower beside it.
-
-    Raises:
-        CurateError: Neither CLIP nor SigLIP.
-    """
-    config = AutoConfig.from_pretrained(name)
-    config = getattr(config, "vision_config", config)
-    if config.model_type not in SELECT_BY_MODEL:
-        known = ", ".join(SELECT_BY_MODEL)
-        raise CurateError(f"{name}: vision tower of type {config.model_type}; known are {known}")
-    return config
-
-
 def _join_patches(processor: LlavaProcessor) -> None:
     """Let an image be a quarter of the tokens: the processor counts tokens as if patches were as much larger.
 
@@ -110,18 +101,22 @@ def _join_patches(processor: LlavaProcessor) -> None:
     processor.patch_size = size
 
 
-def _combine(vision: str, llm: str) -> LlavaProcessor:
+def _combine(model: ModelConfig) -> LlavaProcessor:
+    vision, llm = str(model.vision), str(model.llm)
     tower = vision_config(vision)
-    strategy = SELECT_BY_MODEL[tower.model_type]
+    strategy = choose_tokens(tower, model.vision_feature_select)
+    check_feature_layer(tower, model.vision_feature_layer)
+    image_processor = AutoImageProcessor.from_pretrained(vision)
+    check_image_size(tower, image_form(image_processor))
     tokenizer = AutoTokenizer.from_pretrained(llm)
     tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE_MARK]}, replace_extra_special_tokens=False)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
     return LlavaProcessor(
-        image_processor=AutoImageProcessor.from_pretrained(vision),
+        image_processor=image_processor,
         tokenizer=tokenizer,
-        patch_size=tower.patch_size,
+        patch_size=side_of(tower.patch_size),
         vision_feature_select_strategy=strategy,
         image_token=IMAGE_MARK,
-        num_additional_image_tokens=1 if strategy == "default" else 0,
+        num_additional_image_tokens=num_tokens_beside(tower, strategy),
     )
