@@ -8,9 +8,12 @@ from transformers import LlavaForConditionalGeneration
 
 from curate.contract.errors import RecipeError
 from train_bridge.config import StageConfig
+from train_bridge.model.attention import set_attention
+from train_bridge.model.context import check_context
 from train_bridge.model.images import ImageForm, image_form
-from train_bridge.model.llava import build_model, enable_checkpointing, set_attention, set_stop, set_trainable
+from train_bridge.model.llava import build_model, enable_checkpointing, set_stop, set_trainable
 from train_bridge.model.mask import Attention, resolve_attention
+from train_bridge.model.parts import settings_of
 from train_bridge.model.processor import tokens_per_image
 from train_bridge.training.data_use import check_used
 from train_bridge.training.few_shot import FewShotTask, read_tasks
@@ -67,6 +70,7 @@ def start_job(config: StageConfig, ranks: Ranks) -> Job:
         raise RecipeError(("run.attention: flex attention has no backward pass on the CPU; take segments",))
     with failing_together(may_take_long=True):
         model = build_model(config, processor=prepared.processor)
+        check_context(settings_of(model).text_config, seq_length=config.pack.seq_length)
         chosen = config.model
         set_stop(model, prepared.stop_ids)
         if not set_trainable(model, chosen.trainable, unfreeze=chosen.unfreeze, freeze=chosen.freeze):

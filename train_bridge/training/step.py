@@ -20,6 +20,8 @@ from train_bridge.data.collate import PADDING, Batch
 from train_bridge.data.samples import SkippedSample
 from train_bridge.model.images import ImageForm, normalise
 from train_bridge.model.mask import BLOCK, Attention, packed_mask
+from train_bridge.model.parts import settings_of
+from train_bridge.model.windows import windows_of
 from train_bridge.tokens.encoder import IGNORED
 from train_bridge.tokens.faults import SampleFault
 
@@ -107,10 +109,11 @@ def token_losses(
     places_k = (targets_bl != IGNORED).any(dim=0).nonzero()[:, 0]
     if not len(places_k):
         places_k = torch.zeros(1, dtype=torch.int64, device=targets_bl.device)  # every rank must run backward
+    text = settings_of(model).text_config
     logits_bkv = model(
         input_ids=batch.input_ids,
         pixel_values=normalise(batch.pixel_values, form=form) if len(batch.pixel_values) else None,
-        attention_mask=packed_mask(batch.segment_ids, attention=attention),
+        attention_mask=packed_mask(batch.segment_ids, attention=attention, windows=windows_of(text)),
         position_ids=batch.position_ids,
         use_cache=False,
         logits_to_keep=places_k,
