@@ -21,12 +21,15 @@ from transformers import (
 
 from curate.contract.errors import CurateError, RecipeError
 from train_bridge.config import Module, StageConfig
-from train_bridge.model import segment_attention
+from train_bridge.model.assemble import family_config, find_base, fold_logit_scale, put_parts
+from train_bridge.model.attention import set_attention
 from train_bridge.model.downsample_llava import DownsampleLlava, DownsampleLlavaConfig
-from train_bridge.model.mask import IMPLEMENTATIONS, Attention
+from train_bridge.model.family_llava import FamilyLlava, FamilyLlavaConfig
 from train_bridge.model.parts import LlavaSettings, module_of, second_matrix, settings_of, unused_vision
-from train_bridge.model.processor import tokens_per_image, vision_config
+from train_bridge.model.processor import tokens_per_image
+from train_bridge.model.same_logits import check_logits, check_packs, remember
 from train_bridge.model.tiny_model import tiny_configs
+from train_bridge.model.towers import vision_config
 
 ACTIVATIONS = {"linear": "linear", "mlp": "gelu", "downsample_mlp": "gelu"}
 """Of the projector. A linear one is a LLaVA projector whose activation is the identity and whose second matrix is kept
@@ -34,6 +37,7 @@ at the identity: one matrix learns, and the folder still loads with the plain cl
 CLASSES: dict[str, type[LlavaForConditionalGeneration]] = {
     "llava": LlavaForConditionalGeneration,
     DownsampleLlavaConfig.model_type: DownsampleLlava,
+    FamilyLlavaConfig.model_type: FamilyLlava,
 }
 """By model type."""
 VOCAB_MULTIPLE = 64
@@ -66,6 +70,9 @@ def build_model(config: StageConfig, *, processor: LlavaProcessor) -> LlavaForCo
         _prepare_projector(model)
     else:
         model = _from_parts(config, processor)
+    set_attention(model, "mask")
+    if config.model.tiny is None:
+        check_packs(model, name=str(config.init_from or config.model.llm))
     taken, written = settings_of(model).image_seq_length, tokens_per_image(processor)
     if taken != written:
         raise CurateError(f"the model takes {taken} tokens per image, the processor writes {written}")
@@ -119,12 +126,6 @@ def set_stop(model: LlavaForConditionalGeneration, token_ids: Sequence[int]) -> 
     model.generation_config.eos_token_id = [first, *more] if more else first
 
 
-def set_attention(model: PreTrainedModel, attention: Attention) -> None:
-    """Let the language model's attention take masks of this form; the vision tower has none and stays as it is."""
-    segment_attention.register()
-    model.set_attn_implementation({"text_config": IMPLEMENTATIONS[attention]})
-
-
 def enable_checkpointing(model: PreTrainedModel) -> None:
     """Recompute activations in the backward pass."""
     model.activation_checkpointing_enable({"use_reentrant": False})
@@ -160,23 +161,26 @@ def _from_folder(config: StageConfig, folder: str) -> LlavaForConditionalGenerat
 
 
 def _from_parts(config: StageConfig, processor: LlavaProcessor) -> LlavaForConditionalGeneration:
-    """Put pre-trained towers into a model whose projector alone is random."""
-    tower = vision_config(str(config.model.vision))
+    """Put pre-trained towers into a model whose projector alone is random, and see that they say what they said."""
+    name, tower = str(config.model.llm), vision_config(str(config.model.vision))
     vision = _load(AutoModel, str(config.model.vision), config=tower)
-    llm = _load(AutoModelForCausalLM, str(config.model.llm))
+    llm = _load(AutoModelForCausalLM, name)
+    base, memory = find_base(llm, name=name), remember(llm)
     if len(processor.tokenizer) > llm.config.vocab_size:
         # A new row is the image token's, which is never looked up: images replace it.
         llm.resize_token_embeddings(len(processor.tokenizer), pad_to_multiple_of=VOCAB_MULTIPLE, mean_resizing=False)
-    settings = _model_config(config, processor, vision=tower, text=llm.config)
+    fold_logit_scale(base, llm.config)
+    settings = family_config(_model_config(config, processor, vision=tower, text=llm.config), llm)
     with torch.device("meta"):
         model = model_class(settings.model_type)(settings)
-    model.model.vision_tower, model.model.language_model, model.lm_head = vision, llm.model, llm.lm_head
+    put_parts(model, vision=vision, base=base, head=llm.get_output_embeddings(), name=name)
     projector = model.model.multi_modal_projector.to_empty(device="cpu")
     torch.manual_seed(config.run.seed)
     for layer in projector.modules():
         if isinstance(layer, nn.Linear | nn.LayerNorm):
             layer.reset_parameters()
     _prepare_projector(model)
+    check_logits(model, memory, name=name)
     return model
 
 

@@ -11,7 +11,6 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from curate.contract.errors import CurateError
-from train_bridge.model.downsample_llava import DownsampleLlava
 from train_bridge.model.llava import model_class
 from train_bridge.training.ranks import Ranks, failing_together
 
@@ -43,7 +42,8 @@ def _write(
     plain_class = model_class(config.model_type)
     with torch.device("meta"):  # sharding has changed the class of the model itself
         plain = plain_class(config)
-    if plain_class is DownsampleLlava:  # the folder gets a copy of its source, and says so in config.json
+    if plain_class is not LlavaForConditionalGeneration:
+        # The folder gets a copy of the source of its class, and says so in config.json.
         config.__class__.register_for_auto_class()
         plain_class.register_for_auto_class("AutoModelForImageTextToText")
     strange = sorted(plain.state_dict().keys() ^ weights.keys())

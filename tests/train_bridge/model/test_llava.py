@@ -19,7 +19,6 @@ from train_bridge.model.llava import (
     is_linear,
     model_class,
     projector_of,
-    set_attention,
     set_trainable,
 )
 from train_bridge.model.parts import module_of
@@ -207,19 +206,6 @@ def test_a_pattern_without_a_match_is_a_mistake(shard_folder: str, processor: Ll
     model = build_model(tiny(shard_folder, tmp_path), processor=processor)
     with pytest.raises(RecipeError, match=r"\*\.embed_token matches no parameter"):
         set_trainable(model, {Module.LLM}, freeze=["*.embed_token"])
-
-
-def test_attention_is_set_for_the_language_model_alone(
-    shard_folder: str, processor: LlavaProcessor, tmp_path: Path
-) -> None:
-    model = build_model(tiny(shard_folder, tmp_path), processor=processor)
-    set_attention(model, "flex")
-    assert model.model.language_model.config._attn_implementation == "flex_attention"
-    assert model.model.vision_tower.config._attn_implementation == "sdpa"
-    set_attention(model, "segments")
-    assert model.model.language_model.config._attn_implementation == "segments"
-    set_attention(model, "mask")
-    assert model.model.language_model.config._attn_implementation == "sdpa"
 
 
 def test_other_kinds_of_models_are_refused() -> None:
