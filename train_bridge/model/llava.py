@@ -166,6 +166,7 @@ def _from_parts(config: StageConfig, processor: LlavaProcessor) -> LlavaForCondi
     vision = _load(AutoModel, str(config.model.vision), config=tower)
     llm = _load(AutoModelForCausalLM, name)
     base, memory = find_base(llm, name=name), remember(llm)
+    torch.manual_seed(config.run.seed)
     if len(processor.tokenizer) > llm.config.vocab_size:
         # A new row is the image token's, which is never looked up: images replace it.
         llm.resize_token_embeddings(len(processor.tokenizer), pad_to_multiple_of=VOCAB_MULTIPLE, mean_resizing=False)

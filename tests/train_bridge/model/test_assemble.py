@@ -9,6 +9,7 @@ from transformers import (
     GPT2Config,
     GPTNeoXConfig,
     GraniteConfig,
+    LlamaConfig,
     LlamaForCausalLM,
     LlavaForConditionalGeneration,
     PaliGemmaConfig,
@@ -104,6 +105,13 @@ def test_a_layout_that_llava_cannot_hold_is_refused(
     save(config)
     with pytest.raises(CurateError, match=fault):
         build()
+
+
+def test_rows_for_new_tokens_depend_on_the_seed_alone(save: Save, build: Build) -> None:
+    llm = save(LlamaConfig(**SIZES))
+    one, same = (build().lm_head.weight for _ in range(2))
+    assert len(one) > len(llm.lm_head.weight)
+    assert torch.equal(one, same)
 
 
 def test_a_model_whose_layers_transformers_builds_otherwise_is_refused(parts: dict[str, str]) -> None:
