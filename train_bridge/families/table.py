@@ -12,7 +12,7 @@ from train_bridge.training.ranks import Ranks
 
 BEGIN, END = "<!-- families: begin, written by `python -m train_bridge.families` -->", "<!-- families: end -->"
 LANGUAGE_HEAD = (
-    "| language model | sets it apart | assembles | logits equal | packed loss equal | exports | fits vLLM |"
+    "| language model | sets it apart | assembles | logits equal | packed loss equal | exports | names fit vLLM |"
 )
 VISION_HEAD = (
     "| vision tower | sets it apart | assembles | gradients where used | packed loss equal | exports | fits vLLM |"

@@ -29,7 +29,7 @@ from train_bridge.model.parts import LlavaSettings, module_of, second_matrix, se
 from train_bridge.model.processor import tokens_per_image
 from train_bridge.model.same_logits import check_logits, check_packs, remember
 from train_bridge.model.tiny_model import tiny_configs
-from train_bridge.model.towers import vision_config
+from train_bridge.model.towers import check_feature_layer, vision_config
 
 ACTIVATIONS = {"linear": "linear", "mlp": "gelu", "downsample_mlp": "gelu"}
 """Of the projector. A linear one is a LLaVA projector whose activation is the identity and whose second matrix is kept
@@ -70,6 +70,7 @@ def build_model(config: StageConfig, *, processor: LlavaProcessor) -> LlavaForCo
         _prepare_projector(model)
     else:
         model = _from_parts(config, processor)
+    check_feature_layer(settings_of(model).vision_config, settings_of(model).vision_feature_layer)
     set_attention(model, "mask")
     if config.model.tiny is None:
         check_packs(model, name=str(config.init_from or config.model.llm))

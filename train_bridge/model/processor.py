@@ -29,7 +29,7 @@ def build_processor(config: StageConfig) -> LlavaProcessor:
     Raises:
         CurateError: No such model; a vision tower or processor of an unknown kind, or one that the projector does not
             fit.
-        RecipeError: There is no such file of a template.
+        RecipeError: There is no such file of a template, or the vision tower has not the feature that is asked for.
     """
     processor = _build(config)
     template = _chat_template(config.data.chat, processor.tokenizer.chat_template or PLAIN_TEMPLATE)
@@ -42,6 +42,8 @@ def _build(config: StageConfig) -> LlavaProcessor:
     for where, name in origins.items():
         if name is not None:
             check_model_name(name, where=where)
+    if config.model.vision is None and config.model.vision_feature_select is not None:
+        raise RecipeError(("model.vision_feature_select: only with model.vision; other models have their own",))
     if config.init_from is not None:
         processor = AutoProcessor.from_pretrained(config.init_from)
         if not isinstance(processor, LlavaProcessor):
@@ -104,7 +106,7 @@ def _join_patches(processor: LlavaProcessor) -> None:
 def _combine(model: ModelConfig) -> LlavaProcessor:
     vision, llm = str(model.vision), str(model.llm)
     tower = vision_config(vision)
-    strategy = choose_tokens(tower, model.vision_feature_select)
+    strategy = choose_tokens(tower, model.vision_feature_select, joins_patches=model.projector not in ("linear", "mlp"))
     check_feature_layer(tower, model.vision_feature_layer)
     image_processor = AutoImageProcessor.from_pretrained(vision)
     check_image_size(tower, image_form(image_processor))

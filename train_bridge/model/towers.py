@@ -128,19 +128,23 @@ def num_extra_tokens(settings: TowerSettings) -> int:
     return tower_of(settings).has_class_token + num_registers(settings)
 
 
-def choose_tokens(settings: TowerSettings, wanted: Select | None) -> Select:
+def choose_tokens(settings: TowerSettings, wanted: Select | None, *, joins_patches: bool) -> Select:
     """Return which of the tower's tokens are images.
 
     Args:
         settings: Of the tower.
         wanted: ``model.vision_feature_select``; None drops the class token where there is one.
+        joins_patches: Whether the projector takes a grid of patches and nothing else.
 
     Raises:
-        RecipeError: The first token would be dropped, and is a patch.
+        RecipeError: The first token would be dropped, and is a patch; or the projector would get what is none.
     """
     has_class_token = tower_of(settings).has_class_token
     if wanted == "default" and not has_class_token:
         fault = f"{settings.model_type} has no class token, and default would drop a patch; take full"
+        raise RecipeError((f"model.vision_feature_select: {fault}",))
+    if wanted == "full" and joins_patches and num_extra_tokens(settings):
+        fault = f"{settings.model_type} has tokens that are no patches, and model.projector joins patches; take default"
         raise RecipeError((f"model.vision_feature_select: {fault}",))
     return wanted or ("default" if has_class_token else "full")
 
@@ -153,18 +157,19 @@ def num_tokens_beside(settings: TowerSettings, select: Select) -> int:
     return 1 if select == "default" else num_extra_tokens(settings)
 
 
-def check_feature_layer(settings: TowerSettings, layer: int) -> None:
+def check_feature_layer(settings: TowerSettings, layer: int | Sequence[int]) -> None:
     """Check that a tower has a hidden state of this number.
 
     Raises:
         RecipeError: It has not.
+        CurateError: There are several numbers, as in configurations of others.
     """
+    if not isinstance(layer, int):
+        raise CurateError(f"vision_feature_layer {list(layer)}: features of several layers cannot be trained here")
     num_layers = settings.num_hidden_layers
     if not -num_layers - 1 <= layer <= num_layers:
-        fault = (
-            f"{layer}: the tower has {num_layers} layers, so there are 0 to {num_layers} and -1 to {-num_layers - 1}"
-        )
-        raise RecipeError((f"model.vision_feature_layer: {fault}",))
+        fault = f"the tower has {num_layers} layers, so there are 0 to {num_layers} and -1 to {-num_layers - 1}"
+        raise RecipeError((f"model.vision_feature_layer: {layer}: {fault}",))
 
 
 def check_image_size(settings: TowerSettings, form: ImageForm) -> None:

@@ -3,6 +3,8 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from train_bridge.families import measure
 from train_bridge.families.language import LANGUAGES
@@ -36,6 +38,11 @@ def test_registers_are_no_tokens_of_an_image(tmp_path: Path) -> None:
         row = next(row for row in towers() if row.name == "DINOv2 with registers")
         found = measure_vision(row, language=LANGUAGES[0], folder=tmp_path, ranks=ranks)
     assert (found.assembles, found.tokens, found.serves) == ("own class", 16, NO)
+    model = AutoModelForImageTextToText.from_pretrained(tmp_path / "final", trust_remote_code=True)
+    processor = AutoProcessor.from_pretrained(tmp_path / "final")
+    inputs = processor(text="<image> a", images=Image.new("RGB", (50, 40)), return_tensors="pt")
+    assert int((inputs["input_ids"] == processor.image_token_id).sum()) == 16
+    assert model(**inputs).logits.isfinite().all()
 
 
 def test_what_differs_is_not_the_same() -> None:

@@ -81,6 +81,15 @@ def test_a_bias_or_a_cap_behind_the_matrix_is_carried_by_a_class(
     assert largest_difference(again, llm) < 1e-5
 
 
+def test_capped_scores_and_windows_are_those_of_the_language_model_when_it_writes(save: Save, build: Build) -> None:
+    llm = save(Gemma2Config(**SIZES, query_pre_attn_scalar=16, attn_logit_softcapping=2.0, sliding_window=6))
+    model = build()
+    options = {"max_new_tokens": 12, "do_sample": False, "eos_token_id": None}
+    wanted = llm.generate(input_ids=IDS, **options)
+    model.generation_config.suppress_tokens = [*range(250, model.lm_head.weight.shape[0])]
+    assert torch.equal(model.generate(input_ids=IDS, **options), wanted)
+
+
 def test_a_projector_of_another_class_is_refused_with_them(save: Save, build: Build) -> None:
     save(PhiConfig(**SIZES))
     with pytest.raises(CurateError, match=r"phi with siglip_vision_model needs lm_head_bias.*take model\.projector"):

@@ -80,6 +80,13 @@ def test_layers_behind_the_feature_stay_frozen(
     assert len({name.split("layers.")[1][0] for name in names if "layers." in name}) == num_learning
 
 
+def test_a_feature_that_the_tower_has_not_is_a_mistake(
+    shard_folder: str, processor: LlavaProcessor, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError, match=r"vision_feature_layer: 3: the tower has 2 layers"):
+        build_model(tiny(shard_folder, tmp_path, vision_feature_layer=3), processor=processor)
+
+
 @pytest.mark.parametrize("vision", ["clip", "siglip"])
 def test_parts_keep_their_weights(shard_folder: str, parts: dict[str, str], tmp_path: Path, vision: str) -> None:
     config = tiny(shard_folder, tmp_path, tiny=None, vision=parts[vision], llm=parts["llm"])

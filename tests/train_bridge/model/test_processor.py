@@ -97,3 +97,8 @@ def test_a_processor_for_another_size_of_images_is_refused(
     towers = {"tiny": None, "vision": str(tmp_path / "clip"), "llm": parts["llm"]}
     with pytest.raises(CurateError, match="gives 24 x 24 px, the vision tower takes 16 x 16"):
         build_processor(stage_config(shard_folder, tmp_path, model=towers))
+
+
+def test_tokens_of_a_tower_that_is_not_named_are_not_chosen(shard_folder: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"model\.vision_feature_select: only with model\.vision"):
+        build_processor(stage_config(shard_folder, tmp_path, model={"vision_feature_select": "full"}))

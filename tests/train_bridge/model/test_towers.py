@@ -59,13 +59,19 @@ def test_what_a_refused_tower_lacks_is_said(config: PretrainedConfig, reason: st
 def test_tokens_of_images_are_chosen_by_the_tower(
     config: PretrainedConfig, wanted: Select | None, chosen: Select, beside: int
 ) -> None:
-    assert choose_tokens(config, wanted) == chosen
+    assert choose_tokens(config, wanted, joins_patches=False) == chosen
     assert num_tokens_beside(config, chosen) == beside
 
 
 def test_a_patch_is_not_dropped() -> None:
     with pytest.raises(RecipeError, match=r"model\.vision_feature_select: siglip_vision_model has no class token"):
-        choose_tokens(SIGLIP, "default")
+        choose_tokens(SIGLIP, "default", joins_patches=False)
+
+
+def test_a_projector_that_joins_patches_gets_nothing_else() -> None:
+    assert choose_tokens(SIGLIP, "full", joins_patches=True) == "full"
+    with pytest.raises(RecipeError, match="clip_vision_model has tokens that are no patches"):
+        choose_tokens(CLIP, "full", joins_patches=True)
 
 
 def test_registers_and_the_class_token_are_no_patches() -> None:
@@ -81,6 +87,11 @@ def test_a_hidden_state_that_is_there_may_be_used(layer: int) -> None:
 def test_one_that_is_not_is_a_mistake(layer: int) -> None:
     with pytest.raises(RecipeError, match=f"vision_feature_layer: {layer}: the tower has 12 layers"):
         check_feature_layer(CLIP, layer)
+
+
+def test_features_of_several_layers_are_refused() -> None:
+    with pytest.raises(CurateError, match=r"\[-2, 4\]: features of several layers"):
+        check_feature_layer(CLIP, [-2, 4])
 
 
 def test_images_of_another_size_are_refused_with_both() -> None:
