@@ -26,6 +26,8 @@ def main(arguments: Sequence[str]) -> int:
     transformers_logging.disable_progress_bar()
     try:
         text = None if options.write is None else options.write.read_text(encoding="utf-8")
+        if text is not None:
+            replace_tables(text, "")  # says now if there is no place for them
         with joined_ranks() as ranks:
             found = tables(ranks)
         if text is None:

@@ -5,7 +5,8 @@ the causal language model is compared in fp32, to a ten-thousandth.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,12 +95,24 @@ def measure_language(
         ranks: Of one process.
         forms: Of attention, in which packs are compared.
     """
-    return _measure(row.config(vocab_size=VOCAB_SIZE), tower, folder=folder, ranks=ranks, forms=forms)
+    with _one_thread():
+        return _measure(row.config(vocab_size=VOCAB_SIZE), tower, folder=folder, ranks=ranks, forms=forms)
 
 
 def measure_vision(row: Vision, *, language: Language, folder: Path, ranks: Ranks) -> Found:
     """Measure a family of vision towers before a language model; see ``measure_language``."""
-    return _measure(language.config(vocab_size=VOCAB_SIZE), row, folder=folder, ranks=ranks, forms=FORMS)
+    return measure_language(language, tower=row, folder=folder, ranks=ranks)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute in one thread: of models as small as these, several would only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _measure(text: PreTrainedConfig, tower: Vision, *, folder: Path, ranks: Ranks, forms: Sequence[Attention]) -> Found:

@@ -26,14 +26,11 @@ def tables(ranks: Ranks) -> str:
     Args:
         ranks: Of one process.
     """
-    rows, reasons = list(_language_rows(ranks)), []
+    rows = [*_language_rows(ranks), *_vision_rows(ranks)]
     lines = [LANGUAGE_HEAD, RULE]
-    for name, mark, found in rows:
-        lines.append(_line(name, mark, found, found.logits))
+    lines += [_line(name, mark, found, found.logits) for name, mark, found in rows[: len(LANGUAGES)]]
     lines += ["", VISION_HEAD, RULE]
-    rows += list(_vision_rows(ranks))
-    for name, mark, found in rows[len(LANGUAGES) :]:
-        lines.append(_line(name, mark, found, found.gradients))
+    lines += [_line(name, mark, found, found.gradients) for name, mark, found in rows[len(LANGUAGES) :]]
     reasons = [f"- {name}: {found.refused}" for name, _, found in rows if found.refused]
     return "\n".join([*lines, "", "Refused:", "", *reasons])
 

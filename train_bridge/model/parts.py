@@ -10,8 +10,8 @@ from typing import Protocol
 from torch import nn
 
 from train_bridge.config import Module
-from train_bridge.model.context import ContextSettings
 from train_bridge.model.towers import TowerSettings, num_extra_tokens, side_of, tower_of
+from train_bridge.model.windows import LanguageSettings
 
 VISION_TOWER = "model.vision_tower"
 PROJECTOR = "model.multi_modal_projector"
@@ -24,7 +24,7 @@ class VisionSettings(TowerSettings, Protocol):
     hidden_size: int
 
 
-class TextSettings(ContextSettings, Protocol):
+class TextSettings(LanguageSettings, Protocol):
     """What is read of a language model's configuration."""
 
     hidden_size: int

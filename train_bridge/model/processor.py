@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
-from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer, LlavaProcessor
+from transformers import AutoConfig, AutoImageProcessor, AutoProcessor, AutoTokenizer, LlavaProcessor
 
 from curate.contract.errors import CurateError, RecipeError
-from train_bridge.config import ChatConfig, ModelConfig, StageConfig
+from train_bridge.config import ChatConfig, StageConfig
+from train_bridge.model.context import check_context
 from train_bridge.model.downsample_llava import FACTOR
 from train_bridge.model.images import image_form
 from train_bridge.model.names import check_model_name
@@ -29,7 +30,8 @@ def build_processor(config: StageConfig) -> LlavaProcessor:
     Raises:
         CurateError: No such model; a vision tower or processor of an unknown kind, or one that the projector does not
             fit.
-        RecipeError: There is no such file of a template, or the vision tower has not the feature that is asked for.
+        RecipeError: There is no such file of a template, the vision tower has not the feature that is asked for, or a
+            sample may be longer than the language model allows.
     """
     processor = _build(config)
     template = _chat_template(config.data.chat, processor.tokenizer.chat_template or PLAIN_TEMPLATE)
@@ -53,7 +55,7 @@ def _build(config: StageConfig) -> LlavaProcessor:
         texts = shard_texts(config.data.shards, num_samples=config.model.tiny.tokenizer_samples)
         processor = build_tiny_processor(config.model.tiny, texts=texts)
     else:
-        processor = _combine(config.model)
+        processor = _combine(config)
     if config.model.projector == "downsample_mlp":
         _join_patches(processor)
     return processor
@@ -103,8 +105,10 @@ def _join_patches(processor: LlavaProcessor) -> None:
     processor.patch_size = size
 
 
-def _combine(model: ModelConfig) -> LlavaProcessor:
-    vision, llm = str(model.vision), str(model.llm)
+def _combine(config: StageConfig) -> LlavaProcessor:
+    model, vision, llm = config.model, str(config.model.vision), str(config.model.llm)
+    # Said here already, because tokens are counted before the weights are read.
+    check_context(AutoConfig.from_pretrained(llm).get_text_config(), seq_length=config.pack.seq_length)
     tower = vision_config(vision)
     strategy = choose_tokens(tower, model.vision_feature_select, joins_patches=model.projector not in ("linear", "mlp"))
     check_feature_layer(tower, model.vision_feature_layer)

@@ -1,19 +1,28 @@
+import shutil
 from pathlib import Path
 
 import pytest
 
 from train_bridge.families.__main__ import main
-from train_bridge.families.table import BEGIN, END, LANGUAGE_HEAD
+
+DOCUMENT = Path(__file__).parents[3] / "docs/training.md"
 
 
 @pytest.mark.slow
-def test_tables_are_written_into_a_document(tmp_path: Path) -> None:
-    document = tmp_path / "training.md"
-    document.write_text(f"{BEGIN}\n{END}\n")
-    assert main(["--write", str(document)]) == 0
-    assert LANGUAGE_HEAD in document.read_text()
+def test_the_document_says_what_is_measured(tmp_path: Path) -> None:
+    copy = tmp_path / "training.md"
+    shutil.copy(DOCUMENT, copy)
+    assert main(["--write", str(copy)]) == 0
+    told = "renew it: python -m train_bridge.families --write docs/training.md"
+    assert copy.read_text(encoding="utf-8") == DOCUMENT.read_text(encoding="utf-8"), told
 
 
-def test_a_document_that_is_not_there_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--write", str(tmp_path / "none.md")]) == 1
-    assert "none.md" in capsys.readouterr().err
+@pytest.mark.parametrize(("text", "fault"), [(None, "none.md"), ("no marks", "no place for the tables")])
+def test_a_document_without_a_place_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, fault: str
+) -> None:
+    path = tmp_path / "none.md"
+    if text is not None:
+        path.write_text(text)
+    assert main(["--write", str(path)]) == 1
+    assert fault in capsys.readouterr().err

@@ -1,7 +1,8 @@
 from typing import Any
 
 import pytest
-from transformers import Gemma3TextConfig, GptOssConfig, LlamaConfig, Phi3Config, PretrainedConfig
+from transformers import BloomConfig, Gemma3TextConfig, GptOssConfig, LlamaConfig, Phi3Config, PretrainedConfig
+from transformers.models.llama4.configuration_llama4 import Llama4TextConfig
 
 from curate.contract.errors import RecipeError
 from train_bridge.model.context import check_context, positions_of
@@ -40,9 +41,10 @@ def llama(stated: int, **rope: Any) -> LlamaConfig:
             4096,
         ),
         (Gemma3TextConfig(max_position_embeddings=32768), 32768),
+        (BloomConfig(), None),
     ],
 )
-def test_positions_are_counted_with_their_scaling(config: PretrainedConfig, num_positions: int) -> None:
+def test_positions_are_counted_with_their_scaling(config: PretrainedConfig, num_positions: int | None) -> None:
     assert positions_of(config) == num_positions
 
 
@@ -56,3 +58,12 @@ def test_a_longer_sequence_is_refused_and_told_what_helps() -> None:
 def test_a_window_bounds_it_too() -> None:
     with pytest.raises(RecipeError, match="sliding_window of 128"):
         check_context(GptOssConfig(max_position_embeddings=4096, sliding_window=128), seq_length=4096)
+
+
+def test_scales_by_the_place_in_a_row_bound_packs() -> None:
+    config = Llama4TextConfig(num_hidden_layers=4, max_position_embeddings=131072, floor_scale=8192)
+    check_context(config, seq_length=8191)
+    with pytest.raises(RecipeError, match=r"8192 reaches the floor_scale of 8192 .* take at most 8191"):
+        check_context(config, seq_length=8192)
+    config.attn_temperature_tuning = False
+    check_context(config, seq_length=8192)

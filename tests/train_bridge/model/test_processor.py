@@ -102,3 +102,11 @@ def test_a_processor_for_another_size_of_images_is_refused(
 def test_tokens_of_a_tower_that_is_not_named_are_not_chosen(shard_folder: str, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"model\.vision_feature_select: only with model\.vision"):
         build_processor(stage_config(shard_folder, tmp_path, model={"vision_feature_select": "full"}))
+
+
+def test_packs_longer_than_the_language_model_are_refused_before_any_token_is_counted(
+    shard_folder: str, parts: dict[str, str], tmp_path: Path
+) -> None:
+    towers = {"tiny": None, "vision": parts["clip"], "llm": parts["llm"]}
+    with pytest.raises(RecipeError, match=r"pack\.seq_length: 4096 is more than the 2048 positions"):
+        build_processor(stage_config(shard_folder, tmp_path, model=towers, pack={"seq_length": 4096}))

@@ -7,6 +7,7 @@ from transformers import (
     GraniteSWAConfig,
     Lfm2Config,
     LlamaConfig,
+    LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaProcessor,
     MistralConfig,
@@ -53,10 +54,11 @@ def test_layers_that_a_mask_does_not_cut_are_refused(save: Save, build: Build) -
         build()
 
 
-def test_a_window_that_packs_do_not_know_is_noticed_where_it_is_short(save: Save, build: Build) -> None:
-    save(CwmConfig(**SIZES, sliding_window=4, layer_types=["sliding_attention"] * 2))
+def test_a_window_that_packs_do_not_know_is_noticed_where_it_is_short(model: LlavaForConditionalGeneration) -> None:
+    text = CwmConfig(**SIZES, initializer_range=0.5, sliding_window=4, layer_types=["sliding_attention"] * 2)
+    other = LlavaForConditionalGeneration(LlavaConfig(vision_config=model.config.vision_config, text_config=text))
     with pytest.raises(CurateError, match=r"in a pack .* type cwm .* sliding_window"):
-        build()
+        check_packs(other, name="x")
 
 
 @pytest.mark.parametrize(("window", "length"), [(8, 24), (100, 102), (4096, 24)])
