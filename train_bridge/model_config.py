@@ -125,4 +125,7 @@ class ModelConfig(BaseModel):
     freeze: tuple[str, ...] = ()
     """Patterns of parameter names that stay frozen all the same, such as ``*.embed_tokens.*``; they win."""
     vision_feature_layer: int = -2
-    """Hidden state of the vision tower that is projected. -2: LLaVA and VILA."""
+    """Hidden state of the vision tower that is projected. -2: LLaVA and VILA; 0 is the embedding."""
+    vision_feature_select: Literal["default", "full"] | None = None
+    """Which tokens of it: ``default`` drops the first one, ``full`` keeps all; null drops class token and registers,
+    where the tower has them."""

@@ -14,9 +14,10 @@ from transformers import LlavaForConditionalGeneration
 from train_bridge.config import StageConfig
 from train_bridge.data.collate import Batch
 from train_bridge.data.dataset import BatchDataset, load_batches
+from train_bridge.model.attention import set_attention
 from train_bridge.model.image_modes import image_form
 from train_bridge.model.images import ImageForm
-from train_bridge.model.llava import build_model, set_attention, set_trainable
+from train_bridge.model.llava import build_model, set_trainable
 from train_bridge.model.mask import Attention
 from train_bridge.model_config import TinyConfig
 from train_bridge.training.prepare import prepare

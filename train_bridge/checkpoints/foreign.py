@@ -23,7 +23,7 @@ ROWS_SINCE = (4, 46)
 """transformers of the NVILA release, whose code reads joined squares row by row; VILA-1.5 (4.36) went by columns."""
 OUTSIDE_TEXT = ("model.mm_projector.", "model.vision_tower.", "model.image_newline")
 """Of the flat layout: what is not the language model's."""
-SELECT = {"patch": "default", "cls_patch": "full"}
+SELECT: dict[str, Literal["default", "full"]] = {"patch": "default", "cls_patch": "full"}
 MODES = {theirs: ours for ours, theirs in IMAGE_MODES.items() if theirs} | {None: None, "square": None}
 """Our names of ``image_aspect_ratio``; None leaves an image to the image processor."""
 
@@ -41,8 +41,8 @@ class ForeignModel:
     projector: str
     """Type, as NVlabs/VILA calls it."""
     patch_order: PatchOrder
-    select: str
-    """``default`` without the class token, or ``full``."""
+    select: Literal["default", "full"]
+    """``default`` drops the class token, ``full`` keeps all."""
     select_layer: int
     image_mode: str | None
     s2_scales: tuple[int, ...] | None

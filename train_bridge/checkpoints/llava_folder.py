@@ -25,9 +25,10 @@ def write_llava(folder: Path, model: ExportedModel) -> None:
         settings[part] = with_older_words(model.settings[part], dtype=model.dtype)
     if model.code is not None:
         shutil.copy(model.code, folder / model.code.name)
+        (name,) = model.settings["architectures"]
         settings["auto_map"] = {
-            "AutoConfig": f"{model.code.stem}.VilaLlavaConfig",
-            "AutoModelForImageTextToText": f"{model.code.stem}.VilaLlava",
+            "AutoConfig": f"{model.code.stem}.{name}Config",
+            "AutoModelForImageTextToText": f"{model.code.stem}.{name}",
         }
     write_json(folder / CONFIG_NAME, settings)
     write_json(folder / "generation_config.json", model.generation)

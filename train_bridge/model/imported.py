@@ -28,7 +28,7 @@ from train_bridge.checkpoints.foreign import ForeignModel, read_foreign
 from train_bridge.checkpoints.layouts import Layout, find_layout, local_folder
 from train_bridge.checkpoints.tensors import Tensors
 from train_bridge.config import StageConfig
-from train_bridge.model.assembled import assemble, grow_vocabulary
+from train_bridge.model.assemble import join_towers
 from train_bridge.model.vila_llava import VilaLlavaConfig
 from train_bridge.model_config import ImageConfig
 
@@ -106,15 +106,20 @@ def import_model(foreign: ForeignModel, *, processor: LlavaProcessor, image_seq_
         "vocab_size": llm.config.vocab_size,
         "has_tower": foreign.read_vision is not None,
     }
-    grow_vocabulary(llm, num_tokens=len(processor.tokenizer))
-    model = assemble(_settings(foreign, processor, llm, vision, image_seq_length), vision=vision, llm=llm)
+    model = join_towers(
+        vision,
+        llm,
+        num_tokens=len(processor.tokenizer),
+        settings=lambda text: _settings(foreign, processor, text, vision.config, image_seq_length),
+        name=foreign.folder,
+    )
     setattr(model.config, ORIGIN, origin)
     _fill_projector(model.model.multi_modal_projector, foreign)
     return model
 
 
 def _settings(
-    foreign: ForeignModel, processor: LlavaProcessor, llm: PreTrainedModel, vision: PreTrainedModel, length: int
+    foreign: ForeignModel, processor: LlavaProcessor, text: PreTrainedConfig, vision: PreTrainedConfig, length: int
 ) -> LlavaConfig:
     own: dict[str, Any] = {"projector_hidden_act": PLAIN.get(foreign.projector)}
     if is_vila := foreign.projector not in PLAIN:
@@ -122,13 +127,13 @@ def _settings(
         own = {"projector_type": foreign.projector, "patch_order": foreign.patch_order, "s2_scales": scales}
     return (VilaLlavaConfig if is_vila else LlavaConfig)(
         **own,
-        vision_config=vision.config,
-        text_config=llm.config,
+        vision_config=vision,
+        text_config=text,
         image_token_index=processor.image_token_id,
         image_seq_length=length,
         vision_feature_select_strategy=foreign.select,
         vision_feature_layer=foreign.select_layer,
-        tie_word_embeddings=llm.config.tie_word_embeddings,
+        tie_word_embeddings=text.tie_word_embeddings,
     )
 
 

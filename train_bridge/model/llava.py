@@ -24,13 +24,15 @@ from curate.contract.errors import CurateError, RecipeError
 from train_bridge.checkpoints.exported import TOWER_NAME
 from train_bridge.checkpoints.projector_file import read_projector
 from train_bridge.config import StageConfig
-from train_bridge.model import segment_attention
-from train_bridge.model.assembled import BASE_DTYPE, assemble, grow_vocabulary, model_class, stored_dtype
+from train_bridge.model.assemble import join_towers
+from train_bridge.model.attention import set_attention
+from train_bridge.model.classes import BASE_DTYPE, model_class, stored_dtype
 from train_bridge.model.imported import fill_projector, foreign_model, import_model
-from train_bridge.model.mask import IMPLEMENTATIONS, Attention
 from train_bridge.model.parts import LlavaSettings, module_of, second_matrix, settings_of, unused_vision
-from train_bridge.model.processor import tokens_per_image, vision_config
+from train_bridge.model.processor import tokens_per_image
+from train_bridge.model.same_logits import check_packs
 from train_bridge.model.tiny_model import tiny_configs
+from train_bridge.model.towers import check_feature_layer, vision_config
 from train_bridge.model.vila_llava import VilaLlavaConfig
 from train_bridge.model_config import RANDOM, Module
 
@@ -62,6 +64,11 @@ def build_model(config: StageConfig, *, processor: LlavaProcessor) -> LlavaForCo
     setattr(model.config, BASE_DTYPE, _base_dtype(config))
     if config.model.vision is not None:
         setattr(model.config, TOWER_NAME, config.model.vision)
+    settings = settings_of(model)
+    check_feature_layer(settings.vision_config, settings.vision_feature_layer)
+    set_attention(model, "mask")
+    if config.model.tiny is None:
+        check_packs(model, name=str(config.init_from or config.model.llm))
     taken, written = settings_of(model).image_seq_length, tokens_per_image(processor)
     if taken != written:
         raise CurateError(f"the model takes {taken} tokens per image, the processor writes {written}")
@@ -113,12 +120,6 @@ def set_stop(model: LlavaForConditionalGeneration, token_ids: Sequence[int]) -> 
     """Let ``generate``, and servers that read the exported folder, stop at any of these tokens."""
     first, *more = token_ids
     model.generation_config.eos_token_id = [first, *more] if more else first
-
-
-def set_attention(model: PreTrainedModel, attention: Attention) -> None:
-    """Let the language model's attention take masks of this form; the vision tower has none and stays as it is."""
-    segment_attention.register()
-    model.set_attn_implementation({"text_config": IMPLEMENTATIONS[attention]})
 
 
 def enable_checkpointing(model: PreTrainedModel) -> None:
@@ -174,12 +175,15 @@ def _own_folder(folder: str, *, patch_order: str | None) -> LlavaForConditionalG
 
 
 def _from_parts(config: StageConfig, processor: LlavaProcessor) -> LlavaForConditionalGeneration:
-    """Put pre-trained towers into a model whose projector alone is random."""
-    tower = vision_config(str(config.model.vision))
-    vision = _load(AutoModel, str(config.model.vision), config=tower)
-    llm = _load(AutoModelForCausalLM, str(config.model.llm))
-    grow_vocabulary(llm, num_tokens=len(processor.tokenizer))
-    model = assemble(_model_config(config, processor, vision=tower, text=llm.config), vision=vision, llm=llm)
+    """Put pre-trained towers into a model whose projector alone is random, and see that they say what they said."""
+    name, tower = str(config.model.llm), vision_config(str(config.model.vision))
+    model = join_towers(
+        _load(AutoModel, str(config.model.vision), config=tower),
+        _load(AutoModelForCausalLM, name),
+        num_tokens=len(processor.tokenizer),
+        settings=lambda text: _model_config(config, processor, vision=tower, text=text),
+        name=name,
+    )
     torch.manual_seed(config.run.seed)
     for layer in model.model.multi_modal_projector.modules():
         if isinstance(layer, nn.Linear | nn.LayerNorm):

@@ -9,27 +9,22 @@ from typing import Protocol
 
 from torch import nn
 
+from train_bridge.model.towers import TowerSettings, num_extra_tokens, side_of, tower_of
+from train_bridge.model.windows import LanguageSettings
 from train_bridge.model_config import Module
 
 VISION_TOWER = "model.vision_tower"
 PROJECTOR = "model.multi_modal_projector"
 LANGUAGE_MODEL = "model.language_model"
-BEHIND_LAYERS = ("post_layernorm", "head")
-"""Of a vision tower: what follows its layers. CLIP's has no head."""
 
 
-class VisionSettings(Protocol):
+class VisionSettings(TowerSettings, Protocol):
     """What is read of a vision tower's configuration."""
 
     hidden_size: int
-    image_size: int
-    """px"""
-    patch_size: int
-    """px"""
-    num_hidden_layers: int
 
 
-class TextSettings(Protocol):
+class TextSettings(LanguageSettings, Protocol):
     """What is read of a language model's configuration."""
 
     hidden_size: int
@@ -45,6 +40,8 @@ class LlavaSettings(Protocol):
     vision_feature_layer: int
     """Which hidden state of the vision tower the projector takes: 0 is the embedding, negative ones count from the
     end."""
+    vision_feature_select_strategy: str
+    """Which of its tokens, see ``towers``."""
     image_seq_length: int
     """Tokens per image."""
     vision_config: VisionSettings
@@ -64,7 +61,18 @@ def vision_tower(model: nn.Module) -> nn.Module:
 
 def vision_layers(model: nn.Module) -> list[nn.Module]:
     """Return the layers of the vision tower, in order."""
-    return list(model.get_submodule(f"{VISION_TOWER}.encoder.layers").children())
+    return list(vision_tower(model).get_submodule(tower_of(settings_of(model).vision_config).layers).children())
+
+
+def num_vision_tokens(settings: LlavaSettings) -> int:
+    """Return how many tokens the layers of the vision tower see of an image.
+
+    Of a tower that interpolates its positions, as many as the projector takes: patches that it joins count once.
+    """
+    vision, extra = settings.vision_config, num_extra_tokens(settings.vision_config)
+    if tower_of(vision).interpolates:
+        return settings.image_seq_length + (extra if settings.vision_feature_select_strategy == "default" else 0)
+    return (side_of(vision.image_size) // side_of(vision.patch_size)) ** 2 + extra
 
 
 def projector(model: nn.Module) -> nn.Module:
@@ -95,12 +103,17 @@ def module_of(name: str) -> Module:
 
 
 def unused_vision(model: nn.Module) -> Iterator[nn.Parameter]:
-    """Yield the vision tower's parameters behind the feature that is used."""
-    layer, layers = settings_of(model).vision_feature_layer, vision_layers(model)
+    """Yield the vision tower's parameters that no feature comes from: those behind it, and what only its training used.
+
+    Raises:
+        CurateError: A tower of a type that is not known.
+    """
+    layer, layers, tower = settings_of(model).vision_feature_layer, vision_layers(model), vision_tower(model)
+    known = tower_of(settings_of(model).vision_config)
     # Hidden state 0 is the embedding, hidden state k the output of layer k - 1.
     num_used = layer if layer >= 0 else len(layers) + 1 + layer
     for unused in layers[num_used:]:
         yield from unused.parameters()
-    for name, part in vision_tower(model).named_children():
-        if name in BEHIND_LAYERS:
-            yield from part.parameters()
+    for name, parameter in tower.named_parameters():
+        if name in known.idle or name.partition(".")[0] in known.behind:
+            yield parameter

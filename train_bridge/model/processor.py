@@ -18,19 +18,24 @@ from transformers import (
 from curate.contract.errors import CurateError, RecipeError
 from train_bridge.checkpoints.foreign import ForeignModel
 from train_bridge.config import ChatConfig, StageConfig
+from train_bridge.model.context import check_context
 from train_bridge.model.image_modes import image_form, with_mode
-from train_bridge.model.imported import foreign_model, image_settings, imported_parts, tower_config
+from train_bridge.model.imported import foreign_model, image_settings, imported_parts, text_settings, tower_config
 from train_bridge.model.names import check_model_name
 from train_bridge.model.tiny_model import build_tiny_processor, shard_texts
+from train_bridge.model.towers import (
+    TOWERS,
+    check_feature_layer,
+    check_image_size,
+    choose_tokens,
+    num_tokens_beside,
+    side_of,
+    vision_config,
+)
 from train_bridge.model.vila_llava import CHAINS
 from train_bridge.model_config import ImageConfig
 from train_bridge.tokens.chat import PLAIN_TEMPLATE
 from train_bridge.tokens.encoder import IMAGE_MARK
-
-CLASS_TOKEN = {"clip_vision_model"}
-"""Vision towers whose first token is no patch."""
-SELECT_BY_MODEL = {"clip_vision_model": "default", "siglip_vision_model": "full"}
-"""Which tokens of the vision tower are images: all but the class token, or, where there is none, all."""
 
 
 def build_processor(config: StageConfig) -> LlavaProcessor:
@@ -52,6 +57,8 @@ def _build(config: StageConfig) -> LlavaProcessor:
     for where, name in origins.items():
         if name is not None:
             check_model_name(name, where=where)
+    if config.model.vision_feature_select is not None and (config.model.vision is None or config.init_from):
+        raise RecipeError(("model.vision_feature_select: only with model.vision; other models have their own",))
     if (foreign := foreign_model(config)) is not None:
         return _of_foreign(foreign, config)
     if config.init_from is not None:
@@ -65,7 +72,7 @@ def _build(config: StageConfig) -> LlavaProcessor:
         processor = build_tiny_processor(config.model.tiny, texts=texts)
         _set_images(processor, config.image, size_px=config.model.tiny.image_size)
     else:
-        processor = _combine(str(config.model.vision), str(config.model.llm), images=config.image)
+        processor = _combine(config)
     if config.model.projector in CHAINS:
         join_patches(processor, projector=config.model.projector)
     return processor
@@ -92,24 +99,28 @@ def _complete(processor: LlavaProcessor, settings: Mapping[str, Any]) -> None:
         processor.patch_size = vision.get("patch_size")
     if processor.vision_feature_select_strategy is None:
         processor.vision_feature_select_strategy = settings.get("vision_feature_select_strategy", "default")
-    if (kind := vision.get("model_type")) in SELECT_BY_MODEL:
-        processor.num_additional_image_tokens = int(kind in CLASS_TOKEN)
+    if vision.get("model_type") in TOWERS:
+        tower = AutoConfig.for_model(**vision)
+        processor.num_additional_image_tokens = num_tokens_beside(tower, processor.vision_feature_select_strategy)
 
 
 def _of_foreign(foreign: ForeignModel, config: StageConfig) -> LlavaProcessor:
     """Return the processor of a folder of the VILA family."""
+    check_context(text_settings(foreign), seq_length=config.pack.seq_length)
     tokenizer, image_processor = imported_parts(foreign)
     tower = tower_config(foreign)
+    choose_tokens(tower, foreign.select, joins_patches=foreign.projector in CHAINS)
     processor = LlavaProcessor(
         image_processor=image_processor,
         tokenizer=_with_image_token(tokenizer),
         patch_size=tower.patch_size,
         vision_feature_select_strategy=foreign.select,
         image_token=IMAGE_MARK,
-        num_additional_image_tokens=int(tower.model_type in CLASS_TOKEN),
+        num_additional_image_tokens=num_tokens_beside(tower, foreign.select),
     )
     images = image_settings(foreign, config.image)
     _set_images(processor, images, size_px=tower.image_size, newline=foreign.image_newline)
+    check_image_size(tower, image_form(processor.image_processor))
     if foreign.projector in CHAINS:
         join_patches(processor, projector=foreign.projector)
     if foreign.chat_template is not None:
@@ -151,20 +162,6 @@ def tokens_per_image(processor: LlavaProcessor) -> int:
     return int(patches + processor.num_additional_image_tokens - dropped)
 
 
-def vision_config(name: str) -> PreTrainedConfig:
-    """Return the configuration of a vision tower, also from a folder that holds its text tower beside it.
-
-    Raises:
-        CurateError: Neither CLIP nor SigLIP.
-    """
-    config = AutoConfig.from_pretrained(name)
-    config = getattr(config, "vision_config", config)
-    if config.model_type not in SELECT_BY_MODEL:
-        known = ", ".join(SELECT_BY_MODEL)
-        raise CurateError(f"{name}: vision tower of type {config.model_type}; known are {known}")
-    return config
-
-
 def join_patches(processor: LlavaProcessor, *, projector: str) -> None:
     """Let an image be fewer tokens: the processor counts them as if patches were as much larger.
 
@@ -186,18 +183,23 @@ def join_patches(processor: LlavaProcessor, *, projector: str) -> None:
     processor.patch_size = size
 
 
-def _combine(vision: str, llm: str, *, images: ImageConfig) -> LlavaProcessor:
+def _combine(config: StageConfig) -> LlavaProcessor:
+    model, vision, llm = config.model, str(config.model.vision), str(config.model.llm)
+    # Said here already, because tokens are counted before the weights are read.
+    check_context(AutoConfig.from_pretrained(llm).get_text_config(), seq_length=config.pack.seq_length)
     tower = vision_config(vision)
-    strategy = SELECT_BY_MODEL[tower.model_type]
+    strategy = choose_tokens(tower, model.vision_feature_select, joins_patches=model.projector in CHAINS)
+    check_feature_layer(tower, model.vision_feature_layer)
     processor = LlavaProcessor(
         image_processor=AutoImageProcessor.from_pretrained(vision),
         tokenizer=_with_image_token(AutoTokenizer.from_pretrained(llm)),
-        patch_size=tower.patch_size,
+        patch_size=side_of(tower.patch_size),
         vision_feature_select_strategy=strategy,
         image_token=IMAGE_MARK,
-        num_additional_image_tokens=1 if strategy == "default" else 0,
+        num_additional_image_tokens=num_tokens_beside(tower, strategy),
     )
-    _set_images(processor, images, size_px=tower.image_size)
+    _set_images(processor, config.image, size_px=side_of(tower.image_size))
+    check_image_size(tower, image_form(processor.image_processor))
     return processor
 
 

@@ -11,6 +11,8 @@ from torch import nn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.modeling_utils import AttentionInterface
 
+from train_bridge.model.capped_attention import capped_attention
+
 NAME = "segments"
 """Of this attention in transformers' registry."""
 
@@ -29,6 +31,7 @@ def segment_attention(  # noqa: PLR0913 - transformers' signature
     *,
     dropout: float = 0.0,
     scaling: float | None = None,
+    softcap: float | None = None,
     **options: object,
 ) -> tuple[torch.Tensor, None]:
     """Let each token see itself and earlier tokens of its own segment.
@@ -38,24 +41,48 @@ def segment_attention(  # noqa: PLR0913 - transformers' signature
         query: [B, H, L, D].
         key: [B, H or fewer, L, D].
         value: As ``key``.
-        attention_mask: Segment ids, integers [B, 1, 1, L]; those of a segment are next to each other.
+        attention_mask: Segment ids, integers [B, 1, 1, L]; those of a segment are next to each other. Where the layer
+            has a window, [B, 1, 2, L]: behind them the first place that each place sees.
         dropout: Share of attention weights that is dropped.
         scaling: Of scores; None is ``D ** -0.5``.
+        softcap: Of scores; None does not cap.
         options: Of transformers.
 
     Returns:
         [B, L, H, D], and no weights.
     """
     options.pop("is_causal", None)
+
+    def attend(part_1htd: tuple[torch.Tensor, ...], mask_11tt: torch.Tensor | None) -> torch.Tensor:
+        own, other, content = part_1htd
+        if softcap is not None:
+            return capped_attention(
+                module, own, other, content, mask_11tt, dropout=dropout, scaling=scaling, softcap=softcap
+            )[0]
+        out = sdpa_attention_forward(
+            module, own, other, content, mask_11tt, dropout=dropout, scaling=scaling, is_causal=True, **options
+        )
+        return torch.as_tensor(out[0])
+
     rows_1lhd = []
     for row, ids_l in enumerate(attention_mask[:, 0, 0]):
         lengths = torch.unique_consecutive(ids_l, return_counts=True)[1].tolist()
-        parts_1htd = (torch.split(tensor[row : row + 1], lengths, dim=2) for tensor in (query, key, value))
-        outputs_1thd = [
-            sdpa_attention_forward(
-                module, *part_1htd, attention_mask=None, dropout=dropout, scaling=scaling, is_causal=True, **options
-            )[0]
-            for part_1htd in zip(*parts_1htd, strict=True)
-        ]
-        rows_1lhd.append(torch.cat(outputs_1thd, dim=1))
+        parts_1htd = [torch.split(tensor[row : row + 1], lengths, dim=2) for tensor in (query, key, value)]
+        masks_11tt = _window_masks(attention_mask[row, 0, 1:], lengths)
+        outputs_1thd = map(attend, zip(*parts_1htd, strict=True), masks_11tt)
+        rows_1lhd.append(torch.cat(list(outputs_1thd), dim=1))
     return torch.cat(rows_1lhd), None
+
+
+def _window_masks(first_xl: torch.Tensor, lengths: list[int]) -> list[torch.Tensor | None]:
+    """Return the mask [1, 1, T, T] of each segment that is longer than a window; None sees all that is before."""
+    if not len(first_xl):
+        return [None] * len(lengths)
+    masks: list[torch.Tensor | None] = []
+    start = 0
+    for first_t in torch.split(first_xl[0], lengths):
+        places_t = torch.arange(start, start + len(first_t), device=first_t.device)
+        sees_tt = (places_t >= first_t[:, None]) & (places_t[:, None] >= places_t)
+        masks.append(sees_tt[None, None] if first_t[-1] > start else None)
+        start += len(first_t)
+    return masks

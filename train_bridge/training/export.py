@@ -1,5 +1,6 @@
 """Writes the trained model: the folder that the next stage begins from, and one for each target that is asked for."""
 
+import inspect
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +14,7 @@ from curate.contract.errors import CurateError
 from train_bridge.checkpoints.exported import ExportedModel
 from train_bridge.checkpoints.targets import check_targets, resolve_targets, write_target
 from train_bridge.config import RunConfig, Target
-from train_bridge.model import vila_llava
-from train_bridge.model.assembled import BASE_DTYPE, model_class
+from train_bridge.model.classes import BASE_DTYPE, model_class
 from train_bridge.training.ranks import Ranks, failing_together
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -99,7 +99,7 @@ def prepare_export(
         weights={name: value.to(wanted) for name, value in _as_saved(plain, weights or {}).items()},
         processor=processor,
         generation=model.generation_config.to_diff_dict(),
-        code=Path(vila_llava.__file__) if plain_class is vila_llava.VilaLlava else None,
+        code=None if plain_class is LlavaForConditionalGeneration else Path(inspect.getfile(plain_class)),
     )
 
 

@@ -8,7 +8,7 @@ import torch
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from train_bridge.config import TaskConfig
-from train_bridge.model.llava import set_attention
+from train_bridge.model.attention import set_attention
 from train_bridge.model.mask import Attention
 from train_bridge.tasks.answerer import Answerer
 from train_bridge.tasks.examples import Example, read_examples

@@ -16,6 +16,7 @@ from torch import nn
 from train_bridge.model.parts import (
     language_layers,
     module_of,
+    num_vision_tokens,
     output_matrix,
     projector,
     settings_of,
@@ -73,7 +74,7 @@ def cost_of(model: nn.Module, *, tokens_per_image: int) -> ModelCost:
     vision, text = settings.vision_config, settings.text_config
     towers = Module.VISION in learns
     before_llm = towers or Module.PROJECTOR in learns
-    num_patches = (vision.image_size // vision.patch_size) ** 2 + 1
+    num_patches = num_vision_tokens(settings)
     num_layers = settings.vision_feature_layer % (vision.num_hidden_layers + 1)
     tower = _matrices(vision_tower(model), lambda weight: id(weight) not in unused)
     image = num_patches * _per_token(tower, sends=towers)
@@ -102,9 +103,9 @@ def find_peak(name: str) -> float | None:
 
 
 def _matrices(module: nn.Module, wanted: Callable[[nn.Parameter], bool] = lambda _: True) -> list[nn.Parameter]:
-    """Return what is multiplied: no biases, norms or tables of positions."""
+    """Return what is multiplied: no biases, norms, tables of positions or single tokens."""
     tables = {id(p) for part in module.modules() if isinstance(part, nn.Embedding) for p in part.parameters()}
-    return [p for p in module.parameters() if p.ndim > 1 and id(p) not in tables and wanted(p)]
+    return [p for p in module.parameters() if p.ndim > 1 and len(p) > 1 and id(p) not in tables and wanted(p)]
 
 
 def _per_token(weights: Iterable[nn.Parameter], *, sends: bool) -> float:

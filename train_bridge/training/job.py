@@ -8,10 +8,13 @@ from transformers import LlavaForConditionalGeneration
 
 from curate.contract.errors import RecipeError
 from train_bridge.config import StageConfig
+from train_bridge.model.attention import set_attention
+from train_bridge.model.context import check_context
 from train_bridge.model.image_modes import image_form
 from train_bridge.model.images import ImageForm
-from train_bridge.model.llava import build_model, set_attention, set_stop, set_trainable
+from train_bridge.model.llava import build_model, set_stop, set_trainable
 from train_bridge.model.mask import Attention, resolve_attention
+from train_bridge.model.parts import settings_of
 from train_bridge.model.processor import tokens_per_image
 from train_bridge.training.data_use import check_used
 from train_bridge.training.export import check_export
@@ -75,6 +78,7 @@ def start_job(config: StageConfig, ranks: Ranks) -> Job:
         source = build_model(config, processor=prepared.processor) if ranks.is_first else None
         if source is not None:
             check_export(config.run, source, prepared.processor)
+            check_context(settings_of(source).text_config, seq_length=config.pack.seq_length)
     model = share_model(source, ranks=ranks)
     _set_up(model, config, prepared, attention=attention)
     cost = cost_of(model, tokens_per_image=tokens_per_image(prepared.processor))

@@ -21,6 +21,8 @@ from train_bridge.data.collate import PADDING, Batch
 from train_bridge.data.samples import SkippedSample
 from train_bridge.model.images import ImageForm, normalise
 from train_bridge.model.mask import BLOCK, Attention, packed_mask
+from train_bridge.model.parts import settings_of
+from train_bridge.model.windows import windows_of
 from train_bridge.tokens.encoder import IGNORED
 from train_bridge.tokens.faults import SampleFault
 from train_bridge.training.chunked_loss import losses_for_logits
@@ -111,6 +113,7 @@ def token_losses(
     if not len(places_k):
         places_k = torch.zeros(1, dtype=torch.int64, device=targets_bl.device)  # every rank must run backward
     targets_bk = targets_bl[:, places_k]
+    windows = windows_of(settings_of(model).text_config)
     has_images = len(batch.pixel_values) > 0
     is_idle = isinstance(model, FSDPModule) and not has_images
     with losses_for_logits(model, targets_bk), running_idle_towers(model, form=form) if is_idle else nullcontext():
@@ -118,7 +121,7 @@ def token_losses(
             input_ids=batch.input_ids,
             pixel_values=normalise(batch.pixel_values, form=form) if has_images else None,
             image_sizes=batch.image_grids if len(batch.image_grids) else None,
-            attention_mask=packed_mask(batch.segment_ids, attention=attention),
+            attention_mask=packed_mask(batch.segment_ids, attention=attention, windows=windows),
             position_ids=batch.position_ids,
             use_cache=False,
             logits_to_keep=places_k,

@@ -13,13 +13,12 @@ from transformers import (
 from curate.contract.errors import CurateError, RecipeError
 from tests.train_bridge.conftest import stage_config
 from train_bridge.config import StageConfig
-from train_bridge.model.assembled import model_class
+from train_bridge.model.classes import model_class
 from train_bridge.model.llava import (
     build_model,
     enable_checkpointing,
     is_linear,
     projector_of,
-    set_attention,
     set_trainable,
 )
 from train_bridge.model.parts import module_of
@@ -81,6 +80,13 @@ def test_layers_behind_the_feature_stay_frozen(
     model = build_model(tiny(shard_folder, tmp_path, vision_feature_layer=layer), processor=processor)
     names = set_trainable(model, {Module.VISION})
     assert len({name.split("layers.")[1][0] for name in names if "layers." in name}) == num_learning
+
+
+def test_a_feature_that_the_tower_has_not_is_a_mistake(
+    shard_folder: str, processor: LlavaProcessor, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError, match=r"vision_feature_layer: 3: the tower has 2 layers"):
+        build_model(tiny(shard_folder, tmp_path, vision_feature_layer=3), processor=processor)
 
 
 @pytest.mark.parametrize("vision", ["clip", "siglip"])
@@ -209,19 +215,6 @@ def test_a_pattern_without_a_match_is_a_mistake(shard_folder: str, processor: Ll
     model = build_model(tiny(shard_folder, tmp_path), processor=processor)
     with pytest.raises(RecipeError, match=r"\*\.embed_token matches no parameter"):
         set_trainable(model, {Module.LLM}, freeze=["*.embed_token"])
-
-
-def test_attention_is_set_for_the_language_model_alone(
-    shard_folder: str, processor: LlavaProcessor, tmp_path: Path
-) -> None:
-    model = build_model(tiny(shard_folder, tmp_path), processor=processor)
-    set_attention(model, "flex")
-    assert model.model.language_model.config._attn_implementation == "flex_attention"
-    assert model.model.vision_tower.config._attn_implementation == "sdpa"
-    set_attention(model, "segments")
-    assert model.model.language_model.config._attn_implementation == "segments"
-    set_attention(model, "mask")
-    assert model.model.language_model.config._attn_implementation == "sdpa"
 
 
 def test_other_kinds_of_models_are_refused() -> None:

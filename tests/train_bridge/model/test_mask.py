@@ -1,9 +1,18 @@
 import pytest
 import torch
-from torch.nn.attention.flex_attention import create_mask
+from torch.nn.attention.flex_attention import BlockMask, create_mask
 from torch.nn.functional import scaled_dot_product_attention
 
-from train_bridge.model.mask import BLOCK, block_causal_mask, block_mask, packed_mask, resolve_attention
+from train_bridge.model.mask import (
+    BLOCK,
+    block_causal_mask,
+    block_mask,
+    first_seen,
+    implementation,
+    packed_mask,
+    resolve_attention,
+)
+from train_bridge.model.windows import Window
 
 SEGMENTS = torch.tensor([[0, 0, 1, 1, -1]], dtype=torch.int32)
 
@@ -53,7 +62,58 @@ def test_attention_is_resolved_by_device(attention: str, device: str, wanted: st
     assert resolve_attention(attention, device=torch.device(device)) == wanted
 
 
+@pytest.mark.parametrize(
+    ("window", "first"),
+    [
+        (None, [0, 0, 0, 0, 4, 4, 4, 7]),
+        (Window(size=2), [0, 0, 1, 2, 4, 4, 5, 7]),
+        (Window(size=3, is_chunk=True), [0, 0, 0, 3, 4, 4, 4, 7]),
+    ],
+)
+def test_windows_are_those_of_each_sample(window: Window | None, first: list[int]) -> None:
+    segments = torch.tensor([[0, 0, 0, 0, 1, 1, 1, -1]])
+    assert first_seen(segments, window=window).tolist() == [first]
+    seen = block_causal_mask(segments, window=window)[0, 0]
+    assert seen.int().argmax(dim=1).tolist() == first
+    assert seen.sum(dim=1).tolist() == [place - begin + 1 for place, begin in enumerate(first)]
+
+
+@pytest.mark.parametrize("window", [Window(size=5), Window(size=5, is_chunk=True)])
+def test_the_block_mask_has_the_windows_of_the_dense_one(window: Window) -> None:
+    segments = torch.tensor([[0] * 70 + [1] * 90, [0] * 160]).int()
+    blocks = block_mask(segments, window=window)
+    dense = create_mask(blocks.mask_mod, 2, 1, 160, 160, device="cpu")
+    assert torch.equal(dense, block_causal_mask(segments, window=window))
+
+
 def test_masks_come_in_the_form_that_is_asked_for() -> None:
-    assert torch.equal(torch.as_tensor(packed_mask(SEGMENTS, attention="mask")), block_causal_mask(SEGMENTS))
-    assert packed_mask(SEGMENTS, attention="flex").shape == (1, 1, 5, 5)
-    assert packed_mask(SEGMENTS, attention="segments").shape == (1, 1, 1, 5)
+    assert torch.equal(tensor_of(packed_mask(SEGMENTS, attention="mask")), block_causal_mask(SEGMENTS))
+    flex = packed_mask(SEGMENTS, attention="flex")
+    assert isinstance(flex, BlockMask)
+    assert flex.shape == (1, 1, 5, 5)
+    assert tensor_of(packed_mask(SEGMENTS, attention="segments")).shape == (1, 1, 1, 5)
+
+
+def test_layers_of_different_types_have_masks_of_their_own() -> None:
+    masks = packed_mask(SEGMENTS, attention="mask", windows={"full": None, "short": Window(size=1)})
+    assert isinstance(masks, dict)
+    assert torch.equal(tensor_of(masks["full"]), block_causal_mask(SEGMENTS))
+    assert torch.equal(tensor_of(masks["short"])[0, 0], torch.eye(5, dtype=torch.bool))
+
+
+def test_a_window_that_no_pack_exceeds_costs_nothing() -> None:
+    assert tensor_of(packed_mask(SEGMENTS, attention="segments", windows=Window(size=5))).shape == (1, 1, 1, 5)
+    short = tensor_of(packed_mask(SEGMENTS, attention="segments", windows=Window(size=1)))
+    assert short[:, 0].tolist() == [[SEGMENTS[0].tolist(), [0, 1, 2, 3, 4]]]
+
+
+def tensor_of(mask: object) -> torch.Tensor:
+    assert isinstance(mask, torch.Tensor)
+    return mask
+
+
+def test_scores_that_are_capped_need_another_kernel_behind_the_mask() -> None:
+    assert implementation("mask", caps_scores=True) == "capped"
+    assert implementation("mask", caps_scores=False) == "sdpa"
+    assert implementation("segments", caps_scores=True) == "segments"
+    assert implementation("flex", caps_scores=True) == "flex_attention"

@@ -1,7 +1,8 @@
 from pathlib import Path
 
 import pytest
-from transformers import LlavaForConditionalGeneration
+import torch
+from transformers import Dinov2WithRegistersConfig, LlavaConfig, LlavaForConditionalGeneration
 
 from tests.train_bridge.conftest import stage_config
 from train_bridge.model.llava import build_model
@@ -12,6 +13,7 @@ from train_bridge.model.parts import (
     VisionSettings,
     language_layers,
     module_of,
+    num_vision_tokens,
     output_matrix,
     projector,
     second_matrix,
@@ -59,6 +61,18 @@ def test_every_parameter_belongs_to_a_module(model: LlavaForConditionalGeneratio
     assert {module_of(name) for name, _ in model.named_parameters()} == set(Module)
     assert module_of("lm_head.weight") == module_of("model.language_model.norm.weight") == Module.LLM
     assert module_of("model.multi_modal_projector.linear_1.bias") == Module.PROJECTOR
+
+
+def test_a_tower_sees_its_patches_and_what_is_none(model: LlavaForConditionalGeneration) -> None:
+    seen = vision_tower(model)(torch.zeros(1, 3, 16, 16)).last_hidden_state
+    assert num_vision_tokens(settings_of(model)) == seen.shape[1]
+
+
+@pytest.mark.parametrize(("select", "num_taken"), [("default", 4), ("full", 9)])
+def test_one_that_interpolates_sees_as_many_patches_as_there_are(select: str, num_taken: int) -> None:
+    tower = Dinov2WithRegistersConfig(image_size=224, patch_size=8)  # images of 16 px, one class token, 4 registers
+    settings = LlavaConfig(vision_config=tower, vision_feature_select_strategy=select, image_seq_length=num_taken)
+    assert num_vision_tokens(settings) == 9
 
 
 @pytest.mark.parametrize(("layer", "num_unused"), [(-1, 0), (-2, 1), (-3, 2), (0, 2), (1, 1), (2, 0)])

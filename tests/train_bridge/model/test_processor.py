@@ -2,13 +2,13 @@ import json
 from pathlib import Path
 
 import pytest
-from transformers import AutoProcessor, CLIPImageProcessor, LlavaProcessor, SiglipImageProcessor
+from transformers import AutoConfig, AutoProcessor, CLIPImageProcessor, LlavaProcessor, SiglipImageProcessor
 
 from curate.contract.errors import CurateError, RecipeError
 from tests.train_bridge.conftest import TINY, stage_config
 from train_bridge.model.image_modes import image_form
 from train_bridge.model.llava import build_model
-from train_bridge.model.processor import build_processor, tokens_per_image, vision_config
+from train_bridge.model.processor import build_processor, tokens_per_image
 from train_bridge.model_config import ImageConfig
 
 
@@ -42,11 +42,6 @@ def test_a_tower_without_a_class_token_gives_all_its_tokens(
     built = build_processor(config)
     assert isinstance(built.image_processor, SiglipImageProcessor)
     assert (tokens_per_image(built), built.vision_feature_select_strategy) == (4, "full")
-
-
-def test_a_tower_of_another_kind_is_refused(parts: dict[str, str]) -> None:
-    with pytest.raises(CurateError, match="vision tower of type llama"):
-        vision_config(parts["llm"])
 
 
 @pytest.mark.parametrize(
@@ -131,3 +126,39 @@ def test_padding_of_llava_is_kept(shard_folder: str, parts: dict[str, str], tmp_
     assert image_form(build_processor(again).image_processor).pads
     cropped = again.model_copy(update={"image": ImageConfig(mode="crop")})
     assert not image_form(build_processor(cropped).image_processor).pads
+
+
+@pytest.mark.parametrize(
+    ("vision", "select", "num_tokens"),
+    [("clip", "full", 5), ("clip", "default", 4), ("siglip", "full", 4)],
+)
+def test_tokens_of_the_tower_may_be_chosen(
+    shard_folder: str, parts: dict[str, str], tmp_path: Path, vision: str, select: str, num_tokens: int
+) -> None:
+    chosen = {"tiny": None, "vision": parts[vision], "llm": parts["llm"], "vision_feature_select": select}
+    built = build_processor(stage_config(shard_folder, tmp_path, model=chosen))
+    assert (tokens_per_image(built), built.vision_feature_select_strategy) == (num_tokens, select)
+
+
+def test_a_processor_for_another_size_of_images_is_refused(
+    shard_folder: str, parts: dict[str, str], tmp_path: Path
+) -> None:
+    AutoConfig.from_pretrained(parts["clip"]).save_pretrained(tmp_path / "clip")
+    side = {"height": 24, "width": 24}
+    CLIPImageProcessor(size={"shortest_edge": 24}, crop_size=side).save_pretrained(tmp_path / "clip")
+    towers = {"tiny": None, "vision": str(tmp_path / "clip"), "llm": parts["llm"]}
+    with pytest.raises(CurateError, match="gives 24 x 24 px, the vision tower takes 16 x 16"):
+        build_processor(stage_config(shard_folder, tmp_path, model=towers))
+
+
+def test_tokens_of_a_tower_that_is_not_named_are_not_chosen(shard_folder: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"model\.vision_feature_select: only with model\.vision"):
+        build_processor(stage_config(shard_folder, tmp_path, model={"vision_feature_select": "full"}))
+
+
+def test_packs_longer_than_the_language_model_are_refused_before_any_token_is_counted(
+    shard_folder: str, parts: dict[str, str], tmp_path: Path
+) -> None:
+    towers = {"tiny": None, "vision": parts["clip"], "llm": parts["llm"]}
+    with pytest.raises(RecipeError, match=r"pack\.seq_length: 4096 is more than the 2048 positions"):
+        build_processor(stage_config(shard_folder, tmp_path, model=towers, pack={"seq_length": 4096}))

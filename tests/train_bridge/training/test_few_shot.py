@@ -12,7 +12,8 @@ from tests.integration.rank_processes import finish, start_ranks
 from tests.train_bridge.conftest import stage_config, write_set
 from tests.train_bridge.tasks.conftest import caption, choice, question
 from train_bridge.config import StageConfig, TaskConfig
-from train_bridge.model.llava import build_model, set_attention
+from train_bridge.model.attention import set_attention
+from train_bridge.model.llava import build_model
 from train_bridge.tasks.answerer import Answerer
 from train_bridge.tasks.run import Questions, ask_all
 from train_bridge.training.few_shot import ask_tasks, read_tasks

@@ -12,9 +12,10 @@ from tests.train_bridge.conftest import TOKENS_PER_IMAGE, stage_config
 from train_bridge.data.collate import PADDING, Batch, CollateSettings, collate
 from train_bridge.data.dataset import DatasetSpec
 from train_bridge.data.samples import Content, LoadedSample, SampleReader
+from train_bridge.model.attention import set_attention
 from train_bridge.model.image_modes import image_form
 from train_bridge.model.images import normalise
-from train_bridge.model.llava import build_model, set_attention, set_trainable
+from train_bridge.model.llava import build_model, set_trainable
 from train_bridge.model.mask import BLOCK, Attention, packed_mask
 from train_bridge.model_config import Module
 from train_bridge.packing.cursor import Cursor
