@@ -10,25 +10,33 @@ from train_bridge.checkpoints.llava_folder import write_llava
 from train_bridge.checkpoints.vila_folders import image_mode, write_nvila, write_vila, write_vila_v1
 from train_bridge.config import Target
 
-VLLM_TOWERS = ("clip_vision_model", "siglip_vision_model", "pixtral")
-"""Of vLLM's ``llava.py``: ``init_vision_tower_for_llava``."""
+VLLM_TOWERS = ("clip_vision_model", "siglip_vision_model")
+"""Of vLLM's ``llava.py``: ``init_vision_tower_for_llava``; Pixtral, which it knows too, cannot be trained here."""
 VLLM_TEXTS = (
+    "cohere",
+    "cohere2",
+    "exaone4",
+    "gemma3_text",
+    "glm4",
+    "granite",
+    "granitemoe",
     "llama",
+    "llama4_text",
+    "ministral",
     "mistral",
     "mixtral",
+    "olmo2",
+    "olmo3",
+    "phi3",
     "qwen2",
     "qwen2_moe",
     "qwen3",
-    "gemma",
-    "gemma2",
-    "phi",
-    "phi3",
-    "olmo2",
-    "stablelm",
+    "qwen3_moe",
     "smollm3",
-    "gpt_neox",
+    "stablelm",
+    "starcoder2",
 )
-"""Model types of texts whose causal class is in vLLM's registry, and whose decoder it can put behind images."""
+"""Types of language models of which vLLM's loaders get the names that they know: the table of ``docs/training.md``."""
 LAYOUT_TARGETS: dict[Layout, Target] = {Layout.VILA: "vila", Layout.VILA_V1: "vila_v1", Layout.NVILA: "nvila"}
 
 
@@ -97,13 +105,17 @@ def _vllm_faults(model: ExportedModel) -> list[str]:
     if (tower := str(model.vision_config["model_type"])) not in VLLM_TOWERS:
         faults.append(f"it knows no vision tower {tower} behind LLaVA; known are {', '.join(VLLM_TOWERS)}")
     if (text := str(model.text_config["model_type"])) not in VLLM_TEXTS:
-        faults.append(f"it is not known to serve the language model {text}; known are {', '.join(VLLM_TEXTS)}")
+        faults.append(
+            f"it is not known to serve the language model {text} behind images; see docs/training.md, Families"
+        )
+    if model.code is not None and model.projector == "mlp2x_gelu":
+        faults.append("the model has a class of its own, which it does not know")
     return faults
 
 
 def _vila_faults(model: ExportedModel) -> list[str]:
     faults = []
-    if (tower := str(model.vision_config["model_type"])) not in VLLM_TOWERS[:2]:
+    if (tower := str(model.vision_config["model_type"])) not in VLLM_TOWERS:
         faults.append(f"it has no vision tower {tower}")
     if model.settings.get("vision_feature_select_strategy") not in ("default", "full"):
         faults.append("it takes patches with the class token or without")

@@ -25,6 +25,7 @@ from transformers import (
 )
 
 from curate.contract.errors import CurateError
+from train_bridge.checkpoints.targets import VLLM_TOWERS
 from train_bridge.config import StageConfig
 from train_bridge.data.collate import Batch, CollateSettings, collate
 from train_bridge.data.samples import LoadedSample
@@ -57,8 +58,6 @@ FORMS: tuple[Attention, ...] = ("mask", "segments")
 YES, NO, UNTRIED, NOT_FLEX = "yes", "no", "-", "not with flex"
 VLLM_PREFIX = "language_model."
 """vLLM's LLaVA hands what follows it in a folder's names to the language model's own loader."""
-VLLM_TOWERS = ("clip_vision_model", "siglip_vision_model")
-"""Types of towers that vLLM's LLaVA builds."""
 VLLM_SCALES_IMAGES = ("gemma", "gemma2")
 """Types of language models in which vLLM scales embeddings behind the table, images too (its ``gemma.py``)."""
 
