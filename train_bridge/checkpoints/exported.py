@@ -64,7 +64,8 @@ class ExportedModel:
     def text_tensors(self) -> Tensors:
         """Return those of the language model, as its own class has them; without rows that were added for images."""
         found = {f"model.{name}": value for name, value in self.under(LANGUAGE).items()}
-        if not self.settings.get("tie_word_embeddings"):
+        is_tied = bool(self.settings.get("tie_word_embeddings"))
+        if self.origin.get("has_head", not is_tied):
             found |= {f"{HEAD}{name}": value for name, value in self.under(HEAD).items()}
         rows = self.origin.get("vocab_size")
         if rows is None:

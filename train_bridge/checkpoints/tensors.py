@@ -16,6 +16,8 @@ INDEX_SUFFIX = ".index.json"
 KINDS = ("model.safetensors", "pytorch_model.bin", "mm_projector.bin", "projector.safetensors", "projector.bin")
 """Names of weights' files, the best first; several files are listed by one of the same name and ``INDEX_SUFFIX``."""
 SHARD_SIZE = "5GB"
+TABLES = (".rotary_emb.inv_freq", ".embeddings.position_ids")
+"""Ends of names of tables that older versions stored, and every version computes by itself."""
 
 Tensors = dict[str, torch.Tensor]
 
@@ -33,7 +35,8 @@ def read_tensors(place: str, *, prefix: str = "", without: tuple[str, ...] = ())
     """
 
     def is_wanted(name: str) -> bool:
-        return name.startswith(prefix) and not (without and name.startswith(without))
+        is_left_out = bool(without and name.startswith(without)) or name.endswith(TABLES)
+        return name.startswith(prefix) and not is_left_out
 
     tensors: Tensors = {}
     for path in _files(Path(place)):

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import (
+    CONFIG_MAPPING,
     AutoConfig,
     AutoImageProcessor,
     AutoModel,
@@ -33,7 +34,9 @@ from train_bridge.model.vila_llava import VilaLlavaConfig
 from train_bridge.model_config import ImageConfig
 
 ORIGIN = "vila_origin"
-"""Of a model's configuration: ``layout``, ``folder``, ``root``, ``parts``, ``vocab_size``, ``has_tower``."""
+"""Of a model's configuration: ``layout``, ``folder``, ``root``, ``parts``, ``vocab_size``, and whether its files held
+a tower and an output matrix, ``has_tower`` and ``has_head``."""
+HEAD = "lm_head.weight"
 PLAIN = {"linear": "linear", "mlp2x_gelu": "gelu"}
 """Projectors that the plain class has, with their activation."""
 
@@ -67,7 +70,7 @@ def tower_config(foreign: ForeignModel) -> PreTrainedConfig:
     if not settings or foreign.read_vision is None:
         found = AutoConfig.from_pretrained(foreign.tower)
         return getattr(found, "vision_config", found)
-    return AutoConfig.for_model(settings.pop("model_type"), **settings)
+    return _known_config(settings, part="vision_tower", folder=foreign.folder)
 
 
 def imported_parts(foreign: ForeignModel) -> tuple[Any, Any]:
@@ -79,8 +82,14 @@ def imported_parts(foreign: ForeignModel) -> tuple[Any, Any]:
 
 def text_settings(foreign: ForeignModel) -> PreTrainedConfig:
     """Return the configuration of the language model."""
-    settings = dict(foreign.text_config)
-    return AutoConfig.for_model(settings.pop("model_type"), **settings)
+    return _known_config(dict(foreign.text_config), part="llm", folder=foreign.folder)
+
+
+def _known_config(settings: dict[str, Any], *, part: str, folder: str) -> PreTrainedConfig:
+    kind = str(settings.pop("model_type", None))
+    if kind not in CONFIG_MAPPING:
+        raise CurateError(f"{folder}: {part} is of type {kind}, which transformers does not know")
+    return AutoConfig.for_model(kind, **settings)
 
 
 def import_model(foreign: ForeignModel, *, processor: LlavaProcessor, image_seq_length: int) -> Any:
@@ -94,9 +103,8 @@ def import_model(foreign: ForeignModel, *, processor: LlavaProcessor, image_seq_
     Raises:
         CurateError: Tensors are missing, unexpected, or of another shape.
     """
-    llm = _whole(
-        AutoModelForCausalLM, text_settings(foreign), foreign.read_text(), place=f"{foreign.folder}, language model"
-    )
+    tensors = foreign.read_text()
+    llm = _whole(AutoModelForCausalLM, text_settings(foreign), tensors, place=f"{foreign.folder}, language model")
     vision = _tower(foreign)
     origin = {
         "layout": str(foreign.layout),
@@ -105,6 +113,7 @@ def import_model(foreign: ForeignModel, *, processor: LlavaProcessor, image_seq_
         "parts": {name: dict(part) for name, part in foreign.parts.items()},
         "vocab_size": llm.config.vocab_size,
         "has_tower": foreign.read_vision is not None,
+        "has_head": HEAD in tensors,
     }
     model = join_towers(
         vision,

@@ -38,7 +38,9 @@ def new_text(kind: str = "llama") -> LlamaForCausalLM | Qwen2ForCausalLM:
         return Qwen2ForCausalLM(
             Qwen2Config(hidden_size=HIDDEN, vocab_size=VOCAB, num_key_value_heads=1, **SIZES)
         ).eval()
-    return LlamaForCausalLM(LlamaConfig(hidden_size=HIDDEN, vocab_size=VOCAB, **SIZES)).eval()
+    return LlamaForCausalLM(
+        LlamaConfig(hidden_size=HIDDEN, vocab_size=VOCAB, max_position_embeddings=8192, **SIZES)
+    ).eval()
 
 
 def new_vision(kind: str = "siglip") -> SiglipVisionModel | CLIPVisionModel:

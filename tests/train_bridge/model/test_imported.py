@@ -23,11 +23,13 @@ from transformers import (
 from curate.contract.errors import CurateError
 from tests.train_bridge.checkpoints.folders import VOCAB, write_nvila, write_vila, write_vila_v1
 from tests.train_bridge.conftest import stage_config
+from train_bridge.checkpoints.targets import write_target
 from train_bridge.config import StageConfig
 from train_bridge.model.imported import ORIGIN
 from train_bridge.model.llava import build_model, projector_of
 from train_bridge.model.processor import build_processor, tokens_per_image
 from train_bridge.model.vila_llava import VilaLlava
+from train_bridge.training.export import prepare_export
 
 
 def stage(shards: str, folder: Path, **model: Any) -> StageConfig:
@@ -252,4 +254,51 @@ def test_what_is_not_done_here_is_refused_by_name(
 ) -> None:
     write_vila(tmp_path / "vila", **change)
     with pytest.raises(CurateError, match=fault):
+        build_processor(stage(shard_folder, tmp_path / "vila"))
+
+
+def test_tables_that_older_versions_stored_are_passed_over(shard_folder: str, tmp_path: Path) -> None:
+    write_vila(tmp_path / "vila")
+    for part, name in (
+        ("llm", "model.layers.0.self_attn.rotary_emb.inv_freq"),
+        ("vision_tower", "vision_model.embeddings.position_ids"),
+    ):
+        path = tmp_path / "vila" / part / "model.safetensors"
+        save_file(load_file(path) | {name: torch.zeros(3)}, path)
+    model, _ = load(stage(shard_folder, tmp_path / "vila"))
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("has_head", [False, True])
+def test_a_tied_language_model_of_half_precision_comes_and_goes(
+    shard_folder: str, tmp_path: Path, *, has_head: bool
+) -> None:
+    folder = tmp_path / "nvila"
+    write_vila(folder, text="qwen2", transformers_version="4.46.0")
+    config = json.loads((folder / "llm" / "config.json").read_text()) | {"tie_word_embeddings": True}
+    (folder / "llm" / "config.json").write_text(json.dumps(config | {"torch_dtype": "bfloat16"}))
+    root = json.loads((folder / "config.json").read_text()) | {"model_dtype": "torch.bfloat16"}
+    (folder / "config.json").write_text(json.dumps(root))
+    for part in ("llm", "vision_tower", "mm_projector"):
+        path = folder / part / "model.safetensors"
+        tensors = {name: value.bfloat16() for name, value in load_file(path).items()}
+        if part == "llm":
+            tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
+            tensors = tensors if has_head else {n: v for n, v in tensors.items() if n != "lm_head.weight"}
+        save_file(tensors, path)
+    model, processor = load(stage(shard_folder, folder))
+    assert model.lm_head.weight is model.model.language_model.embed_tokens.weight
+    exported = prepare_export(model, processor=processor, weights=model.state_dict())
+    assert exported.dtype == "bfloat16"
+    write_target("vila", tmp_path / "back", exported)
+    before, after = load_file(folder / "llm" / "model.safetensors"), load_file(tmp_path / "back/llm/model.safetensors")
+    assert before.keys() == after.keys()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_a_tower_that_is_not_known_is_named(shard_folder: str, tmp_path: Path) -> None:
+    write_vila(tmp_path / "vila")
+    path = tmp_path / "vila" / "vision_tower" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_type": "intern_vit_6b"}))
+    with pytest.raises(CurateError, match="vision_tower is of type intern_vit_6b, which transformers does not know"):
         build_processor(stage(shard_folder, tmp_path / "vila"))
