@@ -12,7 +12,7 @@ from curate.contract.errors import CurateError
 CONFIG_NAME = "config.json"
 SUBFOLDERS = ("llm", "vision_tower", "mm_projector")
 """Of VILA-1.5 and NVILA."""
-OWN_TYPES = ("llava", "vila_llava")
+OWN_TYPES = ("llava", "llava_family", "vila_llava")
 """Model types of our own exports; the first is plain transformers'."""
 FLAT_TYPES = {
     "llava": "llama",

@@ -77,7 +77,8 @@ def grow_vocabulary(llm: PreTrainedModel, *, num_tokens: int) -> None:
     llm.resize_token_embeddings(num_tokens, pad_to_multiple_of=VOCAB_MULTIPLE, mean_resizing=False)
     with torch.no_grad():
         for table in (llm.get_input_embeddings(), llm.get_output_embeddings()):
-            table.weight[before:].zero_()
+            for weight in table.parameters():
+                weight[before:].zero_()
 
 
 @torch.no_grad()

@@ -9,14 +9,19 @@ from train_bridge.model.mask import Attention, implementation
 from train_bridge.model.parts import settings_of
 
 
+def register() -> None:
+    """Make the attentions of packs known to transformers: a process that builds a model which runs one needs that."""
+    segment_attention.register()
+    capped_attention.register()
+
+
 def set_attention(model: PreTrainedModel, attention: Attention) -> None:
     """Let the language model's attention take masks of this form; the vision tower has none and stays as it is.
 
     Raises:
         CurateError: The language model's attention has not this form.
     """
-    segment_attention.register()
-    capped_attention.register()
+    register()
     name = implementation(attention, caps_scores=caps_scores(model))
     try:
         model.set_attn_implementation({"text_config": name})

@@ -25,6 +25,7 @@ from train_bridge.model.names import check_model_name
 from train_bridge.model.tiny_model import build_tiny_processor, shard_texts
 from train_bridge.model.towers import (
     TOWERS,
+    Side,
     check_feature_layer,
     check_image_size,
     choose_tokens,
@@ -129,9 +130,9 @@ def _of_foreign(foreign: ForeignModel, config: StageConfig) -> LlavaProcessor:
 
 
 def _set_images(
-    processor: LlavaProcessor, images: ImageConfig, *, size_px: int | None, newline: bool | None = None
+    processor: LlavaProcessor, images: ImageConfig, *, size_px: Side | None, newline: bool | None = None
 ) -> None:
-    side = size_px or image_form(processor.image_processor).height
+    side = image_form(processor.image_processor).height if size_px is None else side_of(size_px)
     processor.image_processor = with_mode(processor.image_processor, images, size_px=side, newline=newline)
 
 
@@ -198,7 +199,7 @@ def _combine(config: StageConfig) -> LlavaProcessor:
         image_token=IMAGE_MARK,
         num_additional_image_tokens=num_tokens_beside(tower, strategy),
     )
-    _set_images(processor, config.image, size_px=side_of(tower.image_size))
+    _set_images(processor, config.image, size_px=tower.image_size)
     check_image_size(tower, image_form(processor.image_processor))
     return processor
 

@@ -19,6 +19,7 @@ from torch.distributed.tensor import DTensor
 from transformers import GenerationConfig, LlavaConfig, LlavaForConditionalGeneration
 
 from curate.contract.errors import CurateError, RecipeError
+from train_bridge.model import attention
 from train_bridge.model.parts import language_layers, vision_layers
 from train_bridge.parallel import ParallelConfig
 from train_bridge.training.ranks import Ranks, share
@@ -56,6 +57,7 @@ class Blueprint:
         Raises:
             CurateError: Its class builds another from its configuration.
         """
+        attention.register()  # the configuration says which one the language model runs
         with torch.device("meta"):
             model = self.model_class(self.config).float()
         model.generation_config = self.generation_config

@@ -4,12 +4,16 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from tests.train_bridge.conftest import stage_config
 from train_bridge.families import measure
 from train_bridge.families.language import LANGUAGES
 from train_bridge.families.measure import NO, YES, Found, measure_language, measure_vision
 from train_bridge.families.vision import towers
+from train_bridge.model.llava import build_model
+from train_bridge.model.processor import build_processor
 from train_bridge.training.ranks import joined_ranks
 
 
@@ -31,6 +35,21 @@ def test_one_that_does_not_says_why_without_folders_and_figures(tmp_path: Path) 
     assert (found.assembles, found.logits) == (NO, "-")
     assert found.refused.startswith("llm: in a pack (run.attention: mask) a language model of type lfm2 gives other")
     assert "apart" not in found.refused
+
+
+@pytest.mark.parametrize(
+    ("language", "vision"), [("Phi-1.5, Phi-2", "DINOv2 with registers"), ("Qwen3", "InternViT (internvl_vision)")]
+)
+def test_the_next_stage_begins_from_the_folder(tmp_path: Path, language: str, vision: str) -> None:
+    tower = next(row for row in towers() if row.name == vision)
+    row = next(row for row in LANGUAGES if row.name == language)
+    with joined_ranks() as ranks:
+        measure_language(row, tower=tower, folder=tmp_path, ranks=ranks)
+    config = stage_config(str(tmp_path), tmp_path, model={"tiny": None}, init_from=str(tmp_path / "final"))
+    model = build_model(config, processor=build_processor(config))
+    weights = load_file(tmp_path / "final/model.safetensors")
+    head = next(value for name, value in weights.items() if name.endswith("lm_head.weight"))
+    assert torch.equal(model.lm_head.weight, head)
 
 
 def test_registers_are_no_tokens_of_an_image(tmp_path: Path) -> None:

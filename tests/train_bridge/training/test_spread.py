@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 import torch
 from torch import nn
+from transformers import AttentionInterface
 
 from curate.contract.errors import CurateError, RecipeError
 from tests.train_bridge.training.spread_ranks import (
@@ -14,6 +15,7 @@ from tests.train_bridge.training.spread_ranks import (
     model_config,
     on_ranks,
 )
+from train_bridge.model.attention import set_attention
 from train_bridge.parallel import ParallelConfig
 from train_bridge.training.ranks import joined_ranks
 from train_bridge.training.spread import Blueprint, mesh_shape, set_gradient_sync, share_model, spread_model
@@ -63,6 +65,14 @@ def test_a_model_is_built_anew_without_weights() -> None:
     assert {parameter.device.type for parameter in found.parameters()} == {"meta"}
     assert [name for name, _ in found.named_parameters()] == [name for name, _ in model.named_parameters()]
     assert found.generation_config.eos_token_id == 7
+
+
+def test_a_process_that_has_set_no_attention_builds_a_model_that_has_one() -> None:
+    model = built(SMALL)
+    set_attention(model, "segments")
+    blueprint = Blueprint.of(model)
+    AttentionInterface._global_mapping.pop("segments")  # as where another process has set it
+    assert blueprint.build().config.text_config._attn_implementation == "segments"
 
 
 def test_a_model_that_its_configuration_does_not_describe_is_refused() -> None:
