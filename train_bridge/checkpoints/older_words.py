@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import transformers
+
 from train_bridge.checkpoints.layouts import read_json
 
 TOKENIZER_CONFIG = "tokenizer_config.json"
@@ -55,9 +57,15 @@ def soften_tokenizer(folder: Path) -> None:
 
 
 def soften_processor(folder: Path) -> None:
-    """Put the image processor into a file of its own, where transformers 4 looks for it."""
+    """Put the image processor into a file of its own, where transformers 4 looks for it.
+
+    By the name of its fast class: the other one of version 4 resizes with Pillow, and gives other pixels.
+    """
     path = folder / "processor_config.json"
     config = read_json(path)
     if (images := config.pop("image_processor", None)) is not None:
+        fast = f"{images.get('image_processor_type')}Fast"
+        if hasattr(transformers, fast):
+            images["image_processor_type"] = fast
         write_json(folder / "preprocessor_config.json", images)
     write_json(path, config)

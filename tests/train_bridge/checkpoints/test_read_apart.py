@@ -37,7 +37,7 @@ def exported(shard_folder: str, tmp_path_factory: pytest.TempPathFactory) -> dic
             export_model(str(folder / "final"), model=model, processor=processor, ranks=ranks)
         content = [{"type": "image"}, {"type": "image"}, {"type": "text", "text": "Which is red?"}]
         prompt = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
-        images = [Image.linear_gradient("L").convert("RGB"), Image.radial_gradient("L").convert("RGB").resize((60, 20))]
+        images = [Image.linear_gradient("L").convert("RGB"), Image.radial_gradient("L").convert("RGB").resize((90, 20))]
         both = processor(text=prompt, images=images, return_tensors="pt", add_special_tokens=False)
         text = processor(text="A red dog.", return_tensors="pt")
         with torch.no_grad():
