@@ -77,13 +77,16 @@ def loss_of(model: Path, shards: str) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_a_folder_is_continued_and_written_back(tmp_path: Path, case: str) -> None:
+def test_a_folder_is_continued_and_written_back(tmp_path: Path, case: str, capsys: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(0)
     source = tmp_path / "model"
     CASES[case](source)
     shards = chats(tmp_path / "set")
     before = loss_of(source, shards)
     assert train([str(stage(tmp_path, shards, source))]) == 0
+    said = capsys.readouterr().out
+    assert f"layout {find_layout(str(source))} " in said
+    assert ("joined patches by columns" in said) is (case == "vila")
     (record,) = read_metrics(tmp_path / "out")
     assert record["loss"] == pytest.approx(before, abs=1e-5)
     layout = find_layout(str(source))

@@ -55,6 +55,18 @@ def foreign_model(config: StageConfig) -> ForeignModel | None:
     return read_foreign(folder, layout, patch_order=config.model.patch_order, tower=config.model.vision)
 
 
+def describe_foreign(foreign: ForeignModel) -> str:
+    """Say in a line what was read of a folder, and what was concluded from it."""
+    version = foreign.root.get("transformers_version") or "an unknown version"
+    order = f", joined patches by {foreign.patch_order}" if foreign.projector == "mlp_downsample" else ""
+    newline = ", a line break of the model behind each" if foreign.image_newline else ""
+    talk = "of the tokenizer" if foreign.chat_template is None else "of VILA's code for such a language model"
+    return (
+        f"{foreign.folder}: layout {foreign.layout} (transformers {version}), projector {foreign.projector}{order}; "
+        f"images: {foreign.image_mode or 'as its image processor makes them'}{newline}; conversations: {talk}"
+    )
+
+
 def image_settings(foreign: ForeignModel, config: ImageConfig) -> ImageConfig:
     """Return how images are made: as the stage says, or else as the folder does."""
     if config.mode is not None or foreign.image_mode is None:

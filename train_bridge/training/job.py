@@ -12,6 +12,7 @@ from train_bridge.model.attention import set_attention
 from train_bridge.model.context import check_context
 from train_bridge.model.image_modes import image_form
 from train_bridge.model.images import ImageForm
+from train_bridge.model.imported import describe_foreign, foreign_model
 from train_bridge.model.llava import build_model, set_stop, set_trainable
 from train_bridge.model.mask import Attention, resolve_attention
 from train_bridge.model.parts import settings_of
@@ -71,6 +72,8 @@ def start_job(config: StageConfig, ranks: Ranks) -> Job:
     check_used(prepared.use, max_unused=config.data.max_unused)
     if num_excluded := len(prepared.spec.reading.excluded):
         say(ranks, f"data.exclude leaves out {num_excluded:,} documents")
+    if ranks.is_first and (foreign := foreign_model(config)) is not None:
+        say(ranks, describe_foreign(foreign))
     attention = resolve_attention(config.run.attention, device=ranks.device)
     if attention == "flex" and ranks.device.type == "cpu":
         raise RecipeError(("run.attention: flex attention has no backward pass on the CPU; take segments",))
