@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import yaml
 from transformers.utils import logging as transformers_logging
 
 from curate.contract.errors import CurateError, RecipeError
@@ -52,7 +51,6 @@ def _run(config: StageConfig, ranks: Ranks, *, plan_only: bool) -> None:
     if plan_only:
         _print_plan(config, ranks)
     else:
-        _store_stage(config, ranks)
         train_stage(config, ranks=ranks)
 
 
@@ -84,14 +82,6 @@ def _print_plan(config: StageConfig, ranks: Ranks) -> None:
     if ranks.is_first:
         summary = find_plan(prepared.corpus, prepared.spec, config.optim, cache_dir=config.cache_dir)
         sys.stdout.write("\n".join(summary.lines()) + "\n")
-
-
-def _store_stage(config: StageConfig, ranks: Ranks) -> None:
-    """Keep the resolved stage beside its results."""
-    if ranks.is_first:
-        path = Path(config.output) / "stage.yaml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,9 @@ from train_bridge.checkpoints.targets import check_targets
 from train_bridge.config import StageConfig, Target
 from train_bridge.data.spec import text_form
 from train_bridge.failures import LIBRARY_ERRORS, tell_failure
+from train_bridge.model.frozen import hold_frozen
 from train_bridge.model.llava import build_model, set_stop, set_trainable
+from train_bridge.model.lora import add_adapters, check_lora, merge_adapters
 from train_bridge.model.processor import build_processor
 from train_bridge.stage_file import load_stage
 from train_bridge.tokens.encoder import TextEncoder
@@ -86,6 +88,7 @@ def _export(config: StageConfig, options: argparse.Namespace, *, checkpoint: Pat
     Raises:
         CurateError: The stage, its weights or the checkpoint cannot be read, or the target cannot hold the model.
     """
+    check_lora(config.model)
     if checkpoint is None:
         processor = build_processor(config)
     else:
@@ -97,10 +100,13 @@ def _export(config: StageConfig, options: argparse.Namespace, *, checkpoint: Pat
         encoder = TextEncoder(processor.tokenizer, form=form, image_mark=processor.image_token)
         set_stop(model, find_stop_ids(encoder, config.data))
         set_trainable(model, config.model.trainable, unfreeze=config.model.unfreeze, freeze=config.model.freeze)
+        add_adapters(model, config.model, seed=config.run.seed)
+        hold_frozen(model, config.model)
     with joined_ranks():
         if checkpoint is not None:
             load_weights(checkpoint, model=model)
-        exported = prepare_export(model, processor=processor, weights=model.state_dict(), dtype=options.dtype)
+        weights = merge_adapters(model, model.state_dict())
+        exported = prepare_export(model, processor=processor, weights=weights, dtype=options.dtype)
     return write_folder(Path(options.out), exported, options.target)
 
 

@@ -67,5 +67,7 @@ def test_a_run_goes_on_with_more_steps_and_another_rate(run: Path, capsys: pytes
     assert after[4]["lr"] == pytest.approx(1e-4 * (1 - (4 - 1) / 5), rel=0.2)
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert any("optim.lr was" in change for line in lines for change in line.get("changed", []))
+    kept = (run / "stage.yaml").read_text()
     assert train([stage, "--resume", "--set", "data.max_images=1"]) == 1
     assert "data.max_images was" in capsys.readouterr().err
+    assert (run / "stage.yaml").read_text() == kept  # of the run that the checkpoints are of

@@ -25,7 +25,7 @@ def check_beginning(config: StageConfig) -> None:
         for where, name in (("model.vision", model.vision), ("model.llm", model.llm))
         if name is not None and has_projector(name)
     ]
-    if Module.LLM in model.trainable and not faults:
+    if Module.LLM in (model.trainable | model.lora.keys()) and not faults:
         faults.append(
             "model.projector_from: the projector would begin with random weights while the language model learns; "
             "train it alone first (stage 0) and go on with init_from, name its weights, or say random"

@@ -15,6 +15,7 @@ from train_bridge.checkpoints.exported import ExportedModel
 from train_bridge.checkpoints.targets import check_targets, resolve_targets, write_target
 from train_bridge.config import RunConfig, Target
 from train_bridge.model.classes import BASE_DTYPE, model_class
+from train_bridge.model.lora import merge_adapters
 from train_bridge.training.ranks import Ranks, failing_together
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -29,7 +30,7 @@ def export_model(
     targets: Sequence[Target] | None = (),
     dtype: str = "base",
 ) -> list[str]:
-    """Gather the weights and save model and processor; all ranks call this.
+    """Gather the weights, merge adapters into them and save model and processor; all ranks call this.
 
     Args:
         folder: Replaced as a whole; each target's is beside it, ``FOLDER-TARGET``.
@@ -47,10 +48,12 @@ def export_model(
     """
     state = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
     weights = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+    del state  # merging takes weights out one by one
     notes: list[str] = []
     with failing_together():
         if ranks.is_first:
-            exported = prepare_export(model, processor=processor, weights=weights, dtype=dtype)
+            plain = merge_adapters(model, weights)
+            exported = prepare_export(model, processor=processor, weights=plain, dtype=dtype)
             notes = write_folder(Path(folder), exported, "transformers")
             for target in resolve_targets(targets, exported):
                 notes += write_folder(Path(f"{folder}-{target}"), exported, target)

@@ -9,11 +9,14 @@ from transformers import LlavaForConditionalGeneration
 from curate.contract.errors import RecipeError
 from train_bridge.config import StageConfig
 from train_bridge.model.attention import set_attention
+from train_bridge.model.classes import BASE_DTYPE
 from train_bridge.model.context import check_context
+from train_bridge.model.frozen import check_frozen_dtype, describe_held, hold_frozen
 from train_bridge.model.image_modes import image_form
 from train_bridge.model.images import ImageForm
 from train_bridge.model.imported import describe_foreign, foreign_model
 from train_bridge.model.llava import build_model, set_stop, set_trainable
+from train_bridge.model.lora import add_adapters, check_lora
 from train_bridge.model.mask import Attention, resolve_attention
 from train_bridge.model.parts import settings_of
 from train_bridge.model.processor import tokens_per_image
@@ -59,7 +62,10 @@ def start_job(config: StageConfig, ranks: Ranks) -> Job:
         CurateError: Something about data, weights or settings cannot be used.
     """
     shape = mesh_shape(config.parallel, world_size=ranks.world_size)
+    dtype = compute_dtype(config.run.precision, device=ranks.device)
     check_optimiser(config.optim)
+    check_lora(config.model)
+    check_frozen_dtype(config.model, dtype=dtype)
     check_shared_output(config.output, ranks=ranks)
     prepared = prepare(config, ranks=ranks)
     with failing_together(may_take_long=True):
@@ -84,8 +90,11 @@ def start_job(config: StageConfig, ranks: Ranks) -> Job:
             check_context(settings_of(source).text_config, seq_length=config.pack.seq_length)
     model = share_model(source, ranks=ranks)
     _set_up(model, config, prepared, attention=attention)
+    if source is not None and source is not model:
+        add_adapters(source, config.model, seed=config.run.seed)
+    for line in describe_held(hold_frozen(model, config.model), base=getattr(model.config, BASE_DTYPE)):
+        say(ranks, line)
     cost = cost_of(model, tokens_per_image=tokens_per_image(prepared.processor))
-    dtype = compute_dtype(config.run.precision, device=ranks.device)
     spread_model(model, source, ranks=ranks, dtype=dtype, shape=shape)
     del source
     num_learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
@@ -113,7 +122,9 @@ def _set_up(
     """Say what learns, and how layers run."""
     chosen = config.model
     set_stop(model, prepared.stop_ids)
-    if not set_trainable(model, chosen.trainable, unfreeze=chosen.unfreeze, freeze=chosen.freeze):
+    learning = set_trainable(model, chosen.trainable, unfreeze=chosen.unfreeze, freeze=chosen.freeze)
+    learning += add_adapters(model, chosen, seed=config.run.seed)
+    if not learning:
         raise RecipeError(("model.trainable: nothing learns",))
     set_attention(model, attention)
     keeping = in_host_memory if config.run.activation_offload else None

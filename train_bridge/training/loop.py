@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
+import yaml
 from torch.utils.data import DataLoader
 
 from curate.contract.errors import CurateError
@@ -58,6 +59,7 @@ def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] 
         identity = run_identity(config, job.prepared)
         folder = f"{config.output}/{CHECKPOINTS}"
         found = load_newest(folder, model=job.model, optimiser=job.optimiser, identity=identity)
+        _store_stage(config, ranks)  # not before: a run that is refused leaves the settings of the one before
         progress = _begin(job, found)
         for fault in found.faults:
             say(ranks, f"warning: {fault}; taking the checkpoint before")
@@ -92,6 +94,14 @@ def train_stage(config: StageConfig, *, ranks: Ranks, asked: Callable[[], bool] 
     for written in sorted(Path(config.output).glob(f"{FINAL}*")):
         say(ranks, f"exported to {written}")
     return progress
+
+
+def _store_stage(config: StageConfig, ranks: Ranks) -> None:
+    """Keep the resolved stage beside its results."""
+    if ranks.is_first:
+        path = Path(config.output) / "stage.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
 
 
 def _begin(job: Job, found: ResumePoint) -> TrainProgress:

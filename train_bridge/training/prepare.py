@@ -159,8 +159,13 @@ def _settings(config: StageConfig, spec: DatasetSpec) -> dict[str, object]:
     del content["optim"]["micro_batch"], content["data"]["shards"]
     # What is left out is replaced where it stood: the plan is the same. A template is known by what it writes.
     del content["data"]["exclude"], content["data"]["chat"], content["data"]["max_unused"]
-    if config.optim.optimiser == "adamw":  # of which checkpoints older than the choice say nothing
+    # Of what follows, checkpoints older than the choice say nothing.
+    if config.optim.optimiser == "adamw":
         del content["optim"]["optimiser"]
+    if not config.model.lora:
+        del content["model"]["lora"]
+    if config.model.frozen_dtype == "fp32":
+        del content["model"]["frozen_dtype"]
     counted = [Path(path).name for path in spec.length_paths]  # names hash the index and the tokenizer
     return {**content, "seed": config.run.seed, "counted": counted}
 

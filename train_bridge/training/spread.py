@@ -111,7 +111,7 @@ def spread_model(
 ) -> None:
     """Move the model to its device and, with several ranks, shard it with FSDP2: each layer, then the rest.
 
-    Weights stay fp32; with bf16 each layer is gathered in bf16, and gradients are summed in fp32.
+    Weights that learn stay fp32; with bf16 each layer is gathered in bf16, and gradients are summed in fp32.
 
     Args:
         model: Of ``share_model``.
@@ -187,7 +187,7 @@ def _send_weights(model: nn.Module, source: nn.Module | None, *, mesh: DeviceMes
     weights = {} if source is None else dict(source.named_parameters())
     for name, parameter in model.named_parameters():
         weight = weights.get(name)
-        whole = None if weight is None else weight.detach()
+        whole = None if weight is None else weight.detach().to(parameter.dtype)
         _scatter(whole, cast("DTensor", parameter), mesh=mesh, device=ranks.device)
         if weight is not None:
             weight.data = torch.empty(0)

@@ -20,6 +20,8 @@ def test_a_random_projector_is_trained_alone_or_on_purpose(parts: dict[str, str]
     check(parts, tmp_path, projector_from="some/where")
     with pytest.raises(RecipeError, match=r"model\.projector_from: the projector would begin with random weights"):
         check(parts, tmp_path)
+    with pytest.raises(RecipeError, match=r"model\.projector_from: the projector would begin with random weights"):
+        check(parts, tmp_path, trainable=["projector"], lora={"llm": {}})
 
 
 def test_a_projector_is_not_thrown_away(parts: dict[str, str], tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from tests.train_bridge.conftest import stage_config
 from train_bridge.model.llava import build_model, set_trainable
-from train_bridge.model_config import Module
+from train_bridge.model.lora import add_adapters
+from train_bridge.model_config import ModelConfig, Module
 from train_bridge.training.flops import ModelCost, cost_of, find_peak, peak_flops
 
 HIDDEN, LAYERS, VOCAB = 32, 2, 320
@@ -40,6 +41,18 @@ def test_a_frozen_one_costs_four_behind_a_projector_that_learns(model: LlavaForC
 def test_a_frozen_model_costs_its_forward_pass(model: LlavaForConditionalGeneration) -> None:
     assert cost(model).per_token == 2 * LAYERS * LAYER_WEIGHTS
     assert cost(model).per_pair == 4 * HIDDEN * LAYERS
+
+
+def test_adapters_cost_six_flops_per_weight_and_what_they_stand_beside_four(
+    model: LlavaForConditionalGeneration,
+) -> None:
+    set_trainable(model, {Module.PROJECTOR})
+    config = ModelConfig.model_validate(
+        {"trainable": ["projector"], "lora": {"llm": {"rank": 4, "targets": ["q_proj"]}}}
+    )
+    add_adapters(model, config, seed=0)
+    adapters = LAYERS * 2 * 4 * HIDDEN
+    assert cost_of(model, tokens_per_image=4).per_token == 4 * LAYERS * LAYER_WEIGHTS + 6 * adapters
 
 
 def test_images_cost_the_layers_that_are_used(model: LlavaForConditionalGeneration) -> None:

@@ -24,11 +24,29 @@ def test_a_stage_says_what_it_learns_from_and_with_what(
     assert "weights learn" in said[-1]
 
 
+def test_adapters_alone_learn_beside_weights_in_bf16(
+    shard_folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = {"trainable": [], "lora": {"llm": {"rank": 4, "targets": ["q_proj"]}}, "frozen_dtype": "bf16"}
+    with joined_ranks() as ranks:
+        job = start_job(stage_config(shard_folder, tmp_path, model=model, run={"precision": "bf16"}), ranks)
+    assert {p.dtype for p in job.model.parameters() if p.requires_grad} == {torch.float32}
+    said = capsys.readouterr().out.splitlines()
+    assert "frozen weights are held in bf16" in said[-3]
+    assert said[-2].startswith("warning: model.frozen_dtype: they were float32")
+    assert said[-1].startswith(f"{2 * 2 * 4 * 32:,} of ")  # two layers, A and B, rank 4, width 32
+
+
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
         ({"run": {"attention": "flex"}}, "run.attention: flex attention has no backward pass on the CPU"),
         ({"model": {"trainable": ["projector"], "freeze": ["*projector*"]}}, "model.trainable: nothing learns"),
+        (
+            {"model": {"trainable": [], "lora": {"llm": {"targets": ["wq"]}}}},
+            r"model\.lora\.llm\.targets: wq matches no",
+        ),
+        ({"model": {"frozen_dtype": "bf16"}}, r"model\.frozen_dtype: bf16 needs a computation in bf16"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_the_first_step(

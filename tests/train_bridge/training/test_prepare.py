@@ -53,6 +53,8 @@ def test_the_identity_is_what_is_learned_not_how_it_runs(shard_folder: str, tmp_
         stage_config(shard_folder, tmp_path, optim={"optimiser": "adamw_8bit"}),
         stage_config(shard_folder, tmp_path, data={"placement": "matched"}),
         stage_config(shard_folder, tmp_path, run={"seed": 4}),
+        stage_config(shard_folder, tmp_path, model={"trainable": ["projector"], "lora": {"llm": {}}}),
+        stage_config(shard_folder, tmp_path, model={"frozen_dtype": "bf16"}),
     ]
     same = [
         stage_config(shard_folder, tmp_path, optim={"micro_batch": 2}),
@@ -65,6 +67,9 @@ def test_the_identity_is_what_is_learned_not_how_it_runs(shard_folder: str, tmp_
     identity = run_identity(config, prepared)
     assert all(run_identity(other, prepared) != identity for other in changes)
     assert all(run_identity(other, prepared) == identity for other in same)
+    model = identity["model"]
+    assert isinstance(model, dict)
+    assert not model.keys() & {"lora", "frozen_dtype"}  # as in checkpoints that are older than these
 
 
 def test_a_sequence_too_short_for_an_image(shard_folder: str, tmp_path: Path) -> None:
