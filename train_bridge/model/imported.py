@@ -19,6 +19,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     LlavaConfig,
+    LlavaForConditionalGeneration,
     LlavaProcessor,
     PreTrainedConfig,
     PreTrainedModel,
@@ -27,10 +28,10 @@ from transformers import (
 from curate.contract.errors import CurateError
 from train_bridge.checkpoints.foreign import ForeignModel, read_foreign
 from train_bridge.checkpoints.layouts import Layout, find_layout, local_folder
-from train_bridge.checkpoints.tensors import Tensors
 from train_bridge.config import StageConfig
 from train_bridge.model.assemble import join_towers
 from train_bridge.model.vila_llava import VilaLlavaConfig
+from train_bridge.model.whole import load_whole
 from train_bridge.model_config import ImageConfig
 
 ORIGIN = "vila_origin"
@@ -104,7 +105,9 @@ def _known_config(settings: dict[str, Any], *, part: str, folder: str) -> PreTra
     return AutoConfig.for_model(kind, **settings)
 
 
-def import_model(foreign: ForeignModel, *, processor: LlavaProcessor, image_seq_length: int) -> Any:
+def import_model(
+    foreign: ForeignModel, *, processor: LlavaProcessor, image_seq_length: int
+) -> LlavaForConditionalGeneration:
     """Return the model in fp32 on the CPU.
 
     Args:
@@ -116,7 +119,7 @@ def import_model(foreign: ForeignModel, *, processor: LlavaProcessor, image_seq_
         CurateError: Tensors are missing, unexpected, or of another shape.
     """
     tensors = foreign.read_text()
-    llm = _whole(AutoModelForCausalLM, text_settings(foreign), tensors, place=f"{foreign.folder}, language model")
+    llm = load_whole(AutoModelForCausalLM, text_settings(foreign), tensors, place=f"{foreign.folder}, language model")
     vision = _tower(foreign)
     origin = {
         "layout": str(foreign.layout),
@@ -161,35 +164,10 @@ def _settings(
 def _tower(foreign: ForeignModel) -> PreTrainedModel:
     config = tower_config(foreign)
     if foreign.read_vision is not None:
-        return _whole(AutoModel, config, foreign.read_vision(), place=f"{foreign.folder}, vision tower")
+        return load_whole(AutoModel, config, foreign.read_vision(), place=f"{foreign.folder}, vision tower")
     model, info = AutoModel.from_pretrained(foreign.tower, config=config, dtype=torch.float32, output_loading_info=True)
     if info["missing_keys"]:
         raise CurateError(f"{foreign.tower}: weights are missing, among them {min(info['missing_keys'])}")
-    return model
-
-
-def _whole(auto_class: Any, config: PreTrainedConfig, tensors: Tensors, *, place: str) -> PreTrainedModel:
-    """Build a model of tensors and insist on having all of them, and no others."""
-    model_class = auto_class._model_mapping[type(config)]  # noqa: SLF001 - an auto class itself wants a folder
-    model, info = model_class.from_pretrained(
-        None,
-        config=config,
-        state_dict=tensors,
-        dtype=torch.float32,
-        output_loading_info=True,
-        ignore_mismatched_sizes=True,  # which are faults here, with a name
-    )
-    faults = [
-        f"{len(names)} tensors are {fault}, among them {min(map(str, names))}"
-        for fault, names in (
-            ("missing", info["missing_keys"]),
-            ("not known", info["unexpected_keys"]),
-            ("of another shape", info["mismatched_keys"]),
-        )
-        if names
-    ]
-    if faults:
-        raise CurateError(f"{place}: {'; '.join(faults)}")
     return model
 
 

@@ -31,6 +31,7 @@ from train_bridge.model.imported import fill_projector, foreign_model, import_mo
 from train_bridge.model.parts import LlavaSettings, module_of, second_matrix, settings_of, unused_vision
 from train_bridge.model.processor import tokens_per_image
 from train_bridge.model.same_logits import check_packs
+from train_bridge.model.taken_apart import is_whole, take_language_model, take_tower
 from train_bridge.model.tiny_model import tiny_configs
 from train_bridge.model.towers import check_feature_layer, vision_config
 from train_bridge.model.vila_llava import VilaLlavaConfig
@@ -176,10 +177,11 @@ def _own_folder(folder: str, *, patch_order: str | None) -> LlavaForConditionalG
 
 def _from_parts(config: StageConfig, processor: LlavaProcessor) -> LlavaForConditionalGeneration:
     """Put pre-trained towers into a model whose projector alone is random, and see that they say what they said."""
-    name, tower = str(config.model.llm), vision_config(str(config.model.vision))
+    name, place = str(config.model.llm), str(config.model.vision)
+    tower = vision_config(place)
     model = join_towers(
-        _load(AutoModel, str(config.model.vision), config=tower),
-        _load(AutoModelForCausalLM, name),
+        take_tower(place) if is_whole(place) else _load(AutoModel, place, config=tower),
+        take_language_model(name) if is_whole(name) else _load(AutoModelForCausalLM, name),
         num_tokens=len(processor.tokenizer),
         settings=lambda text: _model_config(config, processor, vision=tower, text=text),
         name=name,
@@ -189,11 +191,11 @@ def _from_parts(config: StageConfig, processor: LlavaProcessor) -> LlavaForCondi
         if isinstance(layer, nn.Linear | nn.LayerNorm):
             layer.reset_parameters()
     _prepare_projector(model)
-    if (place := config.model.projector_from) not in (None, RANDOM):
+    source = config.model.projector_from
+    if source is not None and source != RANDOM:
         kind = FOREIGN_NAMES.get(config.model.projector, config.model.projector)
-        fill_projector(
-            model.model.multi_modal_projector, read_projector(str(place), kind=kind), kind=kind, place=str(place)
-        )
+        tensors = read_projector(source, kind=kind)
+        fill_projector(model.model.multi_modal_projector, tensors, kind=kind, place=source)
     return model
 
 

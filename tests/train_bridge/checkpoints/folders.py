@@ -29,6 +29,16 @@ HIDDEN, CHANNELS, VOCAB = 32, 48, 320
 SIZES = {"intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 IMAGE_PX, PATCH_PX = 28, 4
 """7 x 7 patches: an odd grid, as SigLIP's 27 x 27 of 384 px."""
+PROJECTORS = (
+    "linear",
+    "mlp2x_gelu",
+    "mlp3x_gelu",
+    "mlp_downsample",
+    "mlp_downsample_2x2_fix",
+    "mlp_downsample_3x3_fix",
+    "mlp_downsample_3x3_s2",
+    "mlp_downsample_3x3_s2_new",
+)
 SENTENCES = ("The red dog sits on a green field.", "A blue cat and a red ball number 42.")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.train_bridge.checkpoints.folders import IMAGE_PX, write_nvila, write_vila, write_vila_v1
+from tests.train_bridge.checkpoints.folders import IMAGE_PX, PROJECTORS, write_nvila, write_vila, write_vila_v1
 from tests.train_bridge.conftest import stage_config
 from train_bridge.checkpoints.layouts import find_layout
 from train_bridge.checkpoints.targets import check_targets, resolve_targets, write_target
@@ -36,19 +36,7 @@ LITE: dict[str, Any] = {
     "projector": "mlp_downsample_3x3_fix",
 }
 CASES: dict[str, tuple[Target, Callable[[Path], Any]]] = {
-    **{
-        f"vila-1.5 {kind}": ("vila", partial(write_vila, projector=kind))
-        for kind in (
-            "linear",
-            "mlp2x_gelu",
-            "mlp3x_gelu",
-            "mlp_downsample",
-            "mlp_downsample_2x2_fix",
-            "mlp_downsample_3x3_fix",
-            "mlp_downsample_3x3_s2",
-            "mlp_downsample_3x3_s2_new",
-        )
-    },
+    **{f"vila-1.5 {kind}": ("vila", partial(write_vila, projector=kind)) for kind in PROJECTORS},
     "nvila": ("vila", lambda folder: write_vila(folder, **NVILA)),
     "nvila-lite": ("vila", lambda folder: write_vila(folder, **LITE)),
     "v1 linear": ("vila_v1", lambda folder: write_vila_v1(folder, projector="linear")),

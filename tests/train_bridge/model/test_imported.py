@@ -21,7 +21,7 @@ from transformers import (
 )
 
 from curate.contract.errors import CurateError
-from tests.train_bridge.checkpoints.folders import VOCAB, write_nvila, write_vila, write_vila_v1
+from tests.train_bridge.checkpoints.folders import PROJECTORS, VOCAB, write_nvila, write_vila, write_vila_v1
 from tests.train_bridge.conftest import stage_config
 from train_bridge.checkpoints.targets import write_target
 from train_bridge.config import StageConfig
@@ -85,19 +85,7 @@ def assert_same_logits(
     assert torch.allclose(logits[..., :VOCAB], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "linear",
-        "mlp2x_gelu",
-        "mlp3x_gelu",
-        "mlp_downsample",
-        "mlp_downsample_2x2_fix",
-        "mlp_downsample_3x3_fix",
-        "mlp_downsample_3x3_s2",
-        "mlp_downsample_3x3_s2_new",
-    ],
-)
+@pytest.mark.parametrize("kind", PROJECTORS)
 @torch.no_grad()
 def test_three_folders_compute_what_vila_computes(shard_folder: str, tmp_path: Path, kind: str) -> None:
     torch.manual_seed(0)
