@@ -122,11 +122,11 @@ class ModelConfig(BaseModel):
     """Causal language model and its tokenizer: a folder or a hub name, such as ``meta-llama/Llama-2-7b-hf``."""
     tiny: TinyConfig | None = None
     """Instead of both: a small random model."""
-    projector: Annotated[Projector, BeforeValidator(_own_name)] = "mlp"
-    """``mlp`` is the two-layer GELU one of LLaVA-1.5 and VILA's scripts, which every server knows; ``linear`` is the
-    paper's best (table 1), which servers do not know. The others have the names of NVlabs/VILA and join 2x2 or 3x3
-    neighbours first, for a quarter or a ninth of the tokens per image: ``mlp_downsample`` is VILA-1.5's and NVILA's,
-    ``mlp_downsample_3x3_fix`` NVILA-Lite's."""
+    projector: Annotated[Projector | None, BeforeValidator(_own_name)] = None
+    """Null: that of ``init_from``; of a new model, ``mlp``, the two-layer GELU one of LLaVA-1.5 and VILA's scripts,
+    which every server knows. ``linear`` is the paper's best (table 1), which servers do not know. The others have the
+    names of NVlabs/VILA and join 2x2 or 3x3 neighbours first, for a quarter or a ninth of the tokens per image:
+    ``mlp_downsample`` is VILA-1.5's and NVILA's, ``mlp_downsample_3x3_fix`` NVILA-Lite's."""
     projector_from: str | None = None
     """Where the projector's first weights are: a file (``mm_projector.bin``), a folder or a hub name of a model. Null:
     random ones, which a stage refuses where the language model learns from its first step on; ``random`` says that they
@@ -153,6 +153,11 @@ class ModelConfig(BaseModel):
     vision_feature_select: Literal["default", "full"] | None = None
     """Which tokens of it: ``default`` drops the first one, ``full`` keeps all; null drops class token and registers,
     where the tower has them."""
+
+    @property
+    def new_projector(self) -> Projector:
+        """``projector`` of a model that is put together."""
+        return self.projector or "mlp"
 
     @model_validator(mode="after")
     def _check_lora(self) -> Self:

@@ -103,7 +103,8 @@ def test_every_stage_that_ships_is_valid(path: Path) -> None:
 )
 def test_stages_say_how_many_tokens_an_image_is(name: str, side_px: int, patch_px: int, tokens: int) -> None:
     config = load_stage(str(STAGES / f"{name}.yaml"))
-    factor = CHAINS.get(config.model.projector, (1,))[0]
+    projector = config.model.new_projector
+    factor = CHAINS[projector][0] if projector in CHAINS else 1
     assert math.ceil(side_px // patch_px / factor) ** 2 == tokens
     tiles = config.image.max_tiles + 1 if config.image.mode == "tiles" else 1
     assert config.pack.seq_length > tiles * tokens

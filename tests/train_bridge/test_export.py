@@ -71,3 +71,19 @@ def test_a_run_goes_on_with_more_steps_and_another_rate(run: Path, capsys: pytes
     assert train([stage, "--resume", "--set", "data.max_images=1"]) == 1
     assert "data.max_images was" in capsys.readouterr().err
     assert (run / "stage.yaml").read_text() == kept  # of the run that the checkpoints are of
+
+
+def test_a_model_is_written_for_another_target(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(run), "--for", "vila", "--out", str(tmp_path / "vila")]) == 0
+    assert (tmp_path / "vila" / "mm_projector" / "model.safetensors").exists()
+    assert main([str(run / "final"), "--for", "vllm", "--dtype", "bf16", "--out", str(tmp_path / "vllm")]) == 0
+    assert json.loads((tmp_path / "vllm" / "config.json").read_text())["dtype"] == "bfloat16"
+    capsys.readouterr()
+    assert main([str(run / "final"), "--for", "nvila", "--out", str(tmp_path / "nvila")]) == 2
+    assert "run.export_for: nvila: it knows the language model qwen2 alone" in capsys.readouterr().err
+    # A run that began from a folder names no projector, and is found again by its stage.
+    stage = yaml.safe_load((run / "stage.yaml").read_text())
+    stage |= {"init_from": str(tmp_path / "vila"), "output": str(tmp_path / "next"), "model": {}}
+    (tmp_path / "next.yaml").write_text(yaml.safe_dump(stage | {"optim": stage["optim"] | {"max_steps": 1}}))
+    assert train([str(tmp_path / "next.yaml")]) == 0
+    assert main([str(tmp_path / "next"), "--out", str(tmp_path / "last")]) == 0

@@ -15,7 +15,7 @@ def test_an_unknown_projector_is_a_fault() -> None:
 
 
 def test_the_default_projector_is_one_that_servers_know() -> None:
-    assert ModelConfig().projector == "mlp"
+    assert ModelConfig().new_projector == "mlp"
 
 
 def test_patches_have_to_fill_an_image() -> None:

@@ -62,12 +62,14 @@ HERMES_2_SHAPE = (60, 56)
 """Layers and heads of Yi-34B, by which NVlabs/VILA knows it too."""
 
 
-def conversation_of(text_config: Mapping[str, Any]) -> str:
-    """Return the chat template of a model of VILA v1.0 or 1.5.
+def conversation_of(text_config: Mapping[str, Any]) -> str | None:
+    """Return the chat template of a model of VILA v1.0 or 1.5; None for language models that they were not made of.
 
     Args:
         text_config: Of the language model.
     """
+    if text_config.get("model_type") != "llama":
+        return None
     if (text_config.get("num_hidden_layers"), text_config.get("num_attention_heads")) == HERMES_2_SHAPE:
         return HERMES_2
     return LLAMA_3 if int(text_config.get("vocab_size", 0)) >= LLAMA_3_VOCAB else VICUNA_V1

@@ -45,6 +45,12 @@ class ExportedModel:
         return dict(self.settings["text_config"])
 
     @property
+    def stored_text_config(self) -> dict[str, Any]:
+        """Of the language model as ``text_tensors`` gives it: without rows that were added for images."""
+        rows = self.origin.get("vocab_size")
+        return self.text_config if rows is None else self.text_config | {"vocab_size": rows}
+
+    @property
     def vision_config(self) -> dict[str, Any]:
         """Of the vision tower."""
         return dict(self.settings["vision_config"])

@@ -16,11 +16,14 @@ from curate.contract.errors import CurateError
 from train_bridge.checkpoints.conversations import conversation_of
 from train_bridge.checkpoints.layouts import CONFIG_NAME, FLAT_TYPES, SUBFOLDERS, Layout, read_json
 from train_bridge.checkpoints.tensors import Tensors, read_tensors, tensor_names
+from train_bridge.failures import one_line
 from train_bridge.model_config import IMAGE_MODES
 
 PatchOrder = Literal["rows", "columns"]
 ROWS_SINCE = (4, 46)
 """transformers of the NVILA release, whose code reads joined squares row by row; VILA-1.5 (4.36) went by columns."""
+OWN = "vila_curate"
+"""Key of a root configuration that was made here, which others pass over: what they have no word for."""
 OUTSIDE_TEXT = ("model.mm_projector.", "model.vision_tower.", "model.image_newline")
 """Of the flat layout: what is not the language model's."""
 SELECT: dict[str, Literal["default", "full"]] = {"patch": "default", "cls_patch": "full"}
@@ -82,16 +85,32 @@ def read_foreign(
         CurateError: It asks for something that is not done here, or does not say what has to be known.
     """
     root = read_json(Path(folder, CONFIG_NAME))
-    if unknown := _refused(root):
-        raise CurateError(f"{folder}: {unknown}")
+    try:
+        return _read(folder, layout, root, patch_order=patch_order, tower=tower)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CurateError(f"{folder}: its {CONFIG_NAME} cannot be used ({one_line(error)})") from error
+
+
+def _read(
+    folder: str, layout: Layout, root: Mapping[str, Any], *, patch_order: PatchOrder | None, tower: str | None
+) -> ForeignModel:
     parts = _parts(folder, layout, root)
+    if unknown := _refused(root) or next(filter(None, map(_quantised, parts.values())), None):
+        raise CurateError(f"{folder}: {unknown}")
     projector = str(parts["mm_projector"].get("mm_projector_type") or root.get("mm_projector_type") or "linear")
     select = root.get("mm_vision_select_feature", "cls_patch" if layout is not Layout.VILA_V1 else "patch")
     mode = root.get("image_aspect_ratio")
-    if mode not in MODES or select not in SELECT:
-        named = f"image_aspect_ratio {mode}" if mode not in MODES else f"mm_vision_select_feature {select}"
-        raise CurateError(f"{folder}: {named} is not known; known are {', '.join(map(str, [*MODES, *SELECT]))}")
-    is_newer = layout is Layout.NVILA or version_of(root) >= ROWS_SINCE or root.get("model_type") == "vila"
+    for named, value, known in (
+        ("image_aspect_ratio", mode, list(MODES)),
+        ("mm_vision_select_feature", select, list(SELECT)),
+    ):
+        if value not in known:
+            raise CurateError(f"{folder}: {named} {value} is not known; known are {', '.join(map(str, known))}")
+    is_vila = layout in (Layout.VILA, Layout.NVILA)
+    is_newer = is_vila and (
+        layout is Layout.NVILA or version_of(root) >= ROWS_SINCE or root.get("model_type") == "vila"
+    )
+    own: Mapping[str, Any] = root.get(OWN, {})
     return ForeignModel(
         layout=layout,
         folder=folder,
@@ -103,8 +122,8 @@ def read_foreign(
         select_layer=int(root.get("mm_vision_select_layer", -2)),
         image_mode="s2" if layout is Layout.NVILA and projector == "mlp_downsample" else MODES[mode],
         s2_scales=_scales(root, layout, projector),
-        chat_template=None if is_newer else conversation_of(parts["llm"]),
-        image_newline=is_newer,
+        chat_template=None if is_newer or own else conversation_of(parts["llm"]),
+        image_newline=bool(own.get("newline", is_newer)),
         tokenizer=str(Path(folder, "llm")) if layout is Layout.VILA else folder,
         **_sources(folder, layout, root, tower=tower),
     )
@@ -133,9 +152,12 @@ def _refused(root: Mapping[str, Any]) -> str | None:
         return "the PS3 tower of VILA-HD is not known here"
     if root.get("mm_use_im_start_end"):
         return "mm_use_im_start_end puts tokens around images, which is not done here"
-    if root.get("quantization_config") or root.get("fp8_llm_cfg"):
-        return "its weights are quantised; take the folder with whole ones"
-    return None
+    return "its weights are quantised; take the folder with whole ones" if root.get("fp8_llm_cfg") else _quantised(root)
+
+
+def _quantised(config: Mapping[str, Any]) -> str | None:
+    is_so = bool(config.get("quantization_config"))
+    return "its weights are quantised; take the folder with whole ones" if is_so else None
 
 
 def _parts(folder: str, layout: Layout, root: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -148,7 +170,7 @@ def _parts(folder: str, layout: Layout, root: Mapping[str, Any]) -> dict[str, Ma
         return {"llm": text, "vision_tower": vision, "mm_projector": {"mm_projector_type": kind}}
     kind = FLAT_TYPES[str(root["model_type"])]
     known = AutoConfig.for_model(kind).to_dict().keys() | {"rope_theta", "rope_scaling", "torch_dtype", "head_dim"}
-    text = {name: value for name, value in root.items() if name in known} | {"model_type": kind}
+    text = {n: value for n, value in root.items() if n in known and n != "architectures"} | {"model_type": kind}
     projector = {"mm_projector_type": root.get("mm_projector_type")}
     return {"llm": text, "vision_tower": root.get("vision_config", {}), "mm_projector": projector}
 

@@ -73,8 +73,8 @@ def find_layout(folder: str) -> Layout:
         CurateError: None of those that are known; says what was found, and what helps where that is known.
     """
     path = Path(folder)
-    if not (path / CONFIG_NAME).is_file():
-        raise CurateError(f"{folder}: {_without_config(path)}")
+    if not (path / CONFIG_NAME).is_file() or (path / "adapter_config.json").is_file():
+        raise CurateError(f"{folder}: {no_model(path)}")
     config = read_json(path / CONFIG_NAME)
     kind = str(config.get("model_type"))
     present = [name for name in SUBFOLDERS if (path / name / CONFIG_NAME).is_file()]
@@ -92,7 +92,8 @@ def find_layout(folder: str) -> Layout:
     raise CurateError(f"{folder}: {_unknown(kind, config)}")
 
 
-def _without_config(path: Path) -> str:
+def no_model(path: Path) -> str:
+    """Say what a folder is that holds no whole model."""
     names = {one.name for one in path.iterdir()} if path.is_dir() else set()
     if "adapter_config.json" in names:
         return "the folder holds a LoRA adapter; merge it into its model first (peft: merge_and_unload)"

@@ -8,7 +8,13 @@ from pathlib import Path
 
 from train_bridge.checkpoints.exported import HEAD, LANGUAGE, PROJECTOR, VISION, WRAPPED_TOWERS, ExportedModel
 from train_bridge.checkpoints.layouts import CONFIG_NAME
-from train_bridge.checkpoints.older_words import soften_processor, soften_tokenizer, with_older_words, write_json
+from train_bridge.checkpoints.older_words import (
+    soften_processor,
+    soften_tokenizer,
+    with_class,
+    with_older_words,
+    write_json,
+)
 from train_bridge.checkpoints.tensors import Tensors, write_tensors
 
 
@@ -21,8 +27,8 @@ def write_llava(folder: Path, model: ExportedModel) -> None:
     """
     write_tensors(folder, hub_names(model))
     settings = with_older_words(model.settings, dtype=model.dtype)
-    for part in ("text_config", "vision_config"):
-        settings[part] = with_older_words(model.settings[part], dtype=model.dtype)
+    text, vision = (with_older_words(part, dtype=model.dtype) for part in (model.text_config, model.vision_config))
+    settings |= {"text_config": with_class(text, kind="causal"), "vision_config": with_class(vision, kind="tower")}
     if model.code is not None:
         shutil.copy(model.code, folder / model.code.name)
         (name,) = model.settings["architectures"]

@@ -6,9 +6,10 @@ Nothing of the new words is taken away: either version finds its own.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import transformers
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_MAPPING_NAMES
 
 from train_bridge.checkpoints.layouts import read_json
 
@@ -35,6 +36,18 @@ def with_older_words(config: Mapping[str, Any], *, dtype: str | None = None) -> 
     if dtype is not None:
         words["dtype"] = words["torch_dtype"] = dtype
     return words
+
+
+def with_class(config: Mapping[str, Any], *, kind: Literal["causal", "tower"]) -> dict[str, Any]:
+    """Return a configuration of a part that names the class of it alone, by which servers build it.
+
+    Args:
+        config: Has a ``model_type``.
+        kind: What the part is.
+    """
+    table = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES if kind == "causal" else MODEL_MAPPING_NAMES
+    known = table.get(str(config["model_type"]))
+    return dict(config) | ({"architectures": [known]} if isinstance(known, str) else {})
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -12,13 +12,14 @@ from train_bridge.checkpoints.layouts import local_folder
 from train_bridge.checkpoints.tensors import Tensors, has_tensors, read_tensors, tensor_names
 
 PREFIXES = (
+    "base_model.model.model.mm_projector.",
     "model.multi_modal_projector.",
     "multi_modal_projector.",
     "model.mm_projector.",
     "mm_projector.",
     "layers.",
 )
-"""Under which projectors stand, the longest first."""
+"""Under which projectors stand, the longest first; the first one in what LLaVA writes beside LoRA adapters."""
 PLAIN_PLACES = {"linear_1": "0", "linear_2": "2"}
 """Layers of plain LLaVA, and where NVlabs/VILA has them."""
 SUBFOLDERS = ("mm_projector", "projector")

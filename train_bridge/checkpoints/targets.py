@@ -113,8 +113,20 @@ def _vllm_faults(model: ExportedModel) -> list[str]:
     return faults
 
 
-def _vila_faults(model: ExportedModel) -> list[str]:
+def _plain_projector_faults(model: ExportedModel) -> list[str]:
+    """Name what LLaVA's projector may be in transformers, and NVlabs/VILA's may not."""
+    if model.code is not None:
+        return []
     faults = []
+    if (own := model.settings.get("projector_hidden_act")) not in ("gelu", "linear"):
+        faults.append(f"its projectors have the activation gelu; this one has {own}")
+    if not model.settings.get("multimodal_projector_bias", True):
+        faults.append("its projectors have biases; this one has none")
+    return faults
+
+
+def _vila_faults(model: ExportedModel) -> list[str]:
+    faults = _plain_projector_faults(model)
     if (tower := str(model.vision_config["model_type"])) not in VLLM_TOWERS:
         faults.append(f"it has no vision tower {tower}")
     if model.settings.get("vision_feature_select_strategy") not in ("default", "full"):
@@ -123,7 +135,7 @@ def _vila_faults(model: ExportedModel) -> list[str]:
 
 
 def _vila_v1_faults(model: ExportedModel) -> list[str]:
-    faults = []
+    faults = _plain_projector_faults(model)
     if model.projector not in ("linear", "mlp2x_gelu"):
         faults.append(f"it knows the projectors linear and mlp; this is {model.projector}")
     if (tower := str(model.vision_config["model_type"])) != "clip_vision_model":

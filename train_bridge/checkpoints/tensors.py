@@ -13,7 +13,14 @@ from train_bridge.checkpoints.layouts import read_json
 from train_bridge.failures import one_line
 
 INDEX_SUFFIX = ".index.json"
-KINDS = ("model.safetensors", "pytorch_model.bin", "mm_projector.bin", "projector.safetensors", "projector.bin")
+KINDS = (
+    "model.safetensors",
+    "pytorch_model.bin",
+    "mm_projector.bin",
+    "non_lora_trainables.bin",
+    "projector.safetensors",
+    "projector.bin",
+)
 """Names of weights' files, the best first; several files are listed by one of the same name and ``INDEX_SUFFIX``."""
 SHARD_SIZE = "5GB"
 TABLES = (".rotary_emb.inv_freq", ".embeddings.position_ids")

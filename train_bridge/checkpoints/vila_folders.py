@@ -6,11 +6,18 @@ What a model was imported from is written word for word; of a model that began h
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from train_bridge.checkpoints.exported import TOWER_NAME, ExportedModel
-from train_bridge.checkpoints.layouts import CONFIG_NAME, FLAT_TYPES, SUBFOLDERS, Layout
-from train_bridge.checkpoints.older_words import soften_tokenizer, with_older_words, write_json
+from train_bridge.checkpoints.foreign import MODES, OWN, ROWS_SINCE, version_of
+from train_bridge.checkpoints.layouts import CONFIG_NAME, FLAT_TYPES, SUBFOLDERS, Layout, read_json
+from train_bridge.checkpoints.older_words import (
+    TOKENIZER_CONFIG,
+    soften_tokenizer,
+    with_class,
+    with_older_words,
+    write_json,
+)
 from train_bridge.checkpoints.tensors import Tensors, write_tensors
 from train_bridge.model_config import IMAGE_MODES
 
@@ -49,7 +56,7 @@ def write_vila(folder: Path, model: ExportedModel) -> list[str]:
     write_tensors(projector, {f"layers.{name}": value for name, value in model.projector_tensors().items()})
     for name, config in parts.items():
         write_json(folder / name / CONFIG_NAME, config)
-    notes = [*_write_tokenizer(llm, model, "llm"), *_write_images(tower, model, "vision_tower")]
+    notes = [*_write_tokenizer(llm, model), *_write_images(tower, model)]
     write_json(folder / CONFIG_NAME, _root(model, Layout.VILA) or _new_root(model, parts))
     return notes
 
@@ -62,9 +69,9 @@ def write_vila_v1(folder: Path, model: ExportedModel) -> list[str]:
         tensors |= {f"model.vision_tower.vision_tower.{n}": value for n, value in model.vision_tensors().items()}
     write_tensors(folder, tensors)
     write_json(folder / CONFIG_NAME, _root(model, Layout.VILA_V1) or _flat_root(model))
-    notes = _write_tokenizer(folder, model, "")
+    notes = _write_tokenizer(folder, model)
     if not _root(model, Layout.VILA_V1):  # whose tower is named by the root, and has an image processor of its own
-        notes += _write_images(folder, model, "")
+        notes += _write_images(folder, model)
     return notes
 
 
@@ -75,20 +82,55 @@ def write_nvila(folder: Path, model: ExportedModel) -> list[str]:
     tensors |= {f"mm_projector.layers.{name}": value for name, value in model.projector_tensors().items()}
     write_tensors(folder, tensors)
     write_json(folder / CONFIG_NAME, _root(model, Layout.NVILA) or _nvila_root(model))
-    return [*_write_tokenizer(folder, model, ""), *_write_images(folder, model, "")]
+    return [*_write_tokenizer(folder, model), *_write_images(folder, model)]
 
 
-def _root(model: ExportedModel, layout: Layout) -> Mapping[str, Any] | None:
-    """Return the root configuration that the model came with, if it came in this layout."""
-    root: Mapping[str, Any] | None = model.origin.get("root")
-    return root if model.origin.get("layout") == layout else None
+def _root(model: ExportedModel, layout: Layout) -> dict[str, Any] | None:
+    """Return the root configuration that the model came with, if it came in this layout, and what is another now."""
+    if model.origin.get("layout") != layout:
+        return None
+    root = dict(model.origin["root"])
+    mine = _shared_root(model)
+    if _images_changed(model):
+        root |= {name: mine[name] for name in ("image_aspect_ratio", "min_tiles", "max_tiles") if name in mine}
+    order = model.settings.get("patch_order")
+    if order is not None and model.projector == "mlp_downsample" and order != _order_of(root, layout):
+        root |= {"transformers_version": mine["transformers_version"], OWN: mine[OWN]}
+    if layout is Layout.VILA_V1 and (name := model.settings.get(TOWER_NAME)):
+        root["mm_vision_tower"] = name
+    return root
+
+
+def _order_of(root: Mapping[str, Any], layout: Layout) -> str | None:
+    """Return how a folder is read; None where it does not say."""
+    if layout is Layout.NVILA or root.get("model_type") == "vila":
+        return "rows"
+    return ("rows" if version_of(root) >= ROWS_SINCE else "columns") if version_of(root) else None
+
+
+def _images_changed(model: ExportedModel) -> bool:
+    """Say whether images are made otherwise than the folder that the model came from says."""
+    mode, root = image_mode(model), model.origin.get("root", {})
+    before = MODES.get(root.get("image_aspect_ratio"))
+    if model.origin.get("layout") == Layout.NVILA and model.settings.get("s2_scales"):
+        before = "s2"  # of which its root has no word
+    if before is None:
+        path = Path(_origin_place(model, "images"), "preprocessor_config.json")
+        if not path.is_file():
+            return mode == "pad"
+        before = "crop" if read_json(path).get("do_center_crop", False) else "resize"
+    tiling = (getattr(model.processor.image_processor, "vila_image", None) or {}).get("tiling") or {}
+    defaults = {"min_tiles": 1, "max_tiles": 12}
+    wanted = {name: root.get(name) or value for name, value in defaults.items()}
+    return mode != before or (mode == "tiles" and any(tiling[name] != wanted[name] for name in defaults))
 
 
 def _part_configs(model: ExportedModel) -> dict[str, Mapping[str, Any]]:
     if model.origin.get("layout") == Layout.VILA:
         own: Mapping[str, Mapping[str, Any]] = model.origin["parts"]
         return dict(own)
-    text, vision = (with_older_words(part, dtype=model.dtype) for part in (model.text_config, model.vision_config))
+    text = with_class(with_older_words(model.stored_text_config, dtype=model.dtype), kind="causal")
+    vision = with_class(with_older_words(model.vision_config, dtype=model.dtype), kind="tower")
     projector = {
         "model_type": "v2l_projector",
         "architectures": ["MultimodalProjector"],
@@ -128,6 +170,7 @@ def _shared_root(model: ExportedModel) -> dict[str, Any]:
         "mm_use_im_patch_token": False,
         "image_aspect_ratio": IMAGE_MODES[image_mode(model)],
         "transformers_version": VERSIONS[str(model.settings.get("patch_order", "rows"))],
+        OWN: {"newline": bool(own.get("newline"))},
         **({"dynamic_s2": True, "s2_scales": ",".join(map(str, scales))} if scales else {}),
         **{name: tiling[name] for name in ("min_tiles", "max_tiles") if name in tiling},
     }
@@ -145,7 +188,7 @@ def image_mode(model: ExportedModel) -> str:
 
 
 def _flat_root(model: ExportedModel) -> dict[str, Any]:
-    text = with_older_words(model.text_config, dtype=model.dtype)
+    text = with_older_words(model.stored_text_config, dtype=model.dtype)
     kinds = {text_kind: flat for flat, text_kind in reversed(FLAT_TYPES.items())}
     return {
         **text,
@@ -165,32 +208,52 @@ def _nvila_root(model: ExportedModel) -> dict[str, Any]:
     return {
         "architectures": [f"{name}ForConditionalGeneration"],
         "model_type": "nvila_lite" if is_lite else "nvila",
-        "text_config": with_older_words(model.text_config, dtype=model.dtype),
-        "vision_config": with_older_words(model.vision_config, dtype=model.dtype),
+        "text_config": with_class(with_older_words(model.stored_text_config, dtype=model.dtype), kind="causal"),
+        "vision_config": with_class(with_older_words(model.vision_config, dtype=model.dtype), kind="tower"),
+        OWN: {"newline": bool((getattr(model.processor.image_processor, "vila_image", None) or {}).get("newline"))},
         "image_token_id": model.settings["image_token_index"],
         "video_token_id": -1,
         "torch_dtype": model.dtype,
     }
 
 
-def _write_tokenizer(folder: Path, model: ExportedModel, part: str) -> list[str]:
+def _write_tokenizer(folder: Path, model: ExportedModel) -> list[str]:
     """Copy the tokenizer that the model came with: NVlabs/VILA reads older files than transformers 5 writes."""
-    if _copied(folder, model, part, TOKENIZER_FILES):
+    tokenizer = model.processor.tokenizer
+    if not _copied(folder, model, "tokenizer", TOKENIZER_FILES):
+        tokenizer.save_pretrained(folder)
+        soften_tokenizer(folder)
+        return [] if not model.origin else [_made_anew(model, "tokenizer")]
+    if tokenizer.chat_template == model.origin.get("chat_template"):
         return []
-    model.processor.tokenizer.save_pretrained(folder)
-    soften_tokenizer(folder)
-    return [] if not model.origin else [_made_anew(model, "tokenizer")]
+    (folder / "chat_template.jinja").write_text(tokenizer.chat_template, encoding="utf-8")
+    config = read_json(folder / TOKENIZER_CONFIG)
+    config.pop("chat_template", None)
+    write_json(folder / TOKENIZER_CONFIG, config)
+    return [
+        "the folder has the chat template of this run; VILA-1.5's own code writes conversations by itself all the same"
+    ]
 
 
-def _write_images(folder: Path, model: ExportedModel, part: str) -> list[str]:
-    if _copied(folder, model, part, ("preprocessor_config.json",)):
+def _write_images(folder: Path, model: ExportedModel) -> list[str]:
+    if not _images_changed(model) and _copied(folder, model, "images", ("preprocessor_config.json",)):
         return []
     model.processor.image_processor.save_pretrained(folder)
-    return [] if not model.origin else [_made_anew(model, "image processor")]
+    return [] if not model.origin or _images_changed(model) else [_made_anew(model, "image processor")]
 
 
-def _copied(folder: Path, model: ExportedModel, part: str, names: tuple[str, ...]) -> bool:
-    source = Path(str(model.origin.get("folder", "")), part)
+def _origin_place(model: ExportedModel, what: Literal["tokenizer", "images"]) -> str:
+    """Return where the folder that the model came from keeps its tokenizer, or its image processor."""
+    folder = Path(str(model.origin.get("folder", "")))
+    if model.origin.get("layout") == Layout.VILA:
+        return str(folder / ("llm" if what == "tokenizer" else "vision_tower"))
+    if what == "images" and model.origin.get("layout") == Layout.VILA_V1:
+        return str(model.settings.get(TOWER_NAME) or model.origin["root"].get("mm_vision_tower", folder))
+    return str(folder)
+
+
+def _copied(folder: Path, model: ExportedModel, what: Literal["tokenizer", "images"], names: tuple[str, ...]) -> bool:
+    source = Path(_origin_place(model, what))
     found = [source / name for name in names if model.origin and (source / name).is_file()]
     for path in found:
         shutil.copy(path, folder / path.name)
@@ -198,4 +261,4 @@ def _copied(folder: Path, model: ExportedModel, part: str, names: tuple[str, ...
 
 
 def _made_anew(model: ExportedModel, what: str) -> str:
-    return f"{model.origin['folder']} is no longer there, so the {what} was written anew, as transformers 5 has it"
+    return f"{model.origin['folder']} has no longer its {what}, so it was written anew, as transformers 5 has it"

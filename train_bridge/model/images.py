@@ -17,6 +17,8 @@ from PIL import Image
 
 from train_bridge.tokens.tiling import Tiling
 
+MAX_ASPECT = 50
+"""Longer side over the shorter one, beyond which not all of an image is looked at; rules of corpora end far below."""
 Pixels = npt.NDArray[np.uint8]
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 """What Pillow raises for bytes that are no sound image."""
@@ -76,6 +78,7 @@ def decode_crops(data: bytes, *, form: ImageForm, grid: tuple[int, int]) -> list
 def shape_image(image: Image.Image, *, form: ImageForm) -> Image.Image:
     """Scale, pad or crop an RGB image to the size that the vision tower takes, as one crop."""
     resample = Image.Resampling(form.resample)
+    image = _tamed(image, form=form)
     if form.pads:
         image = _to_square(image, colour=form.mean)
     if form.shorter_side is None:
@@ -105,6 +108,24 @@ def _cut(image: Image.Image, grid: tuple[int, int], *, form: ImageForm) -> list[
         for y in range(rows)
         for x in range(columns)
     ]
+
+
+def _tamed(image: Image.Image, *, form: ImageForm) -> Image.Image:
+    """Take what can be seen of an image that is very long, before its other side is blown up.
+
+    Of 20,000 x 2 px cropping would make 2,000,000 x 224, and padding 20,000 x 20,000.
+    """
+    short, long = min(image.size), max(image.size)
+    if long <= MAX_ASPECT * short:
+        return image
+    if form.pads:
+        scale = min(1.0, 4 * form.height / long)
+        return image.resize((_scaled(image.width, scale), _scaled(image.height, scale)), Image.Resampling.BICUBIC)
+    if form.shorter_side is None:
+        return image
+    width, height = (min(side, MAX_ASPECT * short) for side in image.size)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
 
 
 def _to_square(image: Image.Image, *, colour: tuple[float, ...]) -> Image.Image:

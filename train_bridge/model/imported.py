@@ -27,7 +27,7 @@ from transformers import (
 
 from curate.contract.errors import CurateError
 from train_bridge.checkpoints.foreign import ForeignModel, read_foreign
-from train_bridge.checkpoints.layouts import Layout, find_layout, local_folder
+from train_bridge.checkpoints.layouts import CONFIG_NAME, Layout, find_layout, local_folder, read_json
 from train_bridge.config import StageConfig
 from train_bridge.model.assemble import join_towers
 from train_bridge.model.vila_llava import VilaLlavaConfig
@@ -36,7 +36,7 @@ from train_bridge.model_config import ImageConfig
 
 ORIGIN = "vila_origin"
 """Of a model's configuration: ``layout``, ``folder``, ``root``, ``parts``, ``vocab_size``, and whether its files held
-a tower and an output matrix, ``has_tower`` and ``has_head``."""
+a tower and an output matrix, ``has_tower`` and ``has_head``; ``chat_template``, as it was."""
 HEAD = "lm_head.weight"
 PLAIN = {"linear": "linear", "mlp2x_gelu": "gelu"}
 """Projectors that the plain class has, with their activation."""
@@ -54,6 +54,17 @@ def foreign_model(config: StageConfig) -> ForeignModel | None:
     if (layout := find_layout(folder)) is Layout.LLAVA:
         return None
     return read_foreign(folder, layout, patch_order=config.model.patch_order, tower=config.model.vision)
+
+
+def order_of_folder(name: str) -> str | None:
+    """Return in which order a projector of a folder reads joined patches; None where nothing says it."""
+    if not (Path(name) / CONFIG_NAME).is_file():
+        return None
+    settings = read_json(Path(name) / CONFIG_NAME)
+    if "patch_order" in settings:
+        return str(settings["patch_order"])
+    layout = find_layout(name)
+    return None if layout is Layout.LLAVA else read_foreign(name, layout).patch_order
 
 
 def describe_foreign(foreign: ForeignModel) -> str:
@@ -129,6 +140,7 @@ def import_model(
         "vocab_size": llm.config.vocab_size,
         "has_tower": foreign.read_vision is not None,
         "has_head": HEAD in tensors,
+        "chat_template": foreign.chat_template or imported_parts(foreign)[0].chat_template,
     }
     model = join_towers(
         vision,

@@ -27,9 +27,9 @@ from train_bridge.config import StageConfig
 from train_bridge.model.assemble import join_towers
 from train_bridge.model.attention import set_attention
 from train_bridge.model.classes import BASE_DTYPE, model_class, stored_dtype
-from train_bridge.model.imported import fill_projector, foreign_model, import_model
+from train_bridge.model.imported import fill_projector, foreign_model, import_model, order_of_folder
 from train_bridge.model.parts import LlavaSettings, module_of, second_matrix, settings_of, unused_vision
-from train_bridge.model.processor import tokens_per_image
+from train_bridge.model.processor import s2_scales, tokens_per_image
 from train_bridge.model.same_logits import check_packs
 from train_bridge.model.taken_apart import is_whole, take_language_model, take_tower
 from train_bridge.model.tiny_model import tiny_configs
@@ -73,6 +73,14 @@ def build_model(config: StageConfig, *, processor: LlavaProcessor) -> LlavaForCo
     taken, written = settings_of(model).image_seq_length, tokens_per_image(processor)
     if taken != written:
         raise CurateError(f"the model takes {taken} tokens per image, the processor writes {written}")
+    if (own := model.config.image_token_id) != processor.image_token_id:
+        theirs = f"{processor.image_token_id} ({processor.image_token})"
+        raise CurateError(f"the model's image token is {own}, that of its tokenizer {theirs}")
+    if (scales := getattr(model.config, "s2_scales", None)) != s2_scales(processor):
+        raise CurateError(
+            f"the model joins {scales or 'no'} scales of an image (px), and image.mode gives {s2_scales(processor)}; "
+            "leave image.mode out, or take a model of those scales"
+        )
     return model
 
 
@@ -135,10 +143,16 @@ def _model_config(
     config: StageConfig, processor: LlavaProcessor, *, vision: PreTrainedConfig, text: PreTrainedConfig
 ) -> LlavaConfig:
     chosen = config.model
-    if is_plain := chosen.projector in ACTIVATIONS:
-        own = {"projector_hidden_act": ACTIVATIONS[chosen.projector]}
+    projector, scales = chosen.new_projector, s2_scales(processor)
+    own: dict[str, Any]
+    if is_plain := projector in ACTIVATIONS:
+        own = {"projector_hidden_act": ACTIVATIONS[projector]}
     else:
-        own = {"projector_type": chosen.projector, "patch_order": chosen.patch_order or "rows"}
+        own = {"projector_type": projector, "patch_order": _patch_order(config), "s2_scales": scales}
+    if is_plain and scales:
+        raise RecipeError(
+            (f"image.mode: s2 needs a projector that joins patches, such as mlp_downsample; not {projector}",)
+        )
     return (LlavaConfig if is_plain else VilaLlavaConfig)(
         **own,
         vision_config=vision,
@@ -151,6 +165,28 @@ def _model_config(
     )
 
 
+def _patch_order(config: StageConfig) -> str:
+    """Return the order of joined patches of a new model: that of the weights which its projector begins with.
+
+    Raises:
+        CurateError: Nothing tells it.
+    """
+    chosen = config.model
+    if (
+        chosen.patch_order is not None
+        or chosen.projector_from in (None, RANDOM)
+        or chosen.projector != "mlp_downsample"
+    ):
+        return chosen.patch_order or "rows"
+    found = order_of_folder(str(chosen.projector_from))
+    if found is None:
+        raise CurateError(
+            f"model.projector_from: {chosen.projector_from} does not say whether its joined patches go by rows (NVILA) "
+            "or by columns (VILA-1.5); say so with model.patch_order"
+        )
+    return found
+
+
 def _base_dtype(config: StageConfig) -> str:
     origin = config.init_from or config.model.llm
     return "float32" if origin is None else stored_dtype(PreTrainedConfig.get_config_dict(origin)[0])
@@ -159,20 +195,26 @@ def _base_dtype(config: StageConfig) -> str:
 def _from_folder(config: StageConfig, folder: str, *, processor: LlavaProcessor) -> LlavaForConditionalGeneration:
     foreign = foreign_model(config)
     if foreign is None:
-        model = _own_folder(folder, patch_order=config.model.patch_order)
+        model = _own_folder(folder, patch_order=config.model.patch_order, num_tokens=tokens_per_image(processor))
     else:
         model = import_model(foreign, processor=processor, image_seq_length=tokens_per_image(processor))
     projector = projector_of(settings_of(model))
-    if "projector" in config.model.model_fields_set and config.model.projector != projector:
+    if config.model.projector not in (None, projector):
         raise CurateError(f"{folder} has the projector {projector}; model.projector says {config.model.projector}")
     return model
 
 
-def _own_folder(folder: str, *, patch_order: str | None) -> LlavaForConditionalGeneration:
+def _own_folder(folder: str, *, patch_order: str | None, num_tokens: int) -> LlavaForConditionalGeneration:
     """Load a folder of transformers' LLaVA or of our own, whole or not at all."""
-    kind = str(PreTrainedConfig.get_config_dict(folder)[0].get("model_type"))
-    changes = {"patch_order": patch_order} if patch_order and kind == VilaLlavaConfig.model_type else {}
-    return _load(model_class(kind), folder, **changes)
+    stored = PreTrainedConfig.get_config_dict(folder)[0]
+    if not isinstance(layer := stored.get("vision_feature_layer", -2), int):
+        raise CurateError(f"{folder}: vision_feature_layer {layer}: features of several layers cannot be trained here")
+    changes: dict[str, object] = {}
+    if patch_order and stored.get("model_type") == VilaLlavaConfig.model_type:
+        changes["patch_order"] = patch_order
+    if "image_seq_length" not in stored:  # older folders do not say it, and the class's default is CLIP's
+        changes["image_seq_length"] = num_tokens
+    return _load(model_class(str(stored.get("model_type"))), folder, **changes)
 
 
 def _from_parts(config: StageConfig, processor: LlavaProcessor) -> LlavaForConditionalGeneration:
@@ -193,7 +235,7 @@ def _from_parts(config: StageConfig, processor: LlavaProcessor) -> LlavaForCondi
     _prepare_projector(model)
     source = config.model.projector_from
     if source is not None and source != RANDOM:
-        kind = FOREIGN_NAMES.get(config.model.projector, config.model.projector)
+        kind = FOREIGN_NAMES.get(config.model.new_projector, config.model.new_projector)
         tensors = read_projector(source, kind=kind)
         fill_projector(model.model.multi_modal_projector, tensors, kind=kind, place=source)
     return model
@@ -201,6 +243,9 @@ def _from_parts(config: StageConfig, processor: LlavaProcessor) -> LlavaForCondi
 
 def _load(auto_class: type[Any], name: str, **options: object) -> PreTrainedModel:
     """Load weights and insist on having all of them: a missing one would be random, and nobody would know."""
+    stored = PreTrainedConfig.get_config_dict(name)[0]
+    if any(part.get("quantization_config") for part in (stored, stored.get("text_config") or {})):
+        raise CurateError(f"{name}: its weights are quantised; take the folder with whole ones")
     model, info = auto_class.from_pretrained(name, dtype=torch.float32, output_loading_info=True, **options)
     if info["missing_keys"]:
         raise CurateError(f"{name}: weights are missing, among them {min(info['missing_keys'])}")

@@ -5,6 +5,7 @@ from pathlib import Path
 from transformers.utils import cached_file
 
 from curate.contract.errors import CurateError
+from train_bridge.checkpoints.layouts import no_model
 
 CONFIG_NAME = "config.json"
 HUB_NAME_PARTS = 2
@@ -23,7 +24,7 @@ def check_model_name(name: str, *, where: str) -> None:
     """
     if Path(name).is_dir():
         if not Path(name, CONFIG_NAME).is_file():
-            raise CurateError(f"{where}: {name}: the folder holds no {CONFIG_NAME}, so it is no model's")
+            raise CurateError(f"{where}: {name}: {no_model(Path(name))}")
         return
     if name.startswith(("/", ".", "~")) or name.count("/") >= HUB_NAME_PARTS:
         raise CurateError(f"{where}: {name}: no such folder, and no name that the hub could have")

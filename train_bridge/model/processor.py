@@ -74,8 +74,8 @@ def _build(config: StageConfig) -> LlavaProcessor:
         _set_images(processor, config.image, size_px=config.model.tiny.image_size)
     else:
         processor = _combine(config)
-    if config.model.projector in CHAINS:
-        join_patches(processor, projector=config.model.projector)
+    if (projector := config.model.new_projector) in CHAINS:
+        join_patches(processor, projector=projector)
     return processor
 
 
@@ -85,7 +85,7 @@ def _stored_processor(folder: str) -> LlavaProcessor:
     Raises:
         CurateError: It is another's.
     """
-    processor = AutoProcessor.from_pretrained(folder)
+    processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)  # else it asks, and waits for an answer
     if isinstance(processor, PreTrainedTokenizerBase):
         return LlavaProcessor(AutoImageProcessor.from_pretrained(folder), _with_image_token(processor))
     if not isinstance(processor, LlavaProcessor):
@@ -107,6 +107,7 @@ def _complete(processor: LlavaProcessor, settings: Mapping[str, Any]) -> None:
 
 def _of_foreign(foreign: ForeignModel, config: StageConfig) -> LlavaProcessor:
     """Return the processor of a folder of the VILA family."""
+    check_model_name(foreign.tower, where="the folder's mm_vision_tower (model.vision names another)")
     check_context(text_settings(foreign), seq_length=config.pack.seq_length)
     tokenizer, image_processor = imported_parts(foreign)
     tower = tower_config(foreign)
@@ -163,6 +164,12 @@ def tokens_per_image(processor: LlavaProcessor) -> int:
     return int(patches + processor.num_additional_image_tokens - dropped)
 
 
+def s2_scales(processor: LlavaProcessor) -> list[int] | None:
+    """Return the scales (px) that are joined of an image; None where it is seen at one."""
+    tiling = image_form(processor.image_processor).tiling
+    return [tiling.size_px * scale for scale in tiling.scales] if tiling is not None and tiling.mode == "s2" else None
+
+
 def join_patches(processor: LlavaProcessor, *, projector: str) -> None:
     """Let an image be fewer tokens: the processor counts them as if patches were as much larger.
 
@@ -189,7 +196,7 @@ def _combine(config: StageConfig) -> LlavaProcessor:
     # Said here already, because tokens are counted before the weights are read.
     check_context(AutoConfig.from_pretrained(llm).get_text_config(), seq_length=config.pack.seq_length)
     tower = vision_config(vision)
-    strategy = choose_tokens(tower, model.vision_feature_select, joins_patches=model.projector in CHAINS)
+    strategy = choose_tokens(tower, model.vision_feature_select, joins_patches=model.new_projector in CHAINS)
     check_feature_layer(tower, model.vision_feature_layer)
     processor = LlavaProcessor(
         image_processor=AutoImageProcessor.from_pretrained(vision),

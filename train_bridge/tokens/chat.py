@@ -228,6 +228,10 @@ class ChatTemplate:
         while left and other and left[-1] == other[-1]:
             left.pop()
             other.pop()
+        if not left and any(atom.strip() and atom not in self._specials for atom in other):
+            # A template that speaks for the system by itself ends that as it ends an answer.
+            ends = self._atoms(between)[:1]
+            return "".join(ends) if self._specials.issuperset(ends) else ""
         if left and other and not {left[-1], other[-1]} & self._specials:
             pairs = zip(reversed(left[-1]), reversed(other[-1]), strict=False)
             num_common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

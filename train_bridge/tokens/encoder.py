@@ -30,7 +30,7 @@ IMAGE_MARK = "<image>"
 """How LLaVA's processor writes an image by default."""
 IGNORED = -100
 """Label without loss (PyTorch's ``ignore_index``)."""
-ENCODING_VERSION = 2
+ENCODING_VERSION = 3
 """Part of every cache key: raise it when the same record would give other tokens."""
 
 JOINER = "\u2060"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 from transformers.core_model_loading import revert_weight_conversion
@@ -15,7 +16,9 @@ from train_bridge.checkpoints.exported import ExportedModel
 from train_bridge.checkpoints.targets import check_targets, resolve_targets, write_target
 from train_bridge.config import RunConfig, Target
 from train_bridge.model.classes import BASE_DTYPE, model_class
+from train_bridge.model.imported import ORIGIN
 from train_bridge.model.lora import merge_adapters
+from train_bridge.model.parts import vision_tower
 from train_bridge.training.ranks import Ranks, failing_together
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -97,6 +100,8 @@ def prepare_export(
     base = getattr(torch, str(getattr(config, BASE_DTYPE, None) or "float32"))
     wanted = DTYPES.get(dtype, base)
     settings = config.to_dict() | {"architectures": [plain_class.__name__]}
+    if ORIGIN in settings and _has_learned(vision_tower(model)):
+        settings[ORIGIN] = settings[ORIGIN] | {"has_tower": True}
     return ExportedModel(
         settings=settings,
         weights={name: value.to(wanted) for name, value in _as_saved(plain, weights or {}).items()},
@@ -104,6 +109,12 @@ def prepare_export(
         generation=model.generation_config.to_diff_dict(),
         code=None if plain_class is LlavaForConditionalGeneration else Path(inspect.getfile(plain_class)),
     )
+
+
+def _has_learned(tower: nn.Module) -> bool:
+    """Say whether a tower was chosen to learn: what follows its feature is frozen then, and nothing is before."""
+    learns = [parameter.requires_grad for parameter in tower.parameters()]
+    return any(learns) and not all(learns)
 
 
 def _as_saved(plain: LlavaForConditionalGeneration, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

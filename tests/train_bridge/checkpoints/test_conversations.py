@@ -57,6 +57,9 @@ def test_content_of_parts_is_written_as_a_string_is(template: str) -> None:
 
 
 def test_the_model_says_which_one_it_learned() -> None:
-    assert conversation_of({"vocab_size": 32000, "num_hidden_layers": 32}) == VICUNA_V1
-    assert conversation_of({"vocab_size": 128256}) == LLAMA_3
-    assert conversation_of({"vocab_size": 64000, "num_hidden_layers": 60, "num_attention_heads": 56}) == HERMES_2
+    llama = {"model_type": "llama"}
+    assert conversation_of(llama | {"vocab_size": 32000, "num_hidden_layers": 32}) == VICUNA_V1
+    assert conversation_of(llama | {"vocab_size": 128256}) == LLAMA_3
+    yi = {"vocab_size": 64000, "num_hidden_layers": 60, "num_attention_heads": 56}
+    assert conversation_of(llama | yi) == HERMES_2
+    assert conversation_of({"model_type": "qwen2", "vocab_size": 151936}) is None  # its tokenizer has its own

@@ -12,7 +12,14 @@ from train_bridge.checkpoints.tensors import Tensors
 from train_bridge.model.llava import build_model
 from train_bridge.model.processor import build_processor
 
-PREFIXES = ["model.mm_projector", "mm_projector", "layers", "multi_modal_projector.layers", ""]
+PREFIXES = [
+    "base_model.model.model.mm_projector",
+    "model.mm_projector",
+    "mm_projector",
+    "layers",
+    "multi_modal_projector.layers",
+    "",
+]
 
 
 @pytest.mark.parametrize("kind", ["linear", "mlp2x_gelu", "mlp_downsample"])

@@ -15,8 +15,10 @@ from train_bridge.checkpoints.layouts import find_layout
 from train_bridge.checkpoints.targets import check_targets, resolve_targets, write_target
 from train_bridge.checkpoints.tensors import read_tensors
 from train_bridge.config import Target
-from train_bridge.model.llava import build_model
+from train_bridge.model.image_modes import has_newline, image_form
+from train_bridge.model.llava import build_model, set_trainable
 from train_bridge.model.processor import build_processor
+from train_bridge.model_config import Module
 from train_bridge.training.export import prepare_export
 
 NVILA: dict[str, Any] = {
@@ -101,7 +103,7 @@ def test_without_the_first_folder_a_tokenizer_is_written_anew_and_that_is_said(
     (tmp_path / "source").rename(tmp_path / "moved")
     exported = prepare_export(model, processor=processor, weights=model.state_dict())
     notes = write_target("vila", tmp_path / "target", exported)
-    assert [note.split(", so ")[1].split(" was")[0] for note in notes] == ["the tokenizer", "the image processor"]
+    assert [note.split(" no longer its ")[1].split(",")[0] for note in notes] == ["tokenizer", "image processor"]
     again = config.model_copy(update={"init_from": str(tmp_path / "target")})
     text = "A red dog.\nYes"
     assert build_processor(again).tokenizer(text).input_ids == processor.tokenizer(text).input_ids
@@ -130,3 +132,92 @@ def test_a_model_that_began_here_goes_there_and_comes_back(
     found = build_model(back, processor=reader).state_dict()
     assert all(torch.equal(value, found[name][: len(value)]) for name, value in own.state_dict().items())
     assert reader.tokenizer("A red <image> dog.").input_ids == processor.tokenizer("A red <image> dog.").input_ids
+
+
+@pytest.mark.parametrize(
+    ("case", "kind"),
+    [
+        ("v1 linear", "vila"),
+        ("v1 mlp", "vila"),
+        ("v1 mlp", "transformers"),
+        ("vila-1.5 mlp2x_gelu", "vllm"),
+        ("flat nvila", "vila"),
+    ],
+)
+def test_a_folder_goes_into_another_layout_and_is_read_there(
+    shard_folder: str, tmp_path: Path, case: str, kind: Target
+) -> None:
+    _, write = CASES[case]
+    write(tmp_path / "source")
+    assert export(shard_folder, tmp_path / "source", tmp_path / "target", kind) == []
+    states = []
+    for name in ("source", "target"):
+        config = stage_config(shard_folder, tmp_path / "out", model={"tiny": None}, init_from=str(tmp_path / name))
+        states.append(build_model(config, processor=build_processor(config)).state_dict())
+    one, other = states
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    root = json.loads((tmp_path / "target" / "config.json").read_text())
+    text, tower = (
+        (root["text_config"], root["vision_config"])
+        if "text_config" in root
+        else (json.loads((tmp_path / "target" / part / "config.json").read_text()) for part in ("llm", "vision_tower"))
+    )
+    assert text["architectures"][0].endswith("ForCausalLM")
+    assert not text["architectures"][0].startswith("Llava")
+    assert tower["architectures"][0].endswith("VisionModel")
+
+
+@pytest.mark.parametrize(
+    ("changes", "image", "root"),
+    [
+        ({}, {"mode": "pad"}, {"image_aspect_ratio": "pad"}),
+        (LITE, {"mode": "tiles", "max_tiles": 2}, {"image_aspect_ratio": "dynamic", "max_tiles": 2}),
+        ({}, {}, {"image_aspect_ratio": "resize"}),
+    ],
+)
+def test_what_a_stage_changes_of_images_is_in_the_folder(
+    shard_folder: str, tmp_path: Path, changes: dict[str, Any], image: dict[str, Any], root: dict[str, Any]
+) -> None:
+    write_vila(tmp_path / "source", **changes)
+    own = {"tiny": None}
+    config = stage_config(shard_folder, tmp_path / "out", model=own, image=image, init_from=str(tmp_path / "source"))
+    processor = build_processor(config)
+    model = build_model(config, processor=processor)
+    write_target("vila", tmp_path / "target", prepare_export(model, processor=processor, weights=model.state_dict()))
+    assert json.loads((tmp_path / "target" / "config.json").read_text()).items() >= root.items()
+    again = stage_config(shard_folder, tmp_path / "out", model=own, init_from=str(tmp_path / "target"))
+    assert image_form(build_processor(again).image_processor) == image_form(processor.image_processor)
+
+
+def test_an_order_and_a_template_of_a_stage_are_in_the_folder(shard_folder: str, tmp_path: Path) -> None:
+    write_vila(tmp_path / "source", **NVILA)
+    template = tmp_path / "own.jinja"
+    template.write_text("{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}{{ eos_token }}{% endfor %}")
+    config = stage_config(
+        shard_folder,
+        tmp_path / "out",
+        model={"tiny": None, "patch_order": "columns"},
+        init_from=str(tmp_path / "source"),
+        data={"chat": {"template": str(template)}},
+    )
+    processor = build_processor(config)
+    model = build_model(config, processor=processor)
+    exported = prepare_export(model, processor=processor, weights=model.state_dict())
+    (note,) = write_target("vila", tmp_path / "target", exported)
+    assert "has the chat template of this run" in note
+    again = stage_config(shard_folder, tmp_path / "out", model={"tiny": None}, init_from=str(tmp_path / "target"))
+    reader = build_processor(again)
+    assert reader.tokenizer.chat_template == template.read_text()
+    assert build_model(again, processor=reader).config.patch_order == "columns"
+    assert has_newline(reader.image_processor)  # of NVILA still, whatever the version that the order asks for
+
+
+def test_a_tower_that_has_learned_is_in_the_folder(shard_folder: str, tmp_path: Path) -> None:
+    write_vila_v1(tmp_path / "source")
+    config = stage_config(shard_folder, tmp_path / "out", model={"tiny": None}, init_from=str(tmp_path / "source"))
+    processor = build_processor(config)
+    model = build_model(config, processor=processor)
+    set_trainable(model, {Module.VISION})
+    exported = prepare_export(model, processor=processor, weights=model.state_dict())
+    write_target("vila_v1", tmp_path / "target", exported)
+    assert any("vision_tower" in name for name in read_tensors(str(tmp_path / "target")))

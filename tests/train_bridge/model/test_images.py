@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from transformers import CLIPImageProcessor, SiglipImageProcessor
 
+from train_bridge.model import images
 from train_bridge.model.image_modes import image_form
 from train_bridge.model.images import DECODE_ERRORS, ImageForm, decode_crops, decode_image, normalise, shape_image
 from train_bridge.tokens.tiling import Tiling
@@ -100,3 +101,15 @@ def test_normalise_is_per_channel() -> None:
     form = ImageForm(height=1, width=1, shorter_side=None, resample=3, mean=(0.0, 0.5, 1.0), std=(1.0, 0.5, 2.0))
     pixels = torch.full((1, 3, 1, 1), 255, dtype=torch.uint8)
     assert normalise(pixels, form=form).flatten().tolist() == [1.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("pads", [False, True])
+@pytest.mark.parametrize("size", [(20_000, 2), (2, 20_000)])
+def test_a_very_long_image_is_not_blown_up(size: tuple[int, int], *, pads: bool) -> None:
+    form = replace(image_form(CLIP), pads=pads)
+    image = Image.new("RGB", size, "red")
+    tamed = images._tamed(image, form=form)
+    assert max(tamed.size) <= max(images.MAX_ASPECT * min(size), 4 * form.height)
+    assert shape_image(image, form=form).size == (32, 32)
+    if not pads:
+        assert shape_image(image, form=form).getpixel((16, 16)) == (255, 0, 0)

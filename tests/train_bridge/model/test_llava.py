@@ -1,3 +1,5 @@
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from transformers import (
 )
 
 from curate.contract.errors import CurateError, RecipeError
+from tests.train_bridge.checkpoints.folders import write_vila
 from tests.train_bridge.conftest import stage_config
 from train_bridge.config import StageConfig
 from train_bridge.model.classes import model_class
@@ -220,3 +223,65 @@ def test_a_pattern_without_a_match_is_a_mistake(shard_folder: str, processor: Ll
 def test_other_kinds_of_models_are_refused() -> None:
     with pytest.raises(CurateError, match="type llama cannot be trained here"):
         model_class("llama")
+
+
+def test_scales_need_a_projector_that_knows_them(shard_folder: str, parts: dict[str, str], tmp_path: Path) -> None:
+    towers = {"tiny": None, "vision": parts["siglip"], "llm": parts["llm"]}
+    images = {"mode": "s2", "s2_scales": [16, 32]}
+    config = stage_config(shard_folder, tmp_path, model=towers | {"projector": "mlp_downsample"}, image=images)
+    processor = build_processor(config)
+    model = build_model(config, processor=processor)
+    assert model.config.s2_scales == [16, 32]
+    model.save_pretrained(tmp_path / "saved")
+    processor.save_pretrained(tmp_path / "saved")
+    plain = stage_config(shard_folder, tmp_path, model=towers, image=images)
+    with pytest.raises(RecipeError, match=r"image\.mode: s2 needs a projector that joins patches"):
+        build_model(plain, processor=build_processor(plain))
+    other = stage_config(
+        shard_folder, tmp_path, model={"tiny": None}, image={"mode": "resize"}, init_from=str(tmp_path / "saved")
+    )
+    with pytest.raises(CurateError, match=r"joins \[16, 32\] scales of an image .*, and image\.mode gives None"):
+        build_model(other, processor=build_processor(other))
+
+
+def test_quantised_weights_are_refused_by_name(shard_folder: str, parts: dict[str, str], tmp_path: Path) -> None:
+    shutil.copytree(parts["llm"], tmp_path / "llm")
+    path = tmp_path / "llm" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"quantization_config": {"quant_method": "gptq"}}))
+    towers = {"tiny": None, "vision": parts["clip"], "llm": str(tmp_path / "llm")}
+    config = stage_config(shard_folder, tmp_path, model=towers)
+    with pytest.raises(CurateError, match="its weights are quantised"):
+        build_model(config, processor=build_processor(config))
+
+
+def test_older_folders_do_not_say_how_many_tokens_an_image_is(
+    shard_folder: str, processor: LlavaProcessor, tmp_path: Path
+) -> None:
+    build_model(tiny(shard_folder, tmp_path), processor=processor).save_pretrained(tmp_path / "old")
+    path = tmp_path / "old" / "config.json"
+    stored = json.loads(path.read_text())
+    del stored["image_seq_length"]
+    path.write_text(json.dumps(stored))
+    config = stage_config(shard_folder, tmp_path, model={"tiny": None}, init_from=str(tmp_path / "old"))
+    assert build_model(config, processor=processor).config.image_seq_length == 4
+    path.write_text(json.dumps(stored | {"image_token_index": 7}))
+    with pytest.raises(CurateError, match="image token is 7, that of its tokenizer 3 "):
+        build_model(config, processor=processor)
+    path.write_text(json.dumps(stored | {"vision_feature_layer": [-2, -1]}))
+    with pytest.raises(CurateError, match="features of several layers"):
+        build_model(config, processor=processor)
+
+
+@pytest.mark.parametrize(("version", "order"), [("4.36.2", "columns"), ("4.46.0", "rows")])
+def test_a_projector_brings_its_order_of_patches(
+    shard_folder: str, parts: dict[str, str], tmp_path: Path, version: str, order: str
+) -> None:
+    write_vila(tmp_path / "vila", transformers_version=version)
+    vision = str(tmp_path / "vila" / "vision_tower")
+    towers = {"tiny": None, "vision": vision, "llm": parts["llm"], "projector": "mlp_downsample"}
+    config = stage_config(shard_folder, tmp_path, model=towers | {"projector_from": str(tmp_path / "vila")})
+    assert build_model(config, processor=build_processor(config)).config.patch_order == order
+    alone = str(tmp_path / "vila" / "mm_projector" / "model.safetensors")
+    bare = stage_config(shard_folder, tmp_path, model=towers | {"projector_from": alone})
+    with pytest.raises(CurateError, match=r"say so with model\.patch_order"):
+        build_model(bare, processor=build_processor(bare))

@@ -28,5 +28,5 @@ def test_what_neither_is_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_folder_above_a_model_is_none(tmp_path: Path) -> None:
-    with pytest.raises(CurateError, match="the folder holds no config"):
+    with pytest.raises(CurateError, match="no config"):
         check_model_name(str(tmp_path), where="init_from")

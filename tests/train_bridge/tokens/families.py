@@ -6,6 +6,8 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from train_bridge.checkpoints.conversations import HERMES_2, LLAMA_3
+
 UNKNOWN = "<unk>"
 TEXTS = [
     "What is it? A dog. A cat sits on the table; 42 birds fly (b) over the house.",
@@ -28,6 +30,14 @@ TEMPLATES = {
         "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
         "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     ),
+    # The system speaks where nobody spoke for it.
+    "qwen2": (
+        "{% for m in messages %}{% if loop.first and m['role'] != 'system' %}<|im_start|>system\n"
+        "You are a helpful assistant<|im_end|>\n{% endif %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n"
+        "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    ),
+    "vila-llama3": LLAMA_3,
+    "vila-hermes2": HERMES_2,
     # The last answer gets an empty train of thought, those before it lose theirs.
     "qwen3": (
         "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
@@ -104,9 +114,9 @@ TEMPLATES = {
 }
 
 CONTROL = (
-    "<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<start_of_turn>",
-    "<end_of_turn>", "<|user|>", "<|assistant|>", "<|system|>", "<|end|>", "<|User|>", "<|Assistant|>",
-    "<|end_of_sentence|>", "<|start|>", "<|channel|>", "<|message|>", "<|return|>",
+    "<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|end_of_text|>",
+    "<start_of_turn>", "<end_of_turn>", "<|user|>", "<|assistant|>", "<|system|>", "<|end|>", "<|User|>",
+    "<|Assistant|>", "<|end_of_sentence|>", "<|start|>", "<|channel|>", "<|message|>", "<|return|>",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ IMAGE = {"type": "image", "part": "0.jpg", "matched_item": None}
 END_MARKS = {
     "vicuna": "</s>", "chatml": "<|im_end|>", "qwen3": "<|im_end|>", "llama2": " </s>", "llama3": "<|eot_id|>",
     "mistral": "</s>", "gemma": "<end_of_turn>", "phi3": "<|end|>", "zephyr": "</s>", "r1": "<|end_of_sentence|>",
+    "qwen2": "<|im_end|>", "vila-llama3": "<|end_of_text|>", "vila-hermes2": "<|im_end|>",
     "llava": " </s>", "parts": "<|im_end|>", "harmony": "<|return|>",
 }  # fmt: skip
 TAKES_NO_SYSTEM = {"gemma", "mistral"}
@@ -24,6 +25,7 @@ OTHERWISE = "the chat template ends a prompt otherwise than it begins an answer"
 BREAKS_PROMPTS = {
     # A prompt of R1's begins a train of thought that its answers have lost.
     **{(kind, "r1"): OTHERWISE for kind in KINDS},
+    ("gpt2", "vila-llama3"): "the tokenizer joins the end of a prompt with an answer such as 'A dog.'",
     ("gpt2", "llama3"): "the tokenizer joins the end of a prompt with an answer such as 'A dog.'",
 }
 """What is warned about, by kind of tokenizer and family."""
@@ -167,3 +169,11 @@ def test_a_template_that_joins_prompt_and_answer_is_warned_about() -> None:
     tokenizer.chat_template = TEMPLATES["vicuna"].replace("ASSISTANT:{% endif %}", "ASSISTANT: {% endif %}")
     (warning,) = TextEncoder(tokenizer, form=TextForm(labels="assistant")).prompt_warnings()
     assert "joins the end of a prompt with an answer such as 'A dog.'" in warning
+
+
+@pytest.mark.parametrize(("family", "mark"), [("qwen2", "<|im_end|>"), ("vila-llama3", "<|eot_id|>")])
+def test_each_answer_ends_with_a_mark_that_is_learned_where_the_system_speaks_by_itself(family: str, mark: str) -> None:
+    encoder = encoder_of("byte-level", family)
+    learned = runs(encoder, encode(encoder, chat("What?", "A dog.", "And now?", "A cat.", image=False)))
+    assert learned[0].strip() == f"A dog.{mark}"
+    assert learned[1].strip() == f"A cat.{END_MARKS[family]}"
