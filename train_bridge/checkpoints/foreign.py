@@ -22,6 +22,15 @@ from train_bridge.model_config import IMAGE_MODES
 PatchOrder = Literal["rows", "columns"]
 ROWS_SINCE = (4, 46)
 """transformers of the NVILA release, whose code reads joined squares row by row; VILA-1.5 (4.36) went by columns."""
+PROJECTORS = (
+    "linear",
+    "mlp_downsample",
+    "mlp_downsample_2x2_fix",
+    "mlp_downsample_3x3_fix",
+    "mlp_downsample_3x3_s2",
+    "mlp_downsample_3x3_s2_new",
+)
+MLP = re.compile(r"mlp[1-9]x_gelu")
 OWN = "vila_curate"
 """Key of a root configuration that was made here, which others pass over: what they have no word for."""
 OUTSIDE_TEXT = ("model.mm_projector.", "model.vision_tower.", "model.image_newline")
@@ -98,14 +107,18 @@ def _read(
     if unknown := _refused(root) or next(filter(None, map(_quantised, parts.values())), None):
         raise CurateError(f"{folder}: {unknown}")
     projector = str(parts["mm_projector"].get("mm_projector_type") or root.get("mm_projector_type") or "linear")
+    if projector not in PROJECTORS and not MLP.fullmatch(projector):
+        raise CurateError(
+            f"{folder}: projector {projector} is not known; known are mlpNx_gelu, {', '.join(PROJECTORS)}"
+        )
     select = root.get("mm_vision_select_feature", "cls_patch" if layout is not Layout.VILA_V1 else "patch")
     mode = root.get("image_aspect_ratio")
-    for named, value, known in (
+    for named, value, choices in (
         ("image_aspect_ratio", mode, list(MODES)),
         ("mm_vision_select_feature", select, list(SELECT)),
     ):
-        if value not in known:
-            raise CurateError(f"{folder}: {named} {value} is not known; known are {', '.join(map(str, known))}")
+        if value not in choices:
+            raise CurateError(f"{folder}: {named} {value} is not known; known are {', '.join(map(str, choices))}")
     is_vila = layout in (Layout.VILA, Layout.NVILA)
     is_newer = is_vila and (
         layout is Layout.NVILA or version_of(root) >= ROWS_SINCE or root.get("model_type") == "vila"

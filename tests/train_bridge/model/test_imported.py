@@ -235,6 +235,9 @@ def test_weights_that_are_not_whole_are_named(
         ({"mm_use_im_start_end": True}, "mm_use_im_start_end"),
         ({"quantization_config": {"bits": 4}}, "quantised"),
         ({"mm_vision_select_feature": "cls"}, "mm_vision_select_feature cls is not known"),
+        ({"image_aspect_ratio": ["pad"]}, r"image_aspect_ratio \['pad'\] is not known"),
+        ({"mm_vision_select_layer": None}, r"config\.json cannot be used \(TypeError"),
+        ({"dynamic_s2": True, "s2_scales": None}, r"config\.json cannot be used \(TypeError"),
     ],
 )
 def test_what_is_not_done_here_is_refused_by_name(
@@ -289,4 +292,12 @@ def test_a_tower_that_is_not_known_is_named(shard_folder: str, tmp_path: Path) -
     path = tmp_path / "vila" / "vision_tower" / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"model_type": "intern_vit_6b"}))
     with pytest.raises(CurateError, match="vision_tower is of type intern_vit_6b, which transformers does not know"):
+        build_processor(stage(shard_folder, tmp_path / "vila"))
+
+
+def test_a_projector_that_is_not_known_is_named(shard_folder: str, tmp_path: Path) -> None:
+    write_vila(tmp_path / "vila")
+    path = tmp_path / "vila" / "mm_projector" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"mm_projector_type": "resampler"}))
+    with pytest.raises(CurateError, match="projector resampler is not known; known are mlpNx_gelu, linear, mlp_down"):
         build_processor(stage(shard_folder, tmp_path / "vila"))
