@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import LlavaProcessor
 
+from train_bridge.checkpoints.projector_file import named_as_layers
 from train_bridge.checkpoints.tensors import Tensors
 
 VISION, PROJECTOR = "model.vision_tower.", "model.multi_modal_projector."
@@ -37,6 +37,12 @@ class ExportedModel:
     def origin(self) -> Mapping[str, Any]:
         """What the folder was that the model was imported from; empty where it was none of the VILA family's."""
         found: Mapping[str, Any] = self.settings.get("vila_origin") or {}
+        return found
+
+    @property
+    def own_images(self) -> Mapping[str, Any]:
+        """How images are made where plain transformers has no words for it: ``tiling`` and ``newline``."""
+        found: Mapping[str, Any] = getattr(self.processor.image_processor, "vila_image", None) or {}
         return found
 
     @property
@@ -85,18 +91,8 @@ class ExportedModel:
 
     def projector_tensors(self) -> Tensors:
         """Return those of the projector, as NVlabs/VILA names them behind ``layers.``."""
-        own = self.under(PROJECTOR)
-        if self.projector == "linear" and "linear_1.weight" in own:
-            return {name: own[f"linear_1.{name}"] for name in ("weight", "bias")}
-        if self.projector == "mlp2x_gelu" and "linear_1.weight" in own:
-            places = {"linear_1": "0", "linear_2": "2"}
-            return {f"{places[layer]}.{rest}": v for (layer, _, rest), v in _split(own).items()}
-        return {name.removeprefix("layers."): value for name, value in own.items()}
+        return named_as_layers(self.under(PROJECTOR), kind=self.projector)
 
     def under(self, prefix: str) -> Tensors:
         """Return the tensors below a name, without it."""
         return {n.removeprefix(prefix): value for n, value in self.weights.items() if n.startswith(prefix)}
-
-
-def _split(tensors: Mapping[str, torch.Tensor]) -> dict[tuple[str, str, str], torch.Tensor]:
-    return {name.partition("."): value for name, value in tensors.items()}

@@ -37,12 +37,26 @@ def read_projector(place: str, *, kind: str) -> Tensors:
     """
     path = place if Path(place).is_file() else _folder_with_weights(local_folder(place))
     prefix = _prefix(path)
-    tensors = read_tensors(path, prefix=prefix)
+    return named_as_layers(read_tensors(path, prefix=prefix), kind=kind)
+
+
+def named_as_layers(tensors: Tensors, *, kind: str) -> Tensors:
+    """Return a projector's weights as NVlabs/VILA names them behind ``layers.``, from either of the two namings.
+
+    Args:
+        tensors: As plain LLaVA names them, or as NVlabs/VILA does.
+        kind: Type, as NVlabs/VILA names it.
+
+    Raises:
+        CurateError: It is linear, and has a second matrix that does something.
+    """
     tensors = {name.removeprefix("layers."): value for name, value in tensors.items()}
     if "linear_1.weight" not in tensors:
         return tensors
-    if kind == "linear" and _is_identity(tensors):
-        return {name: tensors[f"linear_1.{name}"] for name in ("weight", "bias")}
+    if kind == "linear":
+        if not _is_identity(tensors):
+            raise CurateError("a linear projector is one matrix; this one has a second one that is not the identity")
+        return {n.removeprefix("linear_1."): value for n, value in tensors.items() if n.startswith("linear_1.")}
     return {f"{PLAIN_PLACES.get(n.partition('.')[0], n)}.{n.partition('.')[2]}": v for n, v in tensors.items()}
 
 
@@ -76,4 +90,8 @@ def _prefix(place: str) -> str:
 def _is_identity(tensors: Tensors) -> bool:
     second = tensors["linear_2.weight"].float()
     is_square = second.ndim == 2 and second.shape[0] == second.shape[1]  # noqa: PLR2004 - a matrix
-    return bool(is_square and torch.equal(second, torch.eye(len(second))) and not tensors["linear_2.bias"].any())
+    return bool(
+        is_square
+        and torch.equal(second, torch.eye(len(second)))
+        and not ("linear_2.bias" in tensors and tensors["linear_2.bias"].any())
+    )

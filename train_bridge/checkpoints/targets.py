@@ -89,8 +89,7 @@ def _plain(folder: Path, model: ExportedModel) -> list[str]:
 
 def _llava_faults(model: ExportedModel) -> list[str]:
     """Name what plain transformers' processor does not do; its class comes along where it is not plain."""
-    own = getattr(model.processor.image_processor, "vila_image", None) or {}
-    faults = []
+    own, faults = model.own_images, []
     if own.get("tiling"):
         faults.append(f"its processor makes one crop of an image; image.mode is {own['tiling']['mode']}")
     if own.get("newline"):
@@ -129,8 +128,6 @@ def _vila_faults(model: ExportedModel) -> list[str]:
     faults = _plain_projector_faults(model)
     if (tower := str(model.vision_config["model_type"])) not in VLLM_TOWERS:
         faults.append(f"it has no vision tower {tower}")
-    if model.settings.get("vision_feature_select_strategy") not in ("default", "full"):
-        faults.append("it takes patches with the class token or without")
     return faults
 
 

@@ -119,7 +119,7 @@ def _images_changed(model: ExportedModel) -> bool:
         if not path.is_file():
             return mode == "pad"
         before = "crop" if read_json(path).get("do_center_crop", False) else "resize"
-    tiling = (getattr(model.processor.image_processor, "vila_image", None) or {}).get("tiling") or {}
+    tiling = model.own_images.get("tiling") or {}
     defaults = {"min_tiles": 1, "max_tiles": 12}
     wanted = {name: root.get(name) or value for name, value in defaults.items()}
     return mode != before or (mode == "tiles" and any(tiling[name] != wanted[name] for name in defaults))
@@ -159,8 +159,7 @@ def _new_root(model: ExportedModel, parts: Mapping[str, Mapping[str, Any]]) -> d
 
 def _shared_root(model: ExportedModel) -> dict[str, Any]:
     scales = model.settings.get("s2_scales") or ()
-    own = getattr(model.processor.image_processor, "vila_image", None) or {}
-    tiling = own.get("tiling") or {}
+    tiling = model.own_images.get("tiling") or {}
     return {
         "hidden_size": model.text_config["hidden_size"],
         "mm_hidden_size": model.vision_config["hidden_size"] * (len(scales) or 1),
@@ -170,7 +169,7 @@ def _shared_root(model: ExportedModel) -> dict[str, Any]:
         "mm_use_im_patch_token": False,
         "image_aspect_ratio": IMAGE_MODES[image_mode(model)],
         "transformers_version": VERSIONS[str(model.settings.get("patch_order", "rows"))],
-        OWN: {"newline": bool(own.get("newline"))},
+        OWN: {"newline": bool(model.own_images.get("newline"))},
         **({"dynamic_s2": True, "s2_scales": ",".join(map(str, scales))} if scales else {}),
         **{name: tiling[name] for name in ("min_tiles", "max_tiles") if name in tiling},
     }
@@ -179,8 +178,7 @@ def _shared_root(model: ExportedModel) -> dict[str, Any]:
 def image_mode(model: ExportedModel) -> str:
     """Return how a model's images are made, by our name."""
     processor = model.processor.image_processor
-    tiling = (getattr(processor, "vila_image", None) or {}).get("tiling")
-    if tiling:
+    if tiling := model.own_images.get("tiling"):
         return str(tiling["mode"])
     if getattr(processor, "do_pad", False):
         return "pad"
@@ -210,7 +208,7 @@ def _nvila_root(model: ExportedModel) -> dict[str, Any]:
         "model_type": "nvila_lite" if is_lite else "nvila",
         "text_config": with_class(with_older_words(model.stored_text_config, dtype=model.dtype), kind="causal"),
         "vision_config": with_class(with_older_words(model.vision_config, dtype=model.dtype), kind="tower"),
-        OWN: {"newline": bool((getattr(model.processor.image_processor, "vila_image", None) or {}).get("newline"))},
+        OWN: {"newline": bool(model.own_images.get("newline"))},
         "image_token_id": model.settings["image_token_index"],
         "video_token_id": -1,
         "torch_dtype": model.dtype,

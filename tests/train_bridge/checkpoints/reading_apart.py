@@ -5,6 +5,7 @@
 """
 
 import sys
+from typing import Any
 
 import torch
 import transformers
@@ -19,6 +20,13 @@ def read(folder: str) -> None:
         final, trust_remote_code=True, output_loading_info=True, dtype=torch.float32
     )
     processor = AutoProcessor.from_pretrained(final, trust_remote_code=True)
+    found = compute(model, processor)
+    missing = sorted(map(str, [*info["missing_keys"], *info["unexpected_keys"], *info["mismatched_keys"]]))
+    torch.save({**found, "missing": missing}, f"{folder}/found.pt")
+
+
+def compute(model: torch.nn.Module, processor: Any) -> dict[str, Any]:
+    """Return the logits of both, and the tokens of the one with pictures."""
     content = [{"type": "image"}, {"type": "image"}, {"type": "text", "text": "Which is red?"}]
     prompt = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
     images = [Image.linear_gradient("L").convert("RGB"), Image.radial_gradient("L").convert("RGB").resize((90, 20))]
@@ -26,8 +34,7 @@ def read(folder: str) -> None:
     text = processor(text="A red dog.", return_tensors="pt")
     with torch.no_grad():
         logits = {"text": model(**text).logits, "both": model(**both).logits}
-    missing = sorted(map(str, [*info["missing_keys"], *info["unexpected_keys"], *info["mismatched_keys"]]))
-    torch.save({"logits": logits, "ids": both["input_ids"], "missing": missing}, f"{folder}/found.pt")
+    return {"logits": logits, "ids": both["input_ids"]}
 
 
 if __name__ == "__main__":

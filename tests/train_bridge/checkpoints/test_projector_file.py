@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from curate.contract.errors import CurateError
 from tests.train_bridge.checkpoints.folders import named, published_projector, write_nvila, write_vila, write_vila_v1
 from tests.train_bridge.conftest import stage_config
-from train_bridge.checkpoints.projector_file import has_projector, read_projector
+from train_bridge.checkpoints.projector_file import has_projector, named_as_layers, read_projector
 from train_bridge.checkpoints.tensors import Tensors
 from train_bridge.model.llava import build_model
 from train_bridge.model.processor import build_processor
@@ -76,3 +76,16 @@ def test_what_holds_none_is_named(parts: dict[str, str], tmp_path: Path) -> None
     assert has_projector(str(tmp_path / "vila"))
     save_file({"multi_modal_projector.linear_1.weight": torch.zeros(1)}, tmp_path / "model.safetensors")
     assert has_projector(str(tmp_path))
+
+
+def test_a_second_matrix_that_does_something_is_not_left_out() -> None:
+    own = {
+        "linear_1.weight": torch.ones(4, 3),
+        "linear_1.bias": torch.ones(4),
+        "linear_2.weight": torch.eye(4),
+        "linear_2.bias": torch.zeros(4),
+    }
+    assert named_as_layers(own, kind="linear").keys() == {"weight", "bias"}
+    for changed in ({"linear_2.weight": 2 * torch.eye(4)}, {"linear_2.bias": torch.ones(4)}):
+        with pytest.raises(CurateError, match="a second one that is not the identity"):
+            named_as_layers(own | changed, kind="linear")

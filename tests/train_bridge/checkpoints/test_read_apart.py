@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 from pipelines.bench.peer_env import peer_python
+from tests.train_bridge.checkpoints.reading_apart import compute
 from tests.train_bridge.conftest import stage_config
 from train_bridge.model.llava import build_model
 from train_bridge.model.processor import build_processor
@@ -35,14 +35,7 @@ def exported(shard_folder: str, tmp_path_factory: pytest.TempPathFactory) -> dic
         model = build_model(config, processor=processor).eval()
         with joined_ranks() as ranks:
             export_model(str(folder / "final"), model=model, processor=processor, ranks=ranks)
-        content = [{"type": "image"}, {"type": "image"}, {"type": "text", "text": "Which is red?"}]
-        prompt = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
-        images = [Image.linear_gradient("L").convert("RGB"), Image.radial_gradient("L").convert("RGB").resize((90, 20))]
-        both = processor(text=prompt, images=images, return_tensors="pt", add_special_tokens=False)
-        text = processor(text="A red dog.", return_tensors="pt")
-        with torch.no_grad():
-            logits = {"text": model(**text).logits, "both": model(**both).logits}
-        torch.save({"logits": logits, "ids": both["input_ids"]}, folder / "expected.pt")
+        torch.save(compute(model, processor), folder / "expected.pt")
         folders[projector] = folder
     return folders
 

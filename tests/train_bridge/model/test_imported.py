@@ -287,17 +287,26 @@ def test_a_tied_language_model_of_half_precision_comes_and_goes(
     assert all(torch.equal(value, after[name]) for name, value in before.items())
 
 
-def test_a_tower_that_is_not_known_is_named(shard_folder: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("part", "words", "fault"),
+    [
+        (
+            "vision_tower",
+            {"model_type": "intern_vit_6b"},
+            "vision_tower is of type intern_vit_6b, which transformers does not know",
+        ),
+        (
+            "mm_projector",
+            {"mm_projector_type": "resampler"},
+            "projector resampler is not known; known are mlpNx_gelu, linear, mlp_down",
+        ),
+    ],
+)
+def test_a_part_that_is_not_known_is_named(
+    shard_folder: str, tmp_path: Path, part: str, words: dict[str, str], fault: str
+) -> None:
     write_vila(tmp_path / "vila")
-    path = tmp_path / "vila" / "vision_tower" / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_type": "intern_vit_6b"}))
-    with pytest.raises(CurateError, match="vision_tower is of type intern_vit_6b, which transformers does not know"):
-        build_processor(stage(shard_folder, tmp_path / "vila"))
-
-
-def test_a_projector_that_is_not_known_is_named(shard_folder: str, tmp_path: Path) -> None:
-    write_vila(tmp_path / "vila")
-    path = tmp_path / "vila" / "mm_projector" / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"mm_projector_type": "resampler"}))
-    with pytest.raises(CurateError, match="projector resampler is not known; known are mlpNx_gelu, linear, mlp_down"):
+    path = tmp_path / "vila" / part / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | words))
+    with pytest.raises(CurateError, match=fault):
         build_processor(stage(shard_folder, tmp_path / "vila"))
